@@ -1,0 +1,27 @@
+"""lstmkit: train, understand and ship LSTM sequence classifiers.
+
+Importing the package imports no torch; the names below load what they need when they are first used.
+"""
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lstmkit.api.estimator import SequenceClassifier
+    from lstmkit.api.predictor import Predictor, load
+
+__version__ = version("lstmkit")
+__all__ = ["Predictor", "SequenceClassifier", "__version__", "load"]
+
+_HOMES = {
+    "SequenceClassifier": "lstmkit.api.estimator",
+    "Predictor": "lstmkit.api.predictor",
+    "load": "lstmkit.api.predictor",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'lstmkit' has no attribute {name!r}")

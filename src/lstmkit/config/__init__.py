@@ -1,0 +1,1 @@
+"""One schema for the command line, TOML, checkpoints and docs; and the presets."""

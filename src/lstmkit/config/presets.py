@@ -1,0 +1,18 @@
+"""Named starting points. A preset holds only what differs from the schema's defaults."""
+
+from typing import Any
+
+PRESETS: dict[str, dict[str, dict[str, Any]]] = {
+    # The laboratory's own network and nothing more: Embedding -> LSTM -> last valid state -> fully connected.
+    "lab": {},
+    # The best network that is still quick; chosen on IMDB's validation part (docs/decisions.md).
+    "default": {
+        "model": {
+            "bidirectional": True,
+            "pooling": "max_mean",
+            "word_dropout": 0.4,
+            "head_dropout": 0.5,
+        },
+        "train": {"epochs": 5, "learning_rate": 3e-3, "schedule": "one_cycle"},
+    },
+}

@@ -1,0 +1,165 @@
+"""From preset, TOML file, `--set` and options to one `Config`; the later wins. Refusals name the nearest known key."""
+
+import difflib
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+from pydantic import BaseModel, ValidationError
+
+from lstmkit.config.presets import PRESETS
+from lstmkit.config.schema import Config
+from lstmkit.core.errors import RequestError
+
+
+def resolve(
+    preset: str | None = None,
+    file: Path | None = None,
+    assignments: Sequence[str] = (),
+    overrides: Mapping[str, Any] | None = None,
+    default_preset: str = "default",
+) -> Config:
+    """Build the configuration.
+
+    Args:
+        preset: name of a preset; None: the file's, else `default_preset`.
+        file: a TOML file, as `config.toml` in a run folder.
+        assignments: `key.path=value` strings; a value is read as TOML, else taken as a string.
+        overrides: dotted keys and values from options of their own; None values are left out.
+        default_preset: the command's preset.
+
+    Raises:
+        RequestError: an unknown preset or key, an ill-typed value, a file that is absent or not TOML.
+    """
+    from_file = _read_toml(file) if file else {}
+    name = preset or from_file.get("preset") or default_preset
+    if name not in PRESETS:
+        raise RequestError(
+            f"preset {name!r} is unknown; there are {', '.join(sorted(PRESETS))}{nearest(name, PRESETS)}"
+        )
+    tree: dict[str, Any] = {"preset": name}
+    for key, value in _flat(PRESETS[name]).items():
+        _put(tree, key, value)
+    for key, value in _flat(from_file).items():
+        _put(tree, key, name if key == "preset" else value)
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        if not equals:
+            raise RequestError(f"--set {assignment}: no '='; write --set train.epochs=5")
+        _put(tree, key.strip(), _value_of(text.strip()))
+    for key, value in (overrides or {}).items():
+        if value is not None:
+            _put(tree, key, value)
+    return validate(tree)
+
+
+def validate(tree: Mapping[str, Any]) -> Config:
+    """Check a tree of plain values against the schema.
+
+    Raises:
+        RequestError: the first fault, in one line.
+    """
+    for key in _flat(tree):
+        _check_key(key)
+    try:
+        config = Config.model_validate(tree)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise RequestError(f"{key} = {first['input']!r}: {first['msg'].lower()}; see docs/configuration.md") from error
+    if config.model.layer_dropout and config.model.num_layers == 1:
+        raise RequestError(
+            "model.layer_dropout acts between layers and model.num_layers is 1; set one of them otherwise"
+        )
+    return config
+
+
+def to_toml(config: Config) -> str:
+    """The whole configuration as TOML; `resolve(file=...)` gives the same configuration back."""
+    return tomli_w.dumps(config.model_dump())
+
+
+def load_config(path: Path) -> Config:
+    """Read a run's `config.toml`.
+
+    Raises:
+        RequestError: absent, not TOML, or not this schema.
+    """
+    return validate(_read_toml(path))
+
+
+def known_keys() -> dict[str, str]:
+    """Every dotted key with its one-line meaning, in the schema's order."""
+    return {key: description for key, (_, description) in _leaves(Config).items()}
+
+
+def nearest(word: str, known: Any) -> str:
+    """`; did you mean X?` for the closest of `known`, or nothing."""
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def differences(one: Config, other: Config) -> list[str]:
+    """Dotted keys in which two configurations differ, with both values."""
+    first, second = _flat(one.model_dump()), _flat(other.model_dump())
+    return [f"{key} ({first[key]!r} there, {second[key]!r} here)" for key in first if first[key] != second[key]]
+
+
+def _leaves(section: type[BaseModel], prefix: str = "") -> dict[str, tuple[Any, str]]:
+    leaves: dict[str, tuple[Any, str]] = {}
+    for name, field in section.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            leaves |= _leaves(kind, f"{prefix}{name}.")
+        else:
+            leaves[prefix + name] = (field, field.description or "")
+    return leaves
+
+
+def _check_key(key: str) -> None:
+    known = known_keys()
+    if key in known:
+        return
+    by_last_part = {name.rpartition(".")[2]: name for name in known}
+    last = key.rpartition(".")[2]
+    guess = f"; did you mean {by_last_part[last]!r}?" if last in by_last_part else nearest(key, known)
+    raise RequestError(f"configuration key {key!r} is unknown{guess or '; docs/configuration.md lists them all'}")
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat
+
+
+def _put(tree: dict[str, Any], key: str, value: Any) -> None:
+    _check_key(key)
+    *sections, leaf = key.split(".")
+    for section in sections:
+        tree = tree.setdefault(section, {})
+    # TOML and shells write 1 for 1.0; the schema is strict otherwise, so that "5" is not 5.
+    field = _leaves(Config)[key][0]
+    is_float = "float" in str(field.annotation)
+    tree[leaf] = float(value) if is_float and isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _value_of(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise RequestError(f"{path}: {error.strerror}; --config takes a TOML file") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RequestError(f"{path}: not TOML ({error})") from error

@@ -1,0 +1,165 @@
+"""Files that are complete or absent: written beside their place, flushed to disk, then renamed."""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from lstmkit.core.errors import ArtifactError, LstmkitError
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Open a binary file that takes the place of `path` only once it is whole.
+
+    Raises:
+        LstmkitError: the file could not be written (a full disk, no permission); `path` is as it was.
+    """
+    partial: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            partial = Path(file.name)
+            yield file  # type: ignore[misc]  # a wrapper with the file's methods
+            file.flush()
+            os.fsync(file.fileno())
+        partial.chmod(0o666 & ~_umask())
+        partial.replace(path)
+    except OSError as error:
+        _remove(partial)
+        raise LstmkitError(
+            f"{path}: could not be written ({error.strerror or error}); what was there is kept"
+        ) from error
+    except BaseException:
+        _remove(partial)
+        raise
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write `content` to `path`, whole or not at all."""
+    with replacing(path) as file:
+        file.write(content)
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write `content` to `path` in UTF-8, whole or not at all."""
+    write_bytes(path, content.encode())
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as indented JSON; NaN and infinity are refused, since JSON has no word for them."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_jsonl(path: Path, rows: Iterable[Any]) -> None:
+    """Write one JSON object a line, streaming, so that no more than a row is held."""
+    with replacing(path) as file:
+        for row in rows:
+            file.write((json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n").encode())
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        ArtifactError: the file is absent or is not JSON.
+    """
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ArtifactError(f"{path}: {error.strerror}; a complete run folder holds this file") from error
+    except ValueError as error:
+        raise ArtifactError(f"{path}: damaged, not JSON ({error}); restore it or train again") from error
+
+
+def read_jsonl(path: Path) -> list[Any]:
+    """Read a file of one JSON object a line, naming the line that is broken.
+
+    Raises:
+        ArtifactError: the file is absent or a line is not JSON.
+    """
+    try:
+        lines = path.read_text("utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ArtifactError(f"{path}: cannot be read ({error}); a complete run folder holds this file") from error
+    rows: list[Any] = []
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            try:
+                rows.append(json.loads(line))
+            except ValueError as error:
+                raise ArtifactError(
+                    f"{path}:{number}: damaged, not JSON ({error}); restore it or train again"
+                ) from error
+    return rows
+
+
+@contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """Give an empty folder to fill; it becomes `path` once filled, or vanishes on an error. Replaces what was there.
+
+    Raises:
+        LstmkitError: the folder could not be written; `path` is as it was.
+    """
+    fresh: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+        fresh.chmod(0o777 & ~_umask())
+        yield fresh
+        if path.exists():
+            old = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+            path.rename(old / path.name)
+            fresh.rename(path)
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            fresh.rename(path)
+    except OSError as error:
+        _remove(fresh)
+        raise LstmkitError(f"{path}: could not be written ({error.strerror or error})") from error
+    except BaseException:
+        _remove(fresh)
+        raise
+
+
+def sha256_of(path: Path, progress: Callable[[int], None] | None = None) -> str:
+    """The SHA-256 of a file's content, in hexadecimal. `progress` is told the bytes read at each block."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+            if progress:
+                progress(len(block))
+    return digest.hexdigest()
+
+
+def digest_of(value: Any) -> str:
+    """A SHA-256 over plain data (JSON with sorted keys): equal data, equal digest."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def cache_folder() -> Path:
+    """Where lstmkit keeps encoded data and downloads: `$LSTMKIT_CACHE`, or `lstmkit` under `$XDG_CACHE_HOME`."""
+    if own := os.environ.get("LSTMKIT_CACHE"):
+        return Path(own)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lstmkit"
+
+
+def _umask() -> int:
+    value = os.umask(0)
+    os.umask(value)
+    return value
+
+
+def _remove(path: Path | None) -> None:
+    if path is None:
+        return
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

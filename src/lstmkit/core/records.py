@@ -1,0 +1,29 @@
+"""The records of a run: plain data that the report is drawn from. Their fields are the contract of the run folder."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One line of `history.jsonl`. Accuracies are shares between 0 and 1; losses are mean cross-entropy in nats."""
+
+    epoch: int
+    train_loss: float
+    train_accuracy: float
+    valid_loss: float | None
+    valid_accuracy: float | None
+    learning_rate: float
+    seconds: float
+    tokens_per_second: float
+
+    def line(self, n_epochs: int) -> str:
+        """The epoch line of the contract."""
+        text = f"Epoch {self.epoch}/{n_epochs} - Loss: {self.train_loss:.4f}, Accuracy: {self.train_accuracy:.2%}"
+        if self.valid_loss is None or self.valid_accuracy is None:
+            return text
+        return f"{text} - Val loss: {self.valid_loss:.4f}, Val accuracy: {self.valid_accuracy:.2%}"
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that stands in `history.jsonl`."""
+        return asdict(self)
