@@ -28,7 +28,7 @@ class TrainingError(LstmkitError):
     """Training cannot go on, as when the loss is not finite. Exit status 1."""
 
 
-class Interrupted(BaseException):  # noqa: N818  (a request to stop, not a fault; no `except Exception` may hold it)
+class Interrupted(BaseException):
     """The process was asked to stop by a signal. Exit status 128 + the signal's number."""
 
     def __init__(self, signal_number: int, note: str = "") -> None:
