@@ -1,0 +1,79 @@
+"""The IMDB archive as published: read in one pass, in place, without unpacking anything."""
+
+import gzip
+import tarfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from lstmkit.core.errors import DataError
+from lstmkit.data.sources.corpus import SPLITS
+from lstmkit.data.sources.folders import UNLABELLED, text_row
+from lstmkit.data.sources.plan import SPLIT_NAMES, Plan, Reading, Row, SourceFile, readable
+
+ARCHIVE_SUFFIXES = (".tar.gz", ".tgz")
+_BLOCK = 1 << 20
+
+
+def is_archive(path: Path) -> bool:
+    """Whether the file's name ends as a gzipped tar archive's does."""
+    return path.name.lower().endswith(ARCHIVE_SUFFIXES)
+
+
+def plan_archive(path: Path, name: str) -> Plan:
+    """How to read `[folder/]train|valid|test/label/*.txt` from a `.tar.gz`.
+
+    Names in the archive only ever serve as ids; nothing is written under them.
+    """
+    file = SourceFile(path, path.name)
+    return Plan(name, path, (file,), lambda reading: _read(path, reading))
+
+
+def _read(path: Path, reading: Reading) -> Iterator[Row]:
+    texts: dict[tuple[int, str, str], bytes] = {}
+    n_unlabelled = 0
+    for split, label, file_name, content in _text_files(path):
+        if label == UNLABELLED:
+            n_unlabelled += 1
+        else:
+            texts[SPLITS.index(split), label, file_name] = content
+    if not texts:
+        raise DataError(f"{path}: holds no train/LABEL/*.txt; an archive laid out as IMDB's aclImdb_v1.tar.gz is read")
+    if n_unlabelled:
+        reading.decisions.append(f"left out: {UNLABELLED}/ ({n_unlabelled:,} texts without a label)")
+    for (index, label, file_name), content in sorted(texts.items()):  # the order of the unpacked folder
+        split = SPLITS[index]
+        name = f"{split}/{label}/{file_name}"
+        if row := text_row(reading, split, label, SourceFile(path / name, name), content):
+            yield row
+
+
+def _text_files(path: Path) -> Iterator[tuple[str, str, str, bytes]]:
+    """(split, label, file name, content) of the archive's texts; the content of unlabelled ones is not read."""
+    with readable(path):
+        if path.stat().st_size == 0:
+            raise DataError(f"{path}: empty; put a whole copy in its place")
+        try:
+            with gzip.open(path) as stream, tarfile.open(fileobj=stream, mode="r:") as archive:
+                while (member := archive.next()) is not None:
+                    archive.members.clear()  # pyright: ignore[reportAttributeAccessIssue]  # else the archive's 100,000 headers stay in memory
+                    place = _place_of(member)
+                    if place is None:
+                        continue
+                    if place[1] == UNLABELLED:
+                        yield *place, b""
+                    elif file := archive.extractfile(member):
+                        yield *place, file.read()
+                # tarfile stops in silence at a header that it cannot read; and gzip tells of damage at the very end.
+                while block := stream.read(_BLOCK):
+                    if block.strip(b"\0"):
+                        raise tarfile.ReadError("an unreadable header")
+        except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise DataError(f"{path}: damaged or incomplete ({error}); put a whole copy in its place") from error
+
+
+def _place_of(member: tarfile.TarInfo) -> tuple[str, str, str] | None:
+    *above, split_name, label, file_name = ("", "", "", *PurePosixPath(member.name).parts)
+    split = SPLIT_NAMES.get(split_name)
+    is_text = member.isreg() and file_name.endswith(".txt") and len([part for part in above if part]) <= 1
+    return (split, label, file_name) if split and is_text else None

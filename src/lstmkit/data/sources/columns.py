@@ -1,0 +1,99 @@
+"""Which column is the text and which the label: as asked, else by usual names, else by content."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lstmkit.config.resolve import nearest
+from lstmkit.core.errors import DataError
+from lstmkit.data.sources.plan import Reading, SourceFile
+
+TEXT_NAMES = (
+    "text", "sentence", "review", "question", "content", "tokens", "tweet", "comment", "message", "utterance",
+    "document", "body", "description", "sequence",
+)  # fmt: skip
+LABEL_NAMES = (
+    "label", "labels", "category", "class", "sentiment", "intent", "target", "polarity", "topic", "tag", "rating",
+)  # fmt: skip
+_LONGEST_NAME = 60  # characters; a longer "column name" is a row of data
+
+
+def choose_columns(
+    file: SourceFile, names: Sequence[str], sample: Sequence[Mapping[str, Any]], reading: Reading
+) -> tuple[str, str]:
+    """The text's and the label's column; what was decided is told to `reading`.
+
+    Args:
+        file: the table, for errors.
+        names: its columns.
+        sample: its first rows, to decide by content where names say nothing.
+        reading: holds the columns asked for, and those that an earlier table of the source had.
+
+    Raises:
+        DataError: a column asked for is not there, or the columns cannot be told.
+    """
+    if reading.columns:
+        for name in reading.columns:
+            _require(file, name, names)
+        return reading.columns
+    if len(names) < 2:
+        raise DataError(f"{file.path}: one column ({names[0]!r}); a text and a label column are needed")
+    asked_text, asked_label = reading.data.text_column, reading.data.label_column
+    for name in (asked_text, asked_label):
+        if name:
+            _require(file, name, names)
+    text = asked_text or _by_name(names, TEXT_NAMES, taken=asked_label)
+    label = asked_label or _by_name(names, LABEL_NAMES, taken=text)
+    named = {"text": bool(text), "label": bool(label)}
+    if not text:
+        text = max((name for name in names if name != label), key=lambda name: _mean_length(sample, name))
+    if not label:
+        others = [name for name in names if name != text]
+        if len(others) > 1:
+            raise DataError(f"{file.path}: which column is the label? There are {_listed(names)}; pass --label-column")
+        label = others[0]
+    if text == label:
+        raise DataError(f"{file.path}: column {text!r} cannot be both text and label; pass --text-column")
+    if not any(named.values()):
+        _refuse_data_as_names(file, names, label, sample)
+    for chosen in (text, label):
+        if names.count(chosen) > 1:
+            raise DataError(f"{file.path}: {names.count(chosen)} columns are named {chosen!r}; rename all but one")
+    how_text = "as asked" if asked_text else "by its name" if named["text"] else "longest strings"
+    how_label = "as asked" if asked_label else "by its name" if named["label"] else "the column left"
+    reading.decisions.append(f"text column: {text!r} ({how_text})")
+    reading.decisions.append(f"label column: {label!r} ({how_label})")
+    reading.columns = (text, label)
+    return reading.columns
+
+
+def _require(file: SourceFile, name: str, names: Sequence[str]) -> None:
+    if name not in names:
+        raise DataError(f"{file.path}: no column {name!r}; there are {_listed(names)}{nearest(name, names)}")
+
+
+def _listed(names: Sequence[str], most: int = 12) -> str:
+    shown = ", ".join(repr(name) for name in names[:most])
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
+
+
+def _by_name(names: Sequence[str], usual: Sequence[str], taken: str) -> str:
+    by_folded = {name.strip().casefold(): name for name in reversed(names) if name != taken}
+    return next((by_folded[name] for name in usual if name in by_folded), "")
+
+
+def _mean_length(sample: Sequence[Mapping[str, Any]], name: str) -> float:
+    values = [row.get(name) for row in sample]
+    lengths = [len(value) if isinstance(value, str | list) else 0 for value in values]
+    return sum(lengths) / max(1, len(lengths))
+
+
+def _refuse_data_as_names(
+    file: SourceFile, names: Sequence[str], label: str, sample: Sequence[Mapping[str, Any]]
+) -> None:
+    """A table without a header line would lose its first example in silence."""
+    is_value = label in {row.get(label) for row in sample}
+    if is_value or any(not name or len(name) > _LONGEST_NAME or name.isdecimal() for name in names):
+        raise DataError(
+            f"{file.path}:1: the first line looks like data ({_listed(names)[:80]}), not like column names; "
+            "put a line such as text,label before it"
+        )

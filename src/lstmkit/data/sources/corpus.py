@@ -1,0 +1,119 @@
+"""The shape that every source is brought to: parts of texts, labels and ids, in lazy sequences."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Literal, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+Kind = Literal["text", "tokens"]
+SPLITS = ("train", "valid", "test")
+
+
+class Blob(Sequence[str]):
+    """Strings laid end to end in UTF-8, decoded on access; memory-mapped when they come from the cache.
+
+    Args:
+        content: the bytes of all strings.
+        offsets: int64, shape (n + 1,): string i is `content[offsets[i]:offsets[i + 1]]`.
+    """
+
+    def __init__(self, content: Any, offsets: NDArray[np.int64]) -> None:
+        self.content = memoryview(content)
+        self.offsets = offsets
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        position = range(len(self))[index]  # raises IndexError, and counts from the end below zero
+        return str(self.content[self.offsets[position] : self.offsets[position + 1]], "utf-8")
+
+    def __iter__(self) -> Iterator[str]:
+        for start, end in pairwise(self.offsets.tolist()):
+            yield str(self.content[start:end], "utf-8")
+
+
+class Selection(Sequence[str]):
+    """The strings of `base` at `indices`, without a copy.
+
+    Args:
+        base: any sequence of strings.
+        indices: int64, shape (n,), each from 0 to len(base) - 1.
+    """
+
+    def __init__(self, base: Sequence[str], indices: NDArray[np.int64]) -> None:
+        self.base = base
+        self.indices = indices
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        if isinstance(index, slice):
+            positions: list[int] = self.indices[index].tolist()
+            return [self.base[position] for position in positions]
+        return self.base[int(self.indices[index])]
+
+    def __iter__(self) -> Iterator[str]:
+        positions: list[int] = self.indices.tolist()
+        for position in positions:
+            yield self.base[position]
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """One split: three sequences of one length.
+
+    Args:
+        texts: the texts; for a corpus of kind "tokens", the tokens joined by single spaces.
+        labels: the label of each text.
+        ids: stable and readable: "test/pos/0_10.txt", "train.csv:17" (the line), "digits:12".
+    """
+
+    texts: Sequence[str]
+    labels: Sequence[str]
+    ids: Sequence[str]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, indices: NDArray[np.int64]) -> "Part":
+        """The examples at `indices` (int64, shape (n,)), in their order."""
+        labels = Selection(self.labels, indices)
+        return Part(Selection(self.texts, indices), list(labels), Selection(self.ids, indices))
+
+
+@dataclass(frozen=True, eq=False)
+class Corpus:
+    """A source as it was read.
+
+    Args:
+        name: short, for the run folder's name: "imdb", "digits", a file's stem, a folder's name.
+        kind: "text", or "tokens" where the source has sequences of tokens.
+        parts: the splits that the source has, in the order train, valid, test; {"all": ...} where it has none.
+        rejected: rows left out under on_bad_row="skip": file, line, reason, text (its beginning).
+        decisions: what was decided while reading, one line each.
+        fingerprint: a digest of the files' contents and the reader's options: same content, same fingerprint.
+        files: name -> SHA-256; a folder of text files counts as one, under the folder's name.
+    """
+
+    name: str
+    kind: Kind
+    parts: Mapping[str, Part]
+    rejected: Sequence[Mapping[str, Any]]
+    decisions: Sequence[str]
+    fingerprint: str
+    files: Mapping[str, str]

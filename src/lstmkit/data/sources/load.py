@@ -1,0 +1,95 @@
+"""From a SOURCE to a `Corpus`: a catalogue name, a file or a folder; through the cache where files are read."""
+
+from pathlib import Path
+
+import numpy as np
+
+from lstmkit.config.resolve import nearest
+from lstmkit.config.schema import DataConfig
+from lstmkit.core.errors import DataError
+from lstmkit.core.files import digest_of
+from lstmkit.data.sources.archive import is_archive, plan_archive
+from lstmkit.data.sources.cache import read_through_cache
+from lstmkit.data.sources.catalogue import CATALOGUE, Progress, obtain
+from lstmkit.data.sources.corpus import Corpus, Part
+from lstmkit.data.sources.folders import plan_folder, plan_table
+from lstmkit.data.sources.plan import Plan, readable
+from lstmkit.data.sources.tables import TABLE_SUFFIXES, is_table
+
+
+def load_corpus(data: DataConfig, progress: Progress | None = None) -> Corpus:
+    """Read a source, or take it from the cache where its content has not changed since.
+
+    A catalogue name goes before a file or folder of that name in the working directory, so that a command means the
+    same everywhere; `./imdb` names the folder.
+
+    Args:
+        data: the source, the columns asked for, and what to do with bad rows.
+        progress: told the bytes so far, and in all, where the set has to be fetched.
+
+    Raises:
+        DataError: there is no such source, it cannot be read, or a row cannot be used and is not to be skipped.
+        RequestError: a Parquet file, and pyarrow is not installed.
+    """
+    entry = CATALOGUE.get(data.source)
+    if entry is None:
+        return read_through_cache(_plan_of(data.source), data)
+    corpus = _digits() if entry.plan is None else read_through_cache(obtain(entry, progress), data)
+    if not Path(entry.name).exists():
+        return corpus
+    note = f"source: {entry.name} of the catalogue; what is here under that name would be ./{entry.name}"
+    return Corpus(**{**vars(corpus), "decisions": [note, *corpus.decisions]})
+
+
+def _plan_of(source: str) -> Plan:
+    path = Path(source).expanduser()
+    if not source or not _exists(path):
+        names = ", ".join(CATALOGUE)
+        what = "no source" if not source else f"{source}: no such file or folder"
+        guess = nearest(source, [*CATALOGUE, *_neighbours(path)])
+        raise DataError(f"{what}; SOURCE is a name of the catalogue ({names}), a file or a folder{guess}")
+    name = path.resolve().name
+    if path.is_dir():
+        plans = (entry.plan(path) for entry in CATALOGUE.values() if entry.plan)
+        if plan := plan_folder(path, name) or next((plan for plan in plans if plan), None):
+            return plan
+        raise DataError(
+            f"{path}: no examples found; a folder holds LABEL/*.txt, train/LABEL/*.txt and test/LABEL/*.txt, "
+            f"or tables named train and test ({' '.join(TABLE_SUFFIXES)})"
+        )
+    if is_archive(path):
+        return plan_archive(path, name.split(".")[0])
+    if is_table(path):
+        return plan_table(path)
+    raise DataError(f"{path}: not a kind of file that is read; allowed: {' '.join(TABLE_SUFFIXES)} .tar.gz, a folder")
+
+
+def _exists(path: Path) -> bool:
+    with readable(path):
+        return path.exists()
+
+
+def _neighbours(path: Path) -> list[str]:
+    if not path.name or not path.parent.is_dir():
+        return []
+    with readable(path.parent):
+        return [str(neighbour) for neighbour in path.parent.iterdir()]
+
+
+def _digits() -> Corpus:
+    """scikit-learn's digits: each image's 64 pixels, row by row, as the tokens 0 to 16."""
+    from sklearn.datasets import load_digits
+
+    images, targets = load_digits(return_X_y=True)
+    texts = [" ".join(map(str, row)) for row in np.asarray(images, dtype=np.int64).tolist()]
+    labels = [str(target) for target in np.asarray(targets).tolist()]
+    part = Part(texts, labels, [f"digits:{number}" for number in range(len(texts))])
+    return Corpus(
+        name="digits",
+        kind="tokens",
+        parts={"all": part},
+        rejected=(),
+        decisions=("digits: 8 x 8 images read pixel by pixel, row by row; 64 tokens of 17 grey levels",),
+        fingerprint=digest_of([texts, labels]),
+        files={},
+    )

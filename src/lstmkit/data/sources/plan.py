@@ -1,0 +1,175 @@
+"""What a source consists of (`Plan`), and what reading it gathers beside the rows (`Reading`)."""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from lstmkit.config.schema import DataConfig
+from lstmkit.core.errors import DataError
+from lstmkit.data.sources.corpus import Kind
+
+SPLIT_NAMES = {
+    "train": "train",
+    "valid": "valid",
+    "validation": "valid",
+    "val": "valid",
+    "dev": "valid",
+    "test": "test",
+}
+_SHOWN_CHARACTERS = 200  # of a rejected row's text
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A file of a source: where it is, and its name within the source (as ids show it)."""
+
+    path: Path
+    name: str
+
+
+class Row(NamedTuple):
+    """One usable example."""
+
+    split: str
+    id: str
+    text: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a source consists of, known before any of it is read.
+
+    Args:
+        name: the corpus' name.
+        root: the file or folder that the user named.
+        files: all files that the content depends on, in a fixed order.
+        read: gives the rows, and tells `Reading` what it decides and rejects.
+        decisions: what the layout decided.
+    """
+
+    name: str
+    root: Path
+    files: tuple[SourceFile, ...]
+    read: "Callable[[Reading], Iterator[Row]]"
+    decisions: tuple[str, ...] = ()
+
+
+class Reading:
+    """Gathers decisions, the kind of the corpus and the rows that cannot be used.
+
+    A bad row does not end the reading at once even under on_bad_row="fail": the error then says how many there are.
+    """
+
+    def __init__(self, data: DataConfig) -> None:
+        self.data = data
+        self.kind: Kind | None = None
+        self.columns: tuple[str, str] | None = None
+        self.decisions: list[str] = []
+        self.rejected: list[dict[str, Any]] = []
+        self._counts: Counter[str] = Counter()
+        self._first: tuple[str, str, str] | None = None
+
+    def reject(self, file: SourceFile, line: int | None, reason: str, detail: str = "", text: str = "") -> None:
+        """Note a row that cannot be used. `reason` is the same for all rows of its sort; `detail` is this row's own."""
+        self._counts[reason] += 1
+        if self._first is None:
+            self._first = (f"{file.path}:{line}" if line else str(file.path), reason, detail)
+        if self.data.on_bad_row == "skip":
+            beginning = text[:_SHOWN_CHARACTERS].encode(errors="replace").decode()
+            shown = {"text": beginning} if beginning.strip() else {}
+            self.rejected.append({"file": file.name, "line": line, "reason": reason + detail, **shown})
+
+    def row(self, split: str, file: SourceFile, line: int | None, text: Any, label: Any) -> Row | None:
+        """A checked row; None, with the reason noted, where text or label cannot be used."""
+        fault, string = _text_of(text)
+        if not fault and self.kind and self.kind != _kind_of(text):
+            fault = "a string among lists of tokens" if self.kind == "tokens" else "a list of tokens among strings"
+        if fault:
+            self.reject(file, line, fault, text=string)
+            return None
+        fault, name = _label_of(label)
+        if fault:
+            self.reject(file, line, fault, text=string)
+            return None
+        self.kind = self.kind or _kind_of(text)
+        return Row(split, f"{file.name}:{line}" if line else file.name, string, name)
+
+    def finish(self, n_rows: int, root: Path) -> None:
+        """Close the reading.
+
+        Raises:
+            DataError: a row is bad and bad rows are not to be skipped; or no row is usable.
+        """
+        if self._first is None and n_rows:
+            return
+        if self._first is None:
+            raise DataError(f"{root}: no rows; a text and a label are needed for each example")
+        where, reason, detail = self._first
+        n_such = self._counts[reason]
+        count = f" ({n_such:,} such rows)" if n_such > 1 else ""
+        if self.data.on_bad_row == "fail":
+            raise DataError(f"{where}: {reason}{detail}{count}; mend it, or leave such rows out with --on-bad-row skip")
+        if not n_rows:
+            raise DataError(f"{where}: {reason}{detail}{count}; no row of {root} is usable, so none can be skipped")
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Turn the system's refusal to read `path` into a DataError."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(
+            f"{path}: cannot be read ({error.strerror or error}); give a file that exists and that you may read"
+        ) from error
+
+
+def _kind_of(text: Any) -> Kind:
+    return "tokens" if isinstance(text, list) else "text"
+
+
+def _text_of(value: Any) -> tuple[str, str]:
+    """(fault, text): the fault is empty where the text can be used."""
+    if isinstance(value, str):
+        text = value
+    elif isinstance(value, list):
+        if not all(isinstance(token, str | int) and not isinstance(token, bool) for token in value):
+            return "a token that is neither a string nor an integer", ""
+        tokens = [str(token) for token in value]
+        if not all(token.split() == [token] for token in tokens):
+            return "a token that is empty or holds white space", " ".join(tokens)
+        text = " ".join(tokens)
+    elif value is None:
+        return "the text is missing", ""
+    else:
+        return "the text is neither a string nor a list of tokens", str(value)
+    if not text.strip():
+        return "the text is empty", ""
+    return _encodable(text)
+
+
+def _label_of(value: Any) -> tuple[str, str]:
+    """(fault, label): JSON's numbers and booleans become their JSON text; white space around a label is dropped."""
+    if isinstance(value, bool):
+        return "", "true" if value else "false"
+    if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
+        return "", str(value)
+    if value is None or isinstance(value, float):
+        return "the label is missing", ""
+    if not isinstance(value, str):
+        return "the label is neither a string nor a number", ""
+    label = value.strip()
+    return _encodable(label) if label else ("the label is missing", "")
+
+
+def _encodable(text: str) -> tuple[str, str]:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # JSON can spell half of a surrogate pair
+        return "half of a surrogate pair, which is no character", text.encode(errors="replace").decode()
+    return "", text

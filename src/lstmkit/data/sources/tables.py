@@ -1,0 +1,174 @@
+"""Tables: CSV, TSV, JSONL (Parquet has a file of its own), read row by row with line numbers."""
+
+import csv
+import json
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from lstmkit.core.errors import DataError
+from lstmkit.data.sources.columns import choose_columns
+from lstmkit.data.sources.lines import Line, lines_of
+from lstmkit.data.sources.parquet import parquet_columns, parquet_rows
+from lstmkit.data.sources.plan import Reading, Row, SourceFile
+
+_SAMPLE_ROWS = 200
+_LONGEST_FIELD = 2**31 - 1  # bytes; csv's own limit of 131,072 is a long review away
+
+
+class Record(NamedTuple):
+    """One row as the file has it: the line it begins at, values by column, and the fault where it has one."""
+
+    line: int
+    values: dict[str, Any]
+    fault: str = ""
+    detail: str = ""
+    raw: str = ""
+
+
+class Table(NamedTuple):
+    """An open table; `names` is empty where only the rows tell (JSONL)."""
+
+    names: Sequence[str]
+    records: Iterator[Record]
+
+
+def read_table(file: SourceFile, split: str, reading: Reading) -> Iterator[Row]:
+    """The rows of one table.
+
+    Raises:
+        DataError: the file cannot be read or is empty, or its columns cannot be told.
+    """
+    table = _OPENERS[file.path.suffix.lower()](file, reading)
+    head = list(islice(table.records, _SAMPLE_ROWS))
+    sample = [record.values for record in head if not record.fault]
+    names = table.names or list(dict.fromkeys(name for values in sample for name in values))
+    if not names and not head:
+        raise DataError(f"{file.path}: empty; a table with a text and a label for each row is needed")
+    text_column, label_column = choose_columns(file, names, sample, reading) if names else ("", "")
+    for line, values, fault, detail, raw in chain(head, table.records):
+        if fault:
+            reading.reject(file, line, fault, detail, raw)
+        elif row := reading.row(split, file, line, values.get(text_column), values.get(label_column)):
+            yield row
+
+
+def _open_csv(file: SourceFile, reading: Reading) -> Table:
+    del reading
+    return _delimited(file, delimiter=",", quoting=csv.QUOTE_MINIMAL)
+
+
+def _open_tsv(file: SourceFile, reading: Reading) -> Table:
+    if _quotes_pair_up(file):
+        return _delimited(file, delimiter="\t", quoting=csv.QUOTE_MINIMAL)
+    reading.decisions.append(f"quotes in {file.name}: plain characters (they do not pair up around fields)")
+    return _delimited(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+
+
+def _delimited(file: SourceFile, delimiter: str, quoting: Literal[0, 3]) -> Table:
+    records = _fields(file, delimiter, quoting)
+    header = next(records, None)
+    if header is None:
+        raise DataError(f"{file.path}: empty; a header line such as text,label and a row for each example are needed")
+    line, fields, fault, detail = header
+    if fault:
+        raise DataError(f"{file.path}:{line}: {fault}{detail}; the header line must be sound")
+    names = [name.strip() for name in fields]
+    return Table(names, _records(records, names))
+
+
+def _records(records: "Iterator[tuple[int, list[str], str, str]]", names: Sequence[str]) -> Iterator[Record]:
+    for line, fields, fault, detail in records:
+        if not fault and len(fields) != len(names):
+            fault = "too few fields" if len(fields) < len(names) else "too many fields"
+            detail = f" ({len(fields)}; the header has {len(names)})"
+        yield Record(line, dict(zip(names, fields, strict=False)), fault, detail, " ".join(fields))
+
+
+def _fields(file: SourceFile, delimiter: str, quoting: Literal[0, 3]) -> Iterator[tuple[int, list[str], str, str]]:
+    """(line, fields, fault, detail) of each record; a blank line is none."""
+    faulty: list[Line] = []
+
+    def texts() -> Iterator[str]:
+        for line in lines_of(file):
+            if line.fault:
+                faulty.append(line)
+            yield line.text
+
+    csv.field_size_limit(_LONGEST_FIELD)
+    reader = csv.reader(texts(), delimiter=delimiter, quoting=quoting, strict=True)
+    while True:
+        start = reader.line_num + 1
+        try:
+            fields = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            if "unexpected end of data" in str(error):
+                raise DataError(
+                    f"{file.path}:{start}: a quote opens in this row and never closes; close it, or double it"
+                ) from error
+            yield start, [], "not CSV", f" ({error})"
+            faulty.clear()
+            continue
+        if faulty:
+            yield faulty[0].number, fields, faulty[0].fault, faulty[0].detail
+            faulty.clear()
+        elif len(fields) > 1 or (fields and fields[0].strip()):
+            yield start, fields, "", ""
+
+
+def _quotes_pair_up(file: SourceFile) -> bool:
+    """Whether a TSV quotes its fields; many TSV files have none of CSV's quoting, and quotes in the text."""
+    try:
+        return not any(fault == "not CSV" for _, _, fault, _ in _fields(file, "\t", csv.QUOTE_MINIMAL))
+    except DataError as error:
+        if isinstance(error.__cause__, csv.Error):
+            return False
+        raise
+
+
+def _open_jsonl(file: SourceFile, reading: Reading) -> Table:
+    del reading
+    return Table((), _objects(file))
+
+
+def _objects(file: SourceFile) -> Iterator[Record]:
+    for number, text, fault, detail in lines_of(file):
+        if fault:
+            yield Record(number, {}, fault, detail, text)
+            continue
+        if not text.strip():
+            continue
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            yield Record(number, {}, "not JSON", f" ({error})", text)
+            continue
+        if isinstance(value, dict):
+            yield Record(number, value)
+        else:
+            yield Record(number, {}, "not a JSON object", raw=text)
+
+
+def _open_parquet(file: SourceFile, reading: Reading) -> Table:
+    names = parquet_columns(file.path)
+    sample = list(parquet_rows(file.path, most=_SAMPLE_ROWS))
+    chosen = list(choose_columns(file, names, sample, reading))
+    return Table(names, (Record(number, row) for number, row in enumerate(parquet_rows(file.path, chosen), start=1)))
+
+
+_OPENERS: dict[str, Callable[[SourceFile, Reading], Table]] = {
+    ".csv": _open_csv,
+    ".tsv": _open_tsv,
+    ".jsonl": _open_jsonl,
+    ".ndjson": _open_jsonl,
+    ".parquet": _open_parquet,
+}
+TABLE_SUFFIXES = tuple(_OPENERS)
+
+
+def is_table(path: Path) -> bool:
+    """Whether the file's name ends as a table's does."""
+    return path.suffix.lower() in _OPENERS
