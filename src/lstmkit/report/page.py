@@ -1,0 +1,200 @@
+"""The pages: records in, plots and one self-contained `report.html` out. No model is needed, and nothing is fetched."""
+
+import base64
+import hashlib
+import html
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from lstmkit.config.schema import Cell
+from lstmkit.core.files import write_bytes
+from lstmkit.report import cells, drawing, plots
+from lstmkit.report.records import Baselines, Evaluation, Lab, Run, read_lab, read_run
+from lstmkit.report.sheet import SHEET
+from lstmkit.report.style import NAMES, PALETTE, colour, house_style, inline, printable, save
+
+_FOLD_OVER = 320  # characters of an example shown before the rest is folded away
+
+
+def draw_run(folder: Path) -> Path:
+    """Draw the plots and the page of a run from its records.
+
+    Args:
+        folder: a run folder; `plots/` and `report.html` in it are written, or written anew.
+
+    Returns:
+        The path of `report.html`.
+
+    Raises:
+        ArtifactError: a record is absent or damaged; nothing is written then.
+        LstmkitError: a file could not be written.
+    """
+    run = read_run(folder)
+    with house_style():
+        pictures = {name: save(figure, folder / "plots", name) for name, figure in plots.of_run(run).items()}
+    return _write(folder, "run.html.j2", run=run, plots=_inlined(pictures, [run]))
+
+
+def draw_lab(folder: Path) -> Path:
+    """Draw the laboratory sheet of a lab folder, and the page of each of its runs.
+
+    Args:
+        folder: a lab folder: `lab.json` and a run folder for each model that it names.
+
+    Returns:
+        The path of the lab's own `report.html`.
+
+    Raises:
+        ArtifactError: a record is absent or damaged; nothing is written then.
+        LstmkitError: a file could not be written.
+    """
+    lab = read_lab(folder)
+    for cell in lab.runs:
+        draw_run(folder / cell)
+    rows = table_rows(lab)
+    dots = [plots.Dot(row["name"], colour(row["colour"]), row["accuracy"], row["interval"]) for row in rows]
+    with house_style():
+        pictures = {name: save(figure, folder / "plots", name) for name, figure in plots.of_lab(lab, dots).items()}
+    return _write(
+        folder,
+        "lab.html.j2",
+        lab=lab,
+        run=lab.subject,
+        sheet=SHEET,
+        rows=rows,
+        plots=_inlined(pictures, list(lab.runs.values())),
+    )
+
+
+def table_rows(lab: Lab) -> list[dict[str, Any]]:
+    """The lines of the closing table: the models, then the baselines, with what each has of the columns."""
+    rows: list[dict[str, Any]] = [
+        {"name": NAMES[cell], "colour": cell, "accuracy": model.accuracy, "interval": model.accuracy_ci95,
+         "parameters": model.parameters, "seconds": model.seconds}
+        for cell, model in lab.record.models.items()
+    ]  # fmt: skip
+    return rows + baseline_rows(lab.record.baselines)
+
+
+def baseline_rows(baselines: Baselines) -> list[dict[str, Any]]:
+    """The lines of the baselines that a record has."""
+    rows: list[dict[str, Any]] = []
+    if linear := baselines.linear:
+        weights = linear.n_features
+        rows.append({"name": "linear", "colour": "linear", "accuracy": linear.accuracy, "note": linear.name,
+                     "interval": linear.accuracy_ci95, "features": weights, "seconds": linear.seconds})  # fmt: skip
+    if majority := baselines.majority:
+        rows.append({"name": "majority", "colour": "majority", "accuracy": majority.accuracy,
+                     "note": f"always “{majority.label}”", "interval": majority.accuracy_ci95})  # fmt: skip
+    return rows
+
+
+def confusions(evaluation: Evaluation, most: int = 10) -> list[tuple[str, str, int, int]]:
+    """The most frequent mistakes: true label, predicted label, how often, of how many."""
+    found = [
+        (true, predicted, count, sum(row))
+        for true, row in zip(evaluation.labels, evaluation.confusion_matrix, strict=True)
+        for predicted, count in zip(evaluation.labels, row, strict=True)
+        if count and predicted != true
+    ]
+    return sorted(found, key=lambda item: -item[2])[:most]
+
+
+def _inlined(pictures: Mapping[str, str], runs: list[Run]) -> dict[str, Markup]:
+    alts = _alternatives(runs)
+    return {name: Markup(inline(svg, name, html.escape(alts[name]))) for name, svg in pictures.items()}  # noqa: S704
+
+
+def _alternatives(runs: list[Run]) -> dict[str, str]:
+    """What each plot shows, for who cannot see it."""
+    losses, accuracies, tests, lengths = [], [], [], []
+    for run in runs:
+        name, last = NAMES[run.cell], run.epochs[-1]
+        losses.append(f"{name}: training loss from {run.epochs[0].train_loss:.3f} to {last.train_loss:.3f}")
+        accuracies.append(f"{name}: training accuracy from {run.epochs[0].train_accuracy:.1%} to "
+                          f"{last.train_accuracy:.1%}, epoch {run.details.best_epoch} kept")  # fmt: skip
+        tests.append(f"{name} {run.evaluation.accuracy:.2%}")
+        lengths += [f"{name}, {b.first} to {b.last} tokens: {b.accuracy:.1%}" for b in run.details.accuracy_by_length]
+    matrix = f"Confusion matrix over {len(runs[0].evaluation.labels)} labels; its counts are in the tables."
+    return {
+        "loss": f"Loss by epoch. {'; '.join(losses)}.",
+        "accuracy": f"Accuracy by epoch. {'; '.join(accuracies)}.",
+        "test_accuracy": f"Test accuracies: {', '.join(tests)}; the table has all numbers.",
+        "accuracy_by_length": f"Test accuracy by length. {'; '.join(lengths)}.",
+        "confusion_matrix": matrix,
+    }
+
+
+def _write(folder: Path, template: str, **values: Any) -> Path:
+    environment = Environment(
+        loader=PackageLoader("lstmkit.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_finalize,
+    )
+    environment.filters |= {
+        "percent": lambda share, digits=2: f"{share:.{digits}%}",
+        "interval": lambda bounds: f"{100 * bounds[0]:.2f} to {100 * bounds[1]:.2f}%",
+        "count": lambda number: f"{number:,}",
+        "duration": duration,
+        "short": lambda text: text[: _FOLD_OVER // 2].rstrip() + "…",
+        "named": lambda cell: NAMES[cell],
+        "digit": lambda text: Markup(drawing.digit_picture(text) or ""),  # noqa: S704
+        "flat": lambda tree: list(_flat(tree)),
+    }
+    script = environment.get_template("page.js").render()
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    page = environment.get_template(template).render(
+        **values,
+        palette=PALETTE,
+        script=Markup(script),  # noqa: S704  # our own file
+        script_hash=digest,
+        fold_over=_FOLD_OVER,
+        baseline_rows=baseline_rows,
+        confusions=confusions,
+        cell_drawing=_cell_drawing,
+        equations=lambda kind: [Markup(line) for line in cells.equations(kind)],  # noqa: S704
+        network=lambda run: Markup(drawing.network(run.details.architecture, run.config.model)),  # noqa: S704
+        truncation=drawing.truncation,
+    )
+    path = folder / "report.html"
+    write_bytes(path, page.encode())
+    return path
+
+
+def _cell_drawing(kind: Cell) -> Markup:
+    return Markup(cells.cell(kind))  # noqa: S704
+
+
+def _finalize(value: Any) -> Any:
+    """What every `{{ … }}` of a page passes through: no control characters, whatever the records hold."""
+    if isinstance(value, Markup):
+        return value
+    return printable(value) if isinstance(value, str) else value
+
+
+def duration(seconds: float | None) -> str:
+    """A time as one reads it: `4.2 s`, `7 min 3 s`, `1 h 12 min`."""
+    if seconds is None:
+        return "–"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key} · ")
+        else:
+            words = ", ".join(str(item) for item in value) if isinstance(value, list) else str(value)
+            yield f"{prefix}{key}", words

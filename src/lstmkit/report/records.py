@@ -1,0 +1,292 @@
+"""Typed reading of a run or lab folder: what the pages and plots are drawn from, checked before anything is drawn."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar, cast
+
+import pydantic.dataclasses
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+
+from lstmkit.config.resolve import load_config
+from lstmkit.config.schema import Cell, Config, Pooling, Truncate
+from lstmkit.core.errors import ArtifactError, RequestError
+from lstmkit.core.files import read_json, read_jsonl
+from lstmkit.core.records import Epoch
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Count = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(ge=1)]
+Interval = tuple[Share, Share]
+
+_CHECKED = ConfigDict(extra="ignore", allow_inf_nan=False)
+_EPOCH = TypeAdapter(cast("type[Epoch]", pydantic.dataclasses.dataclass(Epoch, frozen=True, config=_CHECKED)))
+
+
+class _Record(BaseModel):
+    """A JSON object: known keys are checked, others are another version's business."""
+
+    model_config = ConfigDict(extra="ignore", allow_inf_nan=False, frozen=True)
+
+
+class Linear(_Record):
+    """The linear opponent, scored on the same test set."""
+
+    name: str
+    accuracy: Share
+    accuracy_ci95: Interval
+    C: float | None = None
+    valid_accuracy: Share | None = None
+    n_features: Count | None = None
+    seconds: float | None = None
+
+
+class Majority(_Record):
+    """Always the commonest label of the training part."""
+
+    label: str
+    accuracy: Share
+    accuracy_ci95: Interval
+
+
+class Baselines(_Record):
+    """What a number is worth only beside."""
+
+    linear: Linear | None = None
+    majority: Majority | None = None
+
+
+class ClassScore(_Record):
+    """One label's scores; `n` counts its test examples."""
+
+    precision: Share
+    recall: Share
+    f1: Share
+    n: Count
+
+
+class Evaluation(_Record):
+    """`evaluation.json`. Rows of the confusion matrix are true labels, columns predicted ones."""
+
+    split: str
+    n: Positive
+    accuracy: Share
+    accuracy_ci95: Interval
+    loss: float
+    macro_f1: Share
+    per_class: dict[str, ClassScore]
+    confusion_matrix: list[list[Count]]
+    labels: Annotated[list[str], Field(min_length=1)]
+    calibration_error: Share | None = None
+    baselines: Baselines = Baselines()
+
+    @model_validator(mode="after")
+    def _square(self) -> "Evaluation":
+        size = len(self.labels)
+        if len(self.confusion_matrix) != size or any(len(row) != size for row in self.confusion_matrix):
+            raise ValueError(f"confusion_matrix is not {size} by {size}, as labels has it")
+        return self
+
+
+class Split(_Record):
+    """One part of the data, with its examples counted by label."""
+
+    n: Count
+    labels: dict[str, Count]
+
+
+class Parameters(_Record):
+    """Trained numbers, by block."""
+
+    embedding: Count
+    recurrence: Count
+    head: Count
+    total: Count
+
+
+class Architecture(_Record):
+    """The network as it was built; sizes in features, units, classes and tokens."""
+
+    cell: Cell
+    vocabulary_size: Positive
+    embedding_size: Positive
+    hidden_size: Positive
+    num_layers: Positive
+    bidirectional: bool
+    pooling: Pooling
+    n_classes: Positive
+    max_length: Positive
+    truncate: Truncate
+    parameters: Parameters
+
+    @property
+    def state_size(self) -> int:
+        """Features of one step's output: both directions' units, where there are two."""
+        return self.hidden_size * (2 if self.bidirectional else 1)
+
+    @property
+    def pooled_size(self) -> int:
+        """Features of a sequence's one vector."""
+        return self.state_size * (2 if self.pooling == "max_mean" else 1)
+
+
+class LengthBin(_Record):
+    """Test accuracy over the sequences of `first` to `last` tokens."""
+
+    first: Annotated[int, Field(ge=0, alias="from")]
+    last: Annotated[int, Field(ge=0, alias="to")]
+    n: Count
+    accuracy: Share
+    accuracy_ci95: Interval
+
+
+class Mistake(_Record):
+    """A test example of which the model was sure and wrong."""
+
+    id: int | str
+    text: str
+    label: str
+    predicted: str
+    probability: Share
+
+
+class Seconds(_Record):
+    """Wall-clock time by stage."""
+
+    train: float
+    evaluate: float
+
+
+class Details(_Record):
+    """`details.json`: what a page tells besides the scores."""
+
+    format: Literal[1]
+    source: str
+    title: str
+    kind: Literal["text", "tokens"]
+    splits: dict[str, Split]
+    decisions: list[str] = []
+    vocabulary_size: Positive
+    coverage: dict[str, Share] = {}
+    architecture: Architecture
+    best_epoch: Positive
+    epochs_run: Positive
+    refit: bool = False
+    seconds: Seconds
+    accuracy_by_length: list[LengthBin] = []
+    confident_errors: list[Mistake] = []
+    loop_source: str | None = None
+
+
+class LabModel(_Record):
+    """One model's line in `lab.json`."""
+
+    parameters: Count
+    accuracy: Share
+    accuracy_ci95: Interval
+    seconds: float
+
+
+class Claim(_Record):
+    """A sentence of the laboratory sheet, and what this run measured of it."""
+
+    claim: str
+    evidence: str
+    verdict: Literal["shown", "not shown", "contradicted"]
+
+
+class LabRecord(_Record):
+    """`lab.json`: the models in the order of the table, the first one the experiment's subject."""
+
+    source: str
+    models: Annotated[dict[Cell, LabModel], Field(min_length=1)]
+    baselines: Baselines = Baselines()
+    claims: list[Claim] = []
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder, read and checked."""
+
+    config: Config
+    config_text: str
+    epochs: tuple[Epoch, ...]
+    evaluation: Evaluation
+    details: Details
+    environment: dict[str, Any]
+
+    @property
+    def cell(self) -> Cell:
+        """The recurrent cell: the model's name on every page and plot."""
+        return self.details.architecture.cell
+
+    @property
+    def lines(self) -> list[str]:
+        """The epoch lines, as training printed them."""
+        return [epoch.line(self.config.train.epochs) for epoch in self.epochs]
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A lab folder, read and checked: `lab.json` and a run for each of its models, in its order."""
+
+    record: LabRecord
+    runs: dict[Cell, Run]
+
+    @property
+    def subject(self) -> Run:
+        """The run that the page is about."""
+        return next(iter(self.runs.values()))
+
+
+def read_run(folder: Path) -> Run:
+    """Read the records of one run.
+
+    Raises:
+        ArtifactError: a record is absent, damaged, or not of this format; one line naming the file.
+    """
+    config_path = folder / "config.toml"
+    try:
+        config, config_text = load_config(config_path), config_path.read_text("utf-8")
+    except RequestError as error:
+        raise ArtifactError(f"{error}; {config_path} is a record of the run: restore it or train again") from error
+    history = folder / "history.jsonl"
+    epochs = tuple(
+        _checked(_EPOCH, row, f"{history}:{number}") for number, row in enumerate(read_jsonl(history), start=1)
+    )
+    if not epochs:
+        raise ArtifactError(f"{history}: no epoch; a trained run has at least one: finish it with --resume")
+    return Run(
+        config=config,
+        config_text=config_text,
+        epochs=epochs,
+        evaluation=_read(Evaluation, folder / "evaluation.json"),
+        details=_read(Details, folder / "details.json"),
+        environment=_read(dict[str, Any], folder / "environment.json"),
+    )
+
+
+def read_lab(folder: Path) -> Lab:
+    """Read `lab.json` and the run of each model that it names.
+
+    Raises:
+        ArtifactError: a record is absent, damaged, or not of this format; one line naming the file.
+    """
+    record = _read(LabRecord, folder / "lab.json")
+    return Lab(record, {cell: read_run(folder / cell) for cell in record.models})
+
+
+_T = TypeVar("_T")
+
+
+def _read(kind: type[_T], path: Path) -> _T:
+    return _checked(TypeAdapter(kind), read_json(path), str(path))
+
+
+def _checked(adapter: TypeAdapter[_T], value: Any, where: str) -> _T:
+    try:
+        return adapter.validate_python(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        message = " ".join(first["msg"].split())
+        raise ArtifactError(f"{where}: {key + ': ' if key else ''}{message}; restore it or train again") from error
