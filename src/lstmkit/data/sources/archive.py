@@ -4,7 +4,7 @@ import gzip
 import tarfile
 import zlib
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from lstmkit.core.errors import DataError
 from lstmkit.data.sources.corpus import SPLITS
@@ -56,14 +56,19 @@ def _text_files(path: Path) -> Iterator[tuple[str, str, str, bytes]]:
         try:
             with gzip.open(path) as stream, tarfile.open(fileobj=stream, mode="r:") as archive:
                 while (member := archive.next()) is not None:
-                    archive.members.clear()  # pyright: ignore[reportAttributeAccessIssue]  # else the archive's 100,000 headers stay in memory
+                    # Else the archive's 100,000 headers stay in memory; the stubs do not know the attribute.
+                    archive.members.clear()  # pyright: ignore[reportAttributeAccessIssue]
                     place = _place_of(member)
                     if place is None:
                         continue
                     if place[1] == UNLABELLED:
                         yield *place, b""
-                    elif file := archive.extractfile(member):
-                        yield *place, file.read()
+                    else:
+                        stream.seek(member.offset_data)
+                        content = stream.read(member.size)
+                        if len(content) < member.size:
+                            raise tarfile.ReadError("it ends within a file")
+                        yield *place, content
                 # tarfile stops in silence at a header that it cannot read; and gzip tells of damage at the very end.
                 while block := stream.read(_BLOCK):
                     if block.strip(b"\0"):
@@ -73,7 +78,10 @@ def _text_files(path: Path) -> Iterator[tuple[str, str, str, bytes]]:
 
 
 def _place_of(member: tarfile.TarInfo) -> tuple[str, str, str] | None:
-    *above, split_name, label, file_name = ("", "", "", *PurePosixPath(member.name).parts)
+    """(split, label, file name) of a member that is an example; None for all others."""
+    names = member.name.removeprefix("./").split("/")
+    if member.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) or not 3 <= len(names) <= 4:
+        return None
+    split_name, label, file_name = names[-3:]
     split = SPLIT_NAMES.get(split_name)
-    is_text = member.isreg() and file_name.endswith(".txt") and len([part for part in above if part]) <= 1
-    return (split, label, file_name) if split and is_text else None
+    return (split, label, file_name) if split and label and file_name.endswith(".txt") else None

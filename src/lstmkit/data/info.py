@@ -1,0 +1,205 @@
+"""What lstmkit sees in a source before training: plain data by `describe`, lines for a terminal by `render`."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lstmkit.data.sources import Corpus, Part
+
+_PERCENTILES = (1, 5, 25, 50, 75, 95, 99)
+_MOST_EXAMPLES = 3  # ids shown of each sort
+_MOST_LABELS = 24  # in the table of a terminal
+_SHOWN_CHARACTERS = 100
+
+
+class _Example(NamedTuple):
+    split: str
+    id: str
+    label: str
+
+
+def describe(
+    corpus: Corpus, parts: Mapping[str, Part] | None = None, coverage: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """All that `lstmkit data info` shows, as plain data that JSON can hold.
+
+    Two texts are duplicates where they are equal once white space and case are folded; a duplicate across splits is a
+    leak. Lengths count words (between white space), or tokens where the source has tokens.
+
+    Args:
+        corpus: what `load_corpus` gave.
+        parts: what `cut` gave; None: the corpus' own parts.
+        coverage: what the encoder's vocabulary covers, name -> value; shown as it is.
+    """
+    parts = corpus.parts if parts is None else parts
+    lengths: dict[str, list[int]] = {}
+    seen: dict[bytes, list[tuple[str, int]]] = {}
+    for split, part in parts.items():
+        lengths[split] = []
+        for index, text in enumerate(part.texts):
+            words = text.split()
+            lengths[split].append(len(words))
+            folded = " ".join(words).casefold().encode()
+            seen.setdefault(hashlib.blake2b(folded, digest_size=16).digest(), []).append((split, index))
+    groups = [
+        [_Example(split, parts[split].ids[index], parts[split].labels[index]) for split, index in places]
+        for places in seen.values()
+        if len(places) > 1
+    ]
+    return {
+        "source": corpus.name,
+        "kind": corpus.kind,
+        "unit": "tokens" if corpus.kind == "tokens" else "words",
+        "fingerprint": corpus.fingerprint,
+        "files": dict(corpus.files),
+        "decisions": list(corpus.decisions),
+        "splits": {
+            split: {
+                "n": len(part),
+                "labels": dict(sorted(Counter(part.labels).items())),
+                "lengths": _summary(lengths[split]),
+            }
+            for split, part in parts.items()
+        },
+        "duplicates": {split: _within(groups, split) for split in parts},
+        "leaks": {f"{one}/{other}": _across(groups, one, other) for one, other in combinations(parts, 2)},
+        "conflicts": _conflicts(groups),
+        "longest": _longest(parts, lengths),
+        "rejected": _rejected(corpus.rejected),
+        "coverage": dict(coverage) if coverage is not None else None,
+    }
+
+
+def render(info: Mapping[str, Any]) -> list[str]:
+    """`describe`'s result as lines of plain text."""
+    lines = [f"{info['source']}: {info['kind']}", *(f"  {line}" for line in info["decisions"])]
+    lines += ["", *_label_table(info["splits"])]
+    lines += ["", *_length_table(info["splits"], info["unit"])]
+    lines += ["", "duplicates (white space and case folded)"]
+    lines += [f"  within {split}: {_told(found)}" for split, found in info["duplicates"].items()]
+    for pair, found in info["leaks"].items():
+        one, _, other = pair.partition("/")
+        lines.append(f"  leak, texts of {other} that also stand in {one}: {_told(found)}")
+    lines.append(f"  one text, different labels: {_told(info['conflicts'])}")
+    lines += ["", "longest"]
+    lines += [f"  {row['id']}: {row['length']:,} {info['unit']}: {row['text']}" for row in info["longest"]]
+    rejected = info["rejected"]
+    lines += ["", f"rejected rows: {rejected['n']:,}"]
+    lines += [f"  {reason}: {n:,}" for reason, n in rejected["reasons"].items()]
+    lines += [f"  {row['place']}: {row['reason']}" for row in rejected["examples"]]
+    if info["coverage"] is not None:
+        lines += ["", "vocabulary (made from the training part)"]
+        lines += [f"  {name}: {_shown(value)}" for name, value in info["coverage"].items()]
+    return lines
+
+
+def _summary(lengths: Sequence[int]) -> dict[str, float]:
+    values = np.array(lengths)
+    percentiles = np.percentile(values, _PERCENTILES, method="inverted_cdf").tolist()
+    return {
+        "mean": float(values.mean()),
+        "min": int(values.min()),
+        **{f"{rank}%": int(value) for rank, value in zip(_PERCENTILES, percentiles, strict=True)},
+        "max": int(values.max()),
+    }
+
+
+def _within(groups: Sequence[Sequence[_Example]], split: str) -> dict[str, Any]:
+    repeated = [[example.id for example in group if example.split == split] for group in groups]
+    repeated = [ids for ids in repeated if len(ids) > 1]
+    return {"n": sum(len(ids) - 1 for ids in repeated), "examples": _few(repeated)}
+
+
+def _across(groups: Sequence[Sequence[_Example]], one: str, other: str) -> dict[str, Any]:
+    """How many examples of `other` also stand in `one`."""
+    n_leaked = 0
+    pairs: list[list[str]] = []
+    for group in groups:
+        first = [example.id for example in group if example.split == one]
+        second = [example.id for example in group if example.split == other]
+        if first and second:
+            n_leaked += len(second)
+            pairs.append([first[0], second[0]])
+    return {"n": n_leaked, "examples": pairs[:_MOST_EXAMPLES]}
+
+
+def _conflicts(groups: Sequence[Sequence[_Example]]) -> dict[str, Any]:
+    torn = [[f"{row.id} ({row.label})" for row in group] for group in groups if len({row.label for row in group}) > 1]
+    return {"n": len(torn), "examples": _few(torn)}
+
+
+def _few(groups: Sequence[list[str]]) -> list[list[str]]:
+    return [group[:_MOST_EXAMPLES] for group in groups[:_MOST_EXAMPLES]]
+
+
+def _longest(parts: Mapping[str, Part], lengths: Mapping[str, Sequence[int]]) -> list[dict[str, Any]]:
+    ranked = sorted(
+        ((length, split, index) for split, values in lengths.items() for index, length in enumerate(values)),
+        key=lambda row: -row[0],
+    )
+    return [
+        {"id": parts[split].ids[index], "length": length, "text": _beginning(parts[split].texts[index])}
+        for length, split, index in ranked[:_MOST_EXAMPLES]
+    ]
+
+
+def _beginning(text: str) -> str:
+    line = " ".join(text[: 2 * _SHOWN_CHARACTERS].split())
+    return line if len(line) <= _SHOWN_CHARACTERS else f"{line[: _SHOWN_CHARACTERS - 1]}…"
+
+
+def _rejected(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Counted by reason (the part before a detail in brackets or a byte offset); a few places are named."""
+    reasons = Counter(row["reason"].partition(" (")[0].partition(" at byte")[0] for row in rows)
+    examples = [
+        {"place": f"{row['file']}:{row['line']}" if row["line"] else row["file"], "reason": row["reason"]}
+        for row in rows[:_MOST_EXAMPLES]
+    ]
+    return {"n": len(rows), "reasons": dict(reasons.most_common()), "examples": examples}
+
+
+def _label_table(splits: Mapping[str, Any]) -> Iterator[str]:
+    totals = Counter[str]()
+    for split in splits.values():
+        totals.update(split["labels"])
+    ranked = [label for label, _ in sorted(totals.items(), key=lambda item: (-item[1], item[0]))]
+    n_hidden = max(0, len(ranked) - _MOST_LABELS)
+    most, fewest = ranked[: _MOST_LABELS * 2 // 3], ranked[len(ranked) - _MOST_LABELS // 3 :]
+    shown = [*most, *fewest] if n_hidden else sorted(ranked)
+    rows = [
+        [_beginning(label), *(f"{split['labels'].get(label, 0):,}" for split in splits.values())] for label in shown
+    ]
+    if n_hidden:
+        rows.insert(len(most), [f"… {n_hidden} labels between …", *("" for _ in splits)])
+    rows.append(["all", *(f"{split['n']:,}" for split in splits.values())])
+    return _table(["label", *splits], rows)
+
+
+def _length_table(splits: Mapping[str, Any], unit: str) -> Iterator[str]:
+    columns = list(next(iter(splits.values()))["lengths"])
+    rows = [[name, *(_shown(split["lengths"][column]) for column in columns)] for name, split in splits.items()]
+    return _table([f"length in {unit}", *columns], rows)
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
+    for row in (header, *rows):
+        first, *others = row
+        cells = [first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True))]
+        yield "  ".join(cells).rstrip()
+
+
+def _told(found: Mapping[str, Any]) -> str:
+    if not found["n"]:
+        return "none"
+    return f"{found['n']:,} (such as {'; '.join(' = '.join(ids) for ids in found['examples'])})"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:,.1f}" if abs(value) >= 1 else f"{value:.2%}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
