@@ -1,1 +1,1 @@
-"""The experiment room."""
+"""Whole protocols: one training run from source to report, and the laboratory experiment."""

@@ -1,1 +1,6 @@
-"""The nn room."""
+"""The recurrent engine: LSTM, GRU and tanh RNN over ragged batches, by the implementation that suits the machine."""
+
+from lstmkit.nn.engines import EngineChoice, choose_engine
+from lstmkit.nn.recurrence import Recurrence
+
+__all__ = ["EngineChoice", "Recurrence", "choose_engine"]

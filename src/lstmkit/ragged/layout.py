@@ -122,7 +122,7 @@ class Ragged:
     order: Int[Tensor, " batch"]
 
     @classmethod
-    def from_sequences(cls, sequences: Sequence[Shaped[Tensor, "length *features"]]) -> "Ragged":
+    def from_sequences(cls, sequences: Sequence[Shaped[Tensor, "_ ..."]]) -> "Ragged":
         """Batch sequences given in any order; equal lengths keep the order given.
 
         Raises:
@@ -142,6 +142,10 @@ class Ragged:
         lengths = (sizes[None, :] > torch.arange(int(sizes[0]))[:, None]).sum(1)
         order = packed.sorted_indices if packed.sorted_indices is not None else torch.arange(int(sizes[0]))
         return cls(packed.data, Layout(lengths), order)
+
+    def to(self, device: torch.device) -> "Ragged":
+        """The batch with its rows on `device`; the layout stays on the CPU."""
+        return Ragged(self.rows.to(device), self.layout, self.order)
 
     def to_given_order(self, per_sequence: Shaped[Tensor, "batch *features"]) -> Shaped[Tensor, "batch *features"]:
         """One value a sequence, longest first, back into the order in which the sequences were given."""

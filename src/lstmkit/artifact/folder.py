@@ -1,0 +1,131 @@
+"""Write a model folder whole, and read one with every byte checked."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import tokenizers
+import torch
+from safetensors import SafetensorError
+
+import lstmkit
+from lstmkit.core.errors import ArtifactError
+from lstmkit.core.files import digest_of, read_json, replacing_folder, write_bytes, write_json
+from lstmkit.data.encoder import Encoder
+from lstmkit.models import Classifier
+from lstmkit.models.build import build_from
+
+FORMAT = 1
+_WEIGHTS, _TOKENIZER, _ABOUT = "model.safetensors", "tokenizer.json", "model.json"
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A trained model with all that a prediction needs.
+
+    Attributes:
+        network: in evaluation mode.
+        encoder: from text to token numbers.
+        labels: class names; the network's outputs in this order.
+    """
+
+    network: Classifier
+    encoder: Encoder
+    labels: list[str]
+
+
+def save_artifact(
+    folder: Path, network: Classifier, architecture: dict[str, Any], encoder: Encoder, labels: list[str]
+) -> None:
+    """Write the model folder, whole or not at all.
+
+    Args:
+        folder: `model/` of a run.
+        network: its weights are written as they are.
+        architecture: the keywords that built the network.
+        encoder: the fitted encoder.
+        labels: class names in the order of the network's outputs.
+    """
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    contents = {_WEIGHTS: safetensors.torch.save(tensors), _TOKENIZER: encoder.to_json().encode()}
+    about: dict[str, Any] = {
+        "format": FORMAT,
+        "architecture": architecture,
+        "encoder": encoder.describe(),
+        "labels": labels,
+        "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()},
+        "versions": {
+            "lstmkit": lstmkit.__version__,
+            "torch": torch.__version__,
+            "tokenizers": tokenizers.__version__,
+        },
+    }
+    about["digest"] = digest_of(about)
+    with replacing_folder(folder) as fresh:
+        for name, content in contents.items():
+            write_bytes(fresh / name, content)
+        write_json(fresh / _ABOUT, about)
+
+
+def load_artifact(folder: Path, engine: str = "auto") -> Artifact:
+    """Read a model folder.
+
+    Args:
+        folder: the folder that holds `model.json`.
+        engine: see `lstmkit.nn.choose_engine`.
+
+    Raises:
+        ArtifactError: a file is absent, truncated, altered, or of a newer format.
+    """
+    about = _read_about(folder / _ABOUT)
+    contents: dict[str, bytes] = {}
+    for name, expected in about["sha256"].items():
+        try:
+            contents[name] = (folder / name).read_bytes()
+        except OSError as error:
+            raise ArtifactError(f"{folder / name}: {error.strerror}; a model folder holds this file") from error
+        if hashlib.sha256(contents[name]).hexdigest() != expected:
+            raise ArtifactError(
+                f"{folder / name}: damaged or altered (its SHA-256 is another); restore it or train again"
+            )
+    encoder = Encoder.from_json(contents[_TOKENIZER].decode(), about["encoder"])
+    network = build_from(about["architecture"], engine)
+    try:
+        network.load_state_dict(safetensors.torch.load(contents[_WEIGHTS]))
+    except (SafetensorError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise ArtifactError(f"{folder / _WEIGHTS}: does not hold the model of {_ABOUT} ({reason})") from error
+    return Artifact(network.eval(), encoder, about["labels"])
+
+
+def find_model(folder: Path) -> Path:
+    """The model folder of a RUN: of a run, of a lab folder (its LSTM's), or the folder itself.
+
+    Raises:
+        ArtifactError: there is none.
+    """
+    for candidate in (folder / "model", folder / "lstm" / "model", folder):
+        if (candidate / "model.json").exists():
+            return candidate
+    if not folder.is_dir():
+        raise ArtifactError(f"{folder}: no such folder; give the --out of a train or lab")
+    if (folder / "config.toml").exists():
+        raise ArtifactError(f"{folder}: the run has no model yet; finish it with --resume")
+    raise ArtifactError(f"{folder}: not a run folder (no model/ and no lstm/model/); give the --out of a train or lab")
+
+
+def _read_about(path: Path) -> dict[str, Any]:
+    about = read_json(path)
+    found = about.get("format") if isinstance(about, dict) else None
+    if not isinstance(found, int):
+        raise ArtifactError(f"{path}: damaged, it has no format number; restore it or train again")
+    if found > FORMAT:
+        raise ArtifactError(
+            f"{path}: format {found} is newer than this lstmkit {lstmkit.__version__} reads ({FORMAT}); upgrade lstmkit"
+        )
+    digest = about.pop("digest", None)
+    if digest != digest_of(about):
+        raise ArtifactError(f"{path}: damaged or altered (its digest is another); restore it or train again")
+    return about

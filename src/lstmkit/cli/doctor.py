@@ -1,0 +1,22 @@
+"""`lstmkit doctor`: what is installed, which engine is used and why, and a self-check."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+
+def doctor(
+    threads: Annotated[int | None, typer.Option(help="CPU threads.  [default: as torch chooses]")] = None,
+) -> None:
+    """Show what is installed, which engine is used and why, and check it against the formulas. Exit 1 if it fails.
+
+    Example: lstmkit doctor
+    """
+    from lstmkit.experiment.doctor import examine
+
+    lines, sound = examine(threads or 0)
+    for name, value in lines:
+        sys.stdout.write(f"{name:<14} {value}\n")
+    if not sound:
+        raise typer.Exit(1)

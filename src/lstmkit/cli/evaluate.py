@@ -1,0 +1,59 @@
+"""`lstmkit evaluate RUN [SOURCE]`: score a trained run again, or on another source."""
+
+import json
+import sys
+from typing import Annotated
+
+import typer
+
+from lstmkit.cli import options as o
+
+
+def evaluate(
+    run: o.Run,
+    source: Annotated[
+        str | None, typer.Argument(metavar="[SOURCE]", help="What to score on.  [default: the run's own test split]")
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option(help="Split of SOURCE.  [default: test, or all where there is none]")
+    ] = None,
+    text_column: o.TextColumn = None,
+    label_column: o.LabelColumn = None,
+    on_bad_row: o.OnBadRow = None,
+    threads: o.Threads = None,
+    engine: o.Engine = None,
+) -> None:
+    """Score a trained run: on its own test split (and check that the records agree), or on another source.
+
+    Another source's record goes under evaluations/ in the run folder; evaluation.json is left alone.
+
+    Example: lstmkit evaluate runs/first other.csv
+    """
+    from lstmkit.experiment.scoring import Request, evaluate_run
+
+    request = Request(
+        source=source,
+        split=split,
+        text_column=text_column,
+        label_column=label_column,
+        on_bad_row=on_bad_row,
+        threads=threads or 0,
+        engine=engine or "auto",
+    )
+    evaluation = evaluate_run(run, request, _tell)
+    low, high = evaluation["accuracy_ci95"]
+    summary = {
+        "split": evaluation["split"],
+        "n": evaluation["n"],
+        "accuracy": evaluation["accuracy"],
+        "accuracy_ci95": [low, high],
+        "loss": evaluation["loss"],
+        "macro_f1": evaluation["macro_f1"],
+        "baselines": {name: record["accuracy"] for name, record in evaluation["baselines"].items()},
+    }
+    sys.stdout.write(json.dumps(summary, ensure_ascii=False) + "\n")
+    _tell(written)
+
+
+def _tell(line: str) -> None:
+    sys.stderr.write(line + "\n")

@@ -1,0 +1,84 @@
+"""The program: its commands, and the one place where an error becomes a line and an exit status."""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+import typer
+from typer.exceptions import TyperException
+
+import lstmkit
+from lstmkit.cli import data, doctor, evaluate, lab, predict, report, train
+from lstmkit.core.errors import Interrupted, LstmkitError
+from lstmkit.core.signals import catching_signals
+
+app = typer.Typer(
+    help="Train, understand and ship LSTM sequence classifiers. `lstmkit lab digits` is a good start.",
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,  # plain help: read by people and pipes alike, and quick
+)
+app.command("lab")(lab.lab)
+app.command("train")(train.train)
+app.command("evaluate")(evaluate.evaluate)
+app.command("predict")(predict.predict)
+app.command("report")(report.report)
+app.add_typer(data.app, name="data")
+app.command("doctor")(doctor.doctor)
+
+
+@app.callback(invoke_without_command=True)
+def options(
+    version: bool = typer.Option(False, "--version", help="Print the version and end."),
+    debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error; allowed anywhere."),
+) -> None:
+    """Train, understand and ship LSTM sequence classifiers. `lstmkit lab digits` is a good start."""
+    if version:
+        print(f"lstmkit {lstmkit.__version__}")  # noqa: T201
+        raise typer.Exit
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and give its exit status: 0 done, 1 failed, 2 wrong request, 128 + a signal's number."""
+    words = list(arguments)
+    end = words.index("--") if "--" in words else len(words)
+    debug = "--debug" in words[:end]
+    words = [word for k, word in enumerate(words) if word != "--debug" or k > end]
+    with catching_signals():
+        try:
+            return app(words, standalone_mode=False) or 0
+        except TyperException as error:
+            return _fail(_usage(error), 2, debug)
+        except LstmkitError as error:
+            return _fail(str(error), error.exit_status, debug)
+        except Interrupted as stop:
+            print(f"stopped: {stop.note or 'nothing was under way that a checkpoint could keep'}", file=sys.stderr)  # noqa: T201
+            return stop.exit_status
+        except BrokenPipeError:
+            # Who read our output has gone; there is nobody to tell. Python would complain once more while closing.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 1
+        except MemoryError:
+            return _fail("out of memory; try a smaller train.batch_size or encoder.max_length", 1, debug)
+        except Exception as error:  # noqa: BLE001  (the last resort: a fault of lstmkit's own, still one line)
+            return _fail(f"{type(error).__name__}: {error}; this is a fault in lstmkit, --debug shows where", 1, debug)
+
+
+def main() -> None:
+    """The console script."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def _fail(message: str, status: int, debug: bool) -> int:
+    if debug:
+        traceback.print_exc()
+    print("error: " + " ".join(message.split()), file=sys.stderr)  # noqa: T201
+    return status
+
+
+def _usage(error: TyperException) -> str:
+    message = error.format_message().rstrip(".")
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "lstmkit"
+    return f"{message}; {command} --help lists what is allowed"

@@ -1,0 +1,60 @@
+"""The options that commands share, each with its help text in one place, and what they come to together."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from lstmkit.config.resolve import resolve
+from lstmkit.config.schema import Config
+
+Source = Annotated[str, typer.Argument(metavar="SOURCE", help="Catalogue name, file or folder; see lstmkit data list.")]
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run or lab folder.")]
+Out = Annotated[Path | None, typer.Option(help="Folder for the run.  [default: runs/<source>-<preset>-<UTC time>]")]
+Seed = Annotated[int | None, typer.Option(help="Splits, initial weights, order of batches, dropout.  [default: 0]")]
+Preset = Annotated[str | None, typer.Option(help="Starting point: lab or default.")]
+ConfigFile = Annotated[Path | None, typer.Option("--config", help="TOML file, such as a run's config.toml.")]
+Assignments = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set one key, as train.epochs=5; repeatable.")
+]
+Epochs = Annotated[int | None, typer.Option(help="Short for --set train.epochs=N.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in --out, to the same bits.")]
+Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda.  [default: auto]")]
+Threads = Annotated[int | None, typer.Option(help="CPU threads.  [default: as torch chooses]")]
+Engine = Annotated[str | None, typer.Option(help="auto, native, torch or reference.  [default: auto]")]
+TextColumn = Annotated[str | None, typer.Option(help="Column that holds the text.  [default: found]")]
+LabelColumn = Annotated[str | None, typer.Option(help="Column that holds the label.  [default: found]")]
+OnBadRow = Annotated[str | None, typer.Option(help="fail, or skip and list in rejected.jsonl.  [default: fail]")]
+
+
+def configuration(
+    *,
+    default_preset: str,
+    source: str,
+    preset: str | None,
+    file: Path | None,
+    assignments: list[str] | None,
+    **options: Any,
+) -> Config:
+    """One configuration from a command's options.
+
+    Args:
+        default_preset: the command's preset.
+        source: the SOURCE.
+        preset, file, assignments: `--preset`, `--config`, `--set`.
+        options: values of options that are short for a key, under the names in `_KEYS`.
+    """
+    overrides = {"data.source": source} | {_KEYS[name]: value for name, value in options.items()}
+    return resolve(preset, file, assignments or [], overrides, default_preset)
+
+
+_KEYS = {
+    "seed": "seed",
+    "epochs": "train.epochs",
+    "device": "run.device",
+    "threads": "run.threads",
+    "engine": "run.engine",
+    "text_column": "data.text_column",
+    "label_column": "data.label_column",
+    "on_bad_row": "data.on_bad_row",
+}

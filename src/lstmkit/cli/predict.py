@@ -1,0 +1,5 @@
+"""predict"""
+
+
+def predict() -> None:
+    """p"""

@@ -1,0 +1,38 @@
+"""What `lab` and `train` do before and after their own work: the data, the folder, the screen."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lstmkit.cli.screen import Screen
+from lstmkit.config.schema import Config
+from lstmkit.core.errors import RequestError
+from lstmkit.experiment.folder import default_folder, opened_folder
+from lstmkit.experiment.machine import settle
+from lstmkit.experiment.prepare import Prepared, prepare
+from lstmkit.nn import choose_engine
+
+
+@contextmanager
+def running(config: Config, out: Path | None, resume: bool) -> Iterator[tuple[Path, Prepared, Screen]]:
+    """Check the request, open the run folder, load the data. Where the data are wrong, a folder begun is taken back.
+
+    Raises:
+        RequestError: the request, the folder or the data are wrong.
+    """
+    if resume and out is None:
+        raise RequestError("--resume needs to know the run; give its folder with --out")
+    settle(config.run)
+    choose_engine(config.run.engine)
+    folder = out or default_folder(config.data.source, config.preset)
+    screen = Screen()
+    try:
+        with opened_folder(folder, config, resume):
+            prepared = prepare(config)
+        for line in prepared.corpus.decisions:
+            screen.say(line)
+        sizes = ", ".join(f"{split['n']:,} {name}" for name, split in prepared.splits().items())
+        screen.say(f"{prepared.corpus.name}: {sizes}; {len(prepared.encoded.labels)} classes")
+        yield folder, prepared, screen
+    finally:
+        screen.close()

@@ -1,0 +1,107 @@
+"""What a run shows: results on stdout; notes and, on a terminal, a bar on stderr."""
+
+import sys
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from lstmkit.core.records import Epoch
+
+_NAMES = {"lstm": "LSTM", "rnn": "RNN (tanh)", "gru": "GRU"}
+
+
+class Screen:
+    """Shows a run as it goes. Epoch lines go to stdout; all else to stderr."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True, highlight=False)
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+        self._n_epochs = 0
+        self._model = ""
+
+    def say(self, line: str) -> None:
+        """A note for people."""
+        self._end_bar()
+        self._console.print(line, markup=False, soft_wrap=True)
+
+    def on_model(self, name: str, n_parameters: int, n_epochs: int) -> None:
+        """A model is about to be trained."""
+        self._model, self._n_epochs = _NAMES[name], n_epochs
+        self._out(f"{self._model}: {n_parameters:,} parameters, {n_epochs} epochs")
+
+    def on_step(self, epoch: int, step: int, n_steps: int, loss: float, tokens_per_second: float) -> None:
+        """Move the bar, where there is a terminal."""
+        if not self._console.is_terminal:
+            return
+        if self._bar is None:
+            self._bar = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(bar_width=30),
+                TextColumn("{task.completed}/{task.total}"),
+                TextColumn("loss {task.fields[loss]:.4f}  {task.fields[speed]:,.0f} tokens/s  left"),
+                TimeRemainingColumn(compact=True),
+                console=self._console,
+                transient=True,
+            )
+            self._bar.start()
+            self._task = self._bar.add_task("", total=n_steps, loss=loss, speed=tokens_per_second)
+        assert self._task is not None
+        self._bar.update(
+            self._task,
+            description=f"{self._model} {epoch}/{self._n_epochs}",
+            completed=step,
+            loss=loss,
+            speed=tokens_per_second,
+        )
+
+    def on_epoch(self, record: Epoch, history: list[Epoch]) -> None:
+        """The epoch line of the contract."""
+        self._end_bar()
+        self._out(record.line(self._n_epochs))
+
+    def result(self, rows: list[list[str]]) -> None:
+        """The closing table; the first row is its head."""
+        self._end_bar()
+        widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+        self._out("")
+        for row in rows:
+            cells = [
+                cell.ljust(w) if k == 0 else cell.rjust(w) for k, (cell, w) in enumerate(zip(row, widths, strict=True))
+            ]
+            self._out("  ".join(cells).rstrip())
+
+    def close(self) -> None:
+        """Take the bar away."""
+        self._end_bar()
+
+    def _end_bar(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+    @staticmethod
+    def _out(line: str) -> None:
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+
+
+def table(models: dict[str, dict[str, Any]], baselines: dict[str, Any]) -> list[list[str]]:
+    """Rows of the closing table: model, parameters, test accuracy with its 95% interval, time."""
+    rows = [["model", "parameters", "test accuracy", "95% interval", "time"]]
+    for name, model in models.items():
+        rows.append([_NAMES[name], f"{model['parameters']:,}", *_accuracy(model), _duration(model["seconds"])])
+    linear, majority = baselines["linear"], baselines["majority"]
+    rows.append([linear["name"], f"{linear['n_features']:,}", *_accuracy(linear), _duration(linear["seconds"])])
+    rows.append(["majority class", "0", *_accuracy(majority), ""])
+    return rows
+
+
+def _accuracy(record: dict[str, Any]) -> list[str]:
+    low, high = record["accuracy_ci95"]
+    return [f"{record['accuracy']:.2%}", f"{low:.2%} to {high:.2%}"]
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 120 else f"{int(seconds // 60)} min {int(seconds % 60):02d} s"

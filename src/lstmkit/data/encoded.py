@@ -1,0 +1,141 @@
+"""Encoded splits, kept on disk and mapped into memory; keyed by all that decides their content, so never stale."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tokenizers
+from jaxtyping import Int
+
+from lstmkit.config.schema import EncoderConfig
+from lstmkit.core.errors import ArtifactError, LstmkitError
+from lstmkit.core.files import cache_folder, digest_of, replacing_folder, write_json, write_text
+from lstmkit.data.encoder import Encoder, known_share
+from lstmkit.data.sources import Corpus, Part
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class EncodedPart:
+    """One split as numbers.
+
+    Attributes:
+        tokens: int32 `(tokens,)`, all sequences end to end.
+        offsets: int64 `(sequences + 1,)`, where each begins.
+        labels: int64 `(sequences,)`, an index into the label names.
+    """
+
+    tokens: Int[np.ndarray, " tokens"]
+    offsets: Int[np.ndarray, " sequences_plus_1"]
+    labels: Int[np.ndarray, " sequences"]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def lengths(self) -> Int[np.ndarray, " sequences"]:
+        """Tokens of each sequence, int64 `(sequences,)`."""
+        return np.diff(self.offsets)
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """All that training needs of the data.
+
+    Attributes:
+        encoder: fitted on the training part.
+        labels: class names; a class's number is its place.
+        parts: train, valid, test.
+        coverage: share of each part's tokens that the vocabulary covers.
+    """
+
+    encoder: Encoder
+    labels: list[str]
+    parts: Mapping[str, EncodedPart]
+    coverage: Mapping[str, float]
+
+
+def encode(corpus: Corpus, parts: Mapping[str, Part], config: EncoderConfig, cut: Mapping[str, Any]) -> Encoded:
+    """Fit the encoder on `parts["train"]` and number every part, or take both from the cache.
+
+    Args:
+        corpus: where the parts came from; its fingerprint stands for the content.
+        parts: the splits; `train` must be among them.
+        config: the encoder's section of the configuration.
+        cut: all that decided how the corpus was cut into `parts` (seed, fractions): part of the cache's key.
+    """
+    key = digest_of(
+        {
+            "format": _FORMAT,
+            "tokenizers": tokenizers.__version__,
+            "corpus": corpus.fingerprint,
+            "encoder": config.model_dump(),
+            "cut": dict(cut),
+            "parts": sorted(parts),
+        }
+    )
+    folder = cache_folder() / "encoded" / key
+    if (cached := _read(folder)) is not None:
+        return cached
+    fresh = _encode(corpus, parts, config)
+    try:
+        _write(folder, fresh)
+    except LstmkitError:  # a cache that cannot be written costs time, not the run
+        return fresh
+    return fresh
+
+
+def _encode(corpus: Corpus, parts: Mapping[str, Part], config: EncoderConfig) -> Encoded:
+    encoder = Encoder.fit(parts["train"].texts, config, corpus.kind)
+    labels = sorted(set(parts["train"].labels))
+    number = {label: k for k, label in enumerate(labels)}
+    encoded: dict[str, EncodedPart] = {}
+    for name, part in parts.items():
+        tokens, offsets = encoder.encode(part.texts)
+        encoded[name] = EncodedPart(tokens, offsets, np.array([number[label] for label in part.labels], dtype=np.int64))
+    coverage = {name: known_share(part.tokens) for name, part in encoded.items()}
+    return Encoded(encoder, labels, encoded, coverage)
+
+
+def _write(folder: Path, encoded: Encoded) -> None:
+    with replacing_folder(folder) as fresh:
+        write_text(fresh / "tokenizer.json", encoded.encoder.to_json())
+        sizes = {name: [len(part.tokens), len(part)] for name, part in encoded.parts.items()}
+        for name, part in encoded.parts.items():
+            for field in ("tokens", "offsets", "labels"):
+                np.save(fresh / f"{name}.{field}.npy", getattr(part, field), allow_pickle=False)
+        write_json(
+            fresh / "encoded.json",
+            {
+                "encoder": encoded.encoder.describe(),
+                "labels": encoded.labels,
+                "sizes": sizes,
+                "coverage": dict(encoded.coverage),
+            },
+        )
+
+
+def _read(folder: Path) -> Encoded | None:
+    """The cached parts, or None where there are none or they are damaged."""
+    try:
+        about = json.loads((folder / "encoded.json").read_text("utf-8"))
+        encoder = Encoder.from_json((folder / "tokenizer.json").read_text("utf-8"), about["encoder"])
+        parts = {name: _read_part(folder, name, sizes) for name, sizes in about["sizes"].items()}
+        return Encoded(encoder, about["labels"], parts, about["coverage"])
+    except (OSError, ValueError, KeyError, ArtifactError):
+        return None
+
+
+def _read_part(folder: Path, name: str, sizes: Sequence[int]) -> EncodedPart:
+    fields = [
+        np.load(folder / f"{name}.{field}.npy", mmap_mode="r", allow_pickle=False)
+        for field in ("tokens", "offsets", "labels")
+    ]
+    part = EncodedPart(*fields)
+    if [len(part.tokens), len(part)] != list(sizes) or len(part.offsets) != len(part) + 1:
+        raise ValueError(f"{folder}: sizes do not agree")
+    return part

@@ -1,0 +1,166 @@
+"""From text to token numbers, by the `tokenizers` library. The vocabulary comes from the training part alone."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Literal, TypeVar, cast
+
+import numpy as np
+from jaxtyping import Int
+from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
+
+from lstmkit.config.schema import EncoderConfig
+from lstmkit.core.errors import ArtifactError, DataError
+
+UNKNOWN = "[UNK]"
+UNKNOWN_ID = 0
+Kind = Literal["words", "subwords", "characters", "tokens"]
+T = TypeVar("T")
+_CHUNK = 4096  # texts tokenized at once: enough to keep the threads busy, little to hold
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """A fitted tokenizer and how long its sequences may be.
+
+    Attributes:
+        tokenizer: the fitted tokenizer; number 0 is the unknown token.
+        kind: words, subwords, characters, or tokens as they come.
+        max_length: longest sequence in tokens.
+        truncate: what is kept of a longer one: head, tail, or half of each (ends).
+    """
+
+    tokenizer: Tokenizer
+    kind: Kind
+    max_length: int
+    truncate: Literal["head", "tail", "ends"]
+
+    @classmethod
+    def fit(cls, texts: Iterable[str], config: EncoderConfig, source_kind: Literal["text", "tokens"]) -> "Encoder":
+        """Make the vocabulary from the training texts.
+
+        Args:
+            texts: the training part; for a source of tokens, the tokens with single spaces between.
+            config: the encoder's section of the configuration.
+            source_kind: what the source holds; decides what `kind = "auto"` means.
+
+        Raises:
+            DataError: no token is left, as when `min_frequency` is above every count.
+        """
+        automatic: Kind = "tokens" if source_kind == "tokens" else "words"
+        kind = automatic if config.kind == "auto" else cast(Kind, config.kind)
+        tokenizer = _blank(kind, config.lowercase)
+        tokenizer.train_from_iterator(texts, _trainer(kind, config))
+        if tokenizer.get_vocab_size() < 2:
+            raise DataError(
+                f"no {kind} in the training part occurs {config.min_frequency} times, so the vocabulary is empty; "
+                "set encoder.min_frequency lower"
+            )
+        return cls(tokenizer, kind, config.max_length, config.truncate)
+
+    @property
+    def vocabulary_size(self) -> int:
+        """Number of tokens, the unknown one included."""
+        return self.tokenizer.get_vocab_size()
+
+    def encode(self, texts: Iterable[str]) -> tuple[Int[np.ndarray, " tokens"], Int[np.ndarray, " texts_plus_1"]]:
+        """Number the tokens of many texts.
+
+        Returns:
+            All tokens end to end (int32), and the offsets (int64) at which each text begins, with the end of the
+            last one behind them. A text without any token is one unknown token long.
+        """
+        pieces: list[np.ndarray] = []
+        lengths: list[int] = []
+        iterator = iter(texts)
+        while chunk := list(islice(iterator, _CHUNK)):
+            for encoding in self.tokenizer.encode_batch_fast(chunk, add_special_tokens=False):
+                tokens = self._shorten(encoding.ids) or [UNKNOWN_ID]
+                pieces.append(np.array(tokens, dtype=np.int32))
+                lengths.append(len(tokens))
+        offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64)
+        return (np.concatenate(pieces) if pieces else np.zeros(0, dtype=np.int32)), offsets
+
+    def tokens_of(self, text: str) -> list[str]:
+        """The tokens that the network is given for one text, unknown ones as `[UNK]`."""
+        encoding = self.tokenizer.encode(text, add_special_tokens=False)
+        numbered = zip(encoding.ids, encoding.tokens, strict=True)
+        return self._shorten([UNKNOWN if number == UNKNOWN_ID else token for number, token in numbered])
+
+    def describe(self) -> dict[str, Any]:
+        """What `model.json` keeps of the encoder; the tokenizer itself is in `tokenizer.json`."""
+        return {"kind": self.kind, "max_length": self.max_length, "truncate": self.truncate}
+
+    def to_json(self) -> str:
+        """The tokenizer in the `tokenizers` library's own format."""
+        return self.tokenizer.to_str(pretty=True)
+
+    @classmethod
+    def from_json(cls, tokenizer: str, description: dict[str, Any]) -> "Encoder":
+        """Read an encoder back.
+
+        Raises:
+            ArtifactError: the text is not a tokenizer.
+        """
+        try:
+            json.loads(tokenizer)
+            return cls(Tokenizer.from_str(tokenizer), **description)
+        except Exception as error:  # noqa: BLE001  (the library raises bare Exception)
+            raise ArtifactError(f"tokenizer.json: damaged ({error}); restore it or train again") from error
+
+    def _shorten(self, tokens: list[T]) -> list[T]:
+        if len(tokens) <= self.max_length:
+            return tokens
+        if self.truncate == "head":
+            return tokens[: self.max_length]
+        if self.truncate == "tail":
+            return tokens[-self.max_length :]
+        n_tail = self.max_length // 2
+        return tokens[: self.max_length - n_tail] + (tokens[-n_tail:] if n_tail else [])
+
+
+def known_share(tokens: Int[np.ndarray, " tokens"]) -> float:
+    """The share of tokens that the vocabulary covers."""
+    return float(np.mean(tokens != UNKNOWN_ID)) if len(tokens) else 1.0
+
+
+def text_of(item: str | Sequence[Any]) -> str:
+    """One example as the encoder takes it: a string as it is, a list of tokens with single spaces between.
+
+    Raises:
+        DataError: a token is empty or holds white space, so that joining would change the sequence.
+    """
+    if isinstance(item, str):
+        return item
+    tokens = [str(token) for token in item]
+    for token in tokens:
+        if not token or token.split() != [token]:
+            raise DataError(f"token {token!r} is empty or holds white space; replace it before")
+    return " ".join(tokens)
+
+
+def _blank(kind: Kind, lowercase: bool) -> Tokenizer:
+    model = models.BPE(unk_token=UNKNOWN) if kind == "subwords" else models.WordLevel(unk_token=UNKNOWN)
+    tokenizer = Tokenizer(model)
+    if kind == "tokens":
+        tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+        return tokenizer
+    folding = [normalizers.Lowercase()] if lowercase else []
+    # HTML line breaks are frequent in scraped text and say nothing.
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Replace("<br />", " "), normalizers.NFC(), *folding])
+    if kind == "characters":
+        tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex("(?s)."), behavior="isolated")
+    else:
+        tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    return tokenizer
+
+
+def _trainer(kind: Kind, config: EncoderConfig) -> trainers.Trainer:
+    options: dict[str, Any] = {
+        "vocab_size": config.vocabulary_size,
+        "min_frequency": config.min_frequency,
+        "special_tokens": [UNKNOWN],
+        "show_progress": False,
+    }
+    return trainers.BpeTrainer(**options) if kind == "subwords" else trainers.WordLevelTrainer(**options)

@@ -1,0 +1,66 @@
+"""A run folder: opened once, never written over, resumed only by the configuration that began it."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from lstmkit.config.resolve import differences, load_config, to_toml
+from lstmkit.config.schema import Config
+from lstmkit.core.errors import LstmkitError, RequestError
+from lstmkit.core.files import write_text
+
+
+def default_folder(source: str, preset: str) -> Path:
+    """`runs/<source>-<preset>-<UTC time>`, in the working folder."""
+    name = re.sub(r"[^\w.-]+", "_", Path(source).resolve().stem if Path(source).exists() else source)
+    return Path("runs") / f"{name}-{preset}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+
+
+@contextmanager
+def opened_folder(folder: Path, config: Config, resume: bool) -> Iterator[None]:
+    """Begin a run in a folder, or go on with the one that it holds; the block does what may still refuse the request.
+
+    Args:
+        folder: where the run lives; made if need be.
+        config: the whole configuration, written first, so that a run killed at any moment can be resumed.
+        resume: whether a run that is there may be continued.
+
+    Raises:
+        RequestError: the folder holds another run or other files; there is nothing to resume; the configuration that
+            began the run was another. Nothing is written then; an error of the block takes back what was.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise RequestError(f"{folder}: a file stands there; --out takes a folder")
+    if resume:
+        check_resumable(folder, config)
+        yield
+        return
+    if (folder / "config.toml").exists():
+        raise RequestError(f"{folder}: holds a run, which is never written over; add --resume, or choose another --out")
+    existed = folder.exists()
+    if existed and any(folder.iterdir()):
+        raise RequestError(f"{folder}: holds other files; choose an empty or new folder with --out")
+    write_text(folder / "config.toml", to_toml(config))
+    try:
+        yield
+    except LstmkitError:
+        (folder / "config.toml").unlink()
+        if not existed:
+            folder.rmdir()
+        raise
+
+
+def check_resumable(folder: Path, config: Config) -> None:
+    """See that a folder holds a run that this configuration began.
+
+    Raises:
+        RequestError: it does not.
+    """
+    if not (folder / "config.toml").exists():
+        raise RequestError(f"{folder}: no run to resume (no config.toml); leave --resume out to begin one")
+    if different := differences(load_config(folder / "config.toml"), config):
+        raise RequestError(
+            f"{folder}: was begun with another configuration: {', '.join(different)}; give the same, or another --out"
+        )

@@ -1,0 +1,67 @@
+"""From SOURCE to encoded splits, once for all models of an experiment."""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lstmkit.config.schema import Config
+from lstmkit.core.files import write_jsonl
+from lstmkit.data.encoded import Encoded, encode
+from lstmkit.data.sources import Corpus, Part, cut, load_corpus
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The data of an experiment.
+
+    Attributes:
+        corpus: as the source gave it.
+        parts: train, valid and test as texts.
+        encoded: the same as numbers.
+    """
+
+    corpus: Corpus
+    parts: dict[str, Part]
+    encoded: Encoded
+
+    def splits(self) -> dict[str, Any]:
+        """Examples by split and label: plain data for the records."""
+        return {
+            name: {"n": len(part.labels), "labels": dict(sorted(Counter(part.labels).items()))}
+            for name, part in self.parts.items()
+        }
+
+
+def prepare(config: Config) -> Prepared:
+    """Load, cut and encode `config.data.source`.
+
+    Raises:
+        DataError: the source cannot be used; the message names file and line.
+    """
+    corpus = load_corpus(config.data)
+    parts = cut(corpus, config.data, config.seed)
+    return Prepared(corpus, parts, encode(corpus, parts, config.encoder, _cut_of(config)))
+
+
+def prepare_refit(prepared: Prepared, config: Config) -> Prepared:
+    """The same data with training and validation as one part, encoded anew from both."""
+    parts = prepared.parts
+    joined = Part(*([*getattr(parts["train"], f), *getattr(parts["valid"], f)] for f in ("texts", "labels", "ids")))
+    both = {"train": joined, "test": parts["test"]}
+    encoded = encode(prepared.corpus, both, config.encoder, {**_cut_of(config), "refit": True})
+    return Prepared(prepared.corpus, both, encoded)
+
+
+def write_rejected(folder: Path, prepared: Prepared) -> None:
+    """List the rows that could not be used, where there are any."""
+    if prepared.corpus.rejected:
+        write_jsonl(folder / "rejected.jsonl", prepared.corpus.rejected)
+
+
+def _cut_of(config: Config) -> dict[str, Any]:
+    return {
+        "seed": config.seed,
+        "valid_fraction": config.data.valid_fraction,
+        "test_fraction": config.data.test_fraction,
+    }

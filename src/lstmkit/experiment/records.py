@@ -1,0 +1,86 @@
+"""The records of a scored test part: `predictions.jsonl` and `details.json`, all that the report needs."""
+
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from lstmkit.config.schema import Config
+from lstmkit.evaluate.metrics import accuracy_by_length
+from lstmkit.experiment.prepare import Prepared
+from lstmkit.models import Classifier
+from lstmkit.train import Result
+from lstmkit.train.loop import train_step
+
+_N_ERRORS = 20
+
+
+def prediction_rows(
+    prepared: Prepared, answers: Float[np.ndarray, "n classes"], split: str = "test"
+) -> Iterator[dict[str, Any]]:
+    """One object for each example of a split, in the split's order."""
+    part, names = prepared.parts[split], prepared.encoded.labels
+    for identity, label, row in zip(part.ids, part.labels, answers, strict=True):
+        best = int(row.argmax())
+        yield {
+            "id": identity,
+            "label": label,
+            "predicted": names[best],
+            "probability": float(row[best]),
+            "probabilities": {name: float(p) for name, p in zip(names, row, strict=True)},
+        }
+
+
+def details(
+    prepared: Prepared,
+    config: Config,
+    network: Classifier,
+    result: Result,
+    answers: Float[np.ndarray, "n classes"],
+    seconds: dict[str, float],
+) -> dict[str, Any]:
+    """What the page shows besides history and evaluation."""
+    encoded, test = prepared.encoded, prepared.encoded.parts["test"]
+    correct = answers.argmax(1) == test.labels
+    return {
+        "format": 1,
+        "source": prepared.corpus.name,
+        "kind": prepared.corpus.kind,
+        "splits": prepared.splits(),
+        "decisions": list(prepared.corpus.decisions),
+        "vocabulary_size": encoded.encoder.vocabulary_size,
+        "coverage": dict(encoded.coverage),
+        "architecture": {
+            **config.model.model_dump(),
+            "vocabulary_size": encoded.encoder.vocabulary_size,
+            "n_classes": len(encoded.labels),
+            "max_length": config.encoder.max_length,
+            "truncate": config.encoder.truncate,
+            "parameters": network.n_parameters(),
+        },
+        "best_epoch": result.best_epoch,
+        "epochs_run": len(result.history),
+        "refit": config.train.refit,
+        "seconds": seconds,
+        "accuracy_by_length": accuracy_by_length(test.lengths, correct),
+        "confident_errors": _confident_errors(prepared, answers, correct),
+        "loop_source": inspect.getsource(train_step),
+    }
+
+
+def _confident_errors(prepared: Prepared, answers: np.ndarray, correct: np.ndarray) -> list[dict[str, Any]]:
+    part, names = prepared.parts["test"], prepared.encoded.labels
+    wrong = np.flatnonzero(~correct)
+    chosen = wrong[np.argsort(-answers[wrong].max(1), kind="stable")][:_N_ERRORS]
+    return [
+        {
+            "id": part.ids[k],
+            "text": part.texts[k],
+            "label": part.labels[k],
+            "predicted": names[int(answers[k].argmax())],
+            "probability": float(answers[k].max()),
+        }
+        for k in chosen.tolist()
+    ]

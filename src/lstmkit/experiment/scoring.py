@@ -1,0 +1,125 @@
+"""A trained run scored again: on its own test split, or on another source."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from lstmkit.artifact import Artifact, find_model, load_artifact
+from lstmkit.config.resolve import load_config, validate
+from lstmkit.config.schema import Config
+from lstmkit.core.errors import DataError, RequestError
+from lstmkit.core.files import read_json, write_json
+from lstmkit.data.encoded import EncodedPart
+from lstmkit.data.sources import Corpus, Part, cut, load_corpus
+from lstmkit.evaluate.baselines import linear_baseline, majority_baseline
+from lstmkit.evaluate.metrics import score
+from lstmkit.models.scoring import probabilities
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to score on.
+
+    Attributes:
+        source: another source; None: the run's own test split.
+        split: a split of `source`; None: test, or all of a source without splits.
+        text_column, label_column, on_bad_row: how to read `source`; None: found, or as the run read its own.
+        threads: CPU threads; 0: as torch chooses.
+        engine: see `lstmkit.nn.choose_engine`.
+    """
+
+    source: str | None = None
+    split: str | None = None
+    text_column: str | None = None
+    label_column: str | None = None
+    on_bad_row: str | None = None
+    threads: int = 0
+    engine: str = "auto"
+
+
+def evaluate_run(run: Path, request: Request, say: Callable[[str], None]) -> dict[str, Any]:
+    """Score a run's model, and its linear baseline fitted again to the run's training data, on the same examples.
+
+    Args:
+        run: a run or lab folder.
+        request: what to score on.
+        say: told in one line what was done.
+
+    Returns:
+        A record with the keys of `evaluation.json`. For another source it is written under `evaluations/` too.
+
+    Raises:
+        RequestError: there is no such split, or the run is not one.
+        DataError: the source cannot be read, or holds a label that training never saw.
+    """
+    if request.threads:
+        torch.set_num_threads(request.threads)
+    model = find_model(run)
+    home = model.parent
+    artifact = load_artifact(model, request.engine)
+    config = load_config(home / "config.toml")
+    training = cut(load_corpus(config.data), config.data, config.seed)
+    if request.source is None:
+        evaluation = _score(artifact, training["test"], "test")
+        before = read_json(home / "evaluation.json")
+        agrees = "agrees with" if before["accuracy"] == evaluation["accuracy"] else "DIFFERS from"
+        say(f"the accuracy {agrees} evaluation.json ({before['accuracy']:.2%})")
+        return evaluation | {"baselines": before["baselines"]}
+    corpus, part, split = _part_of(config, request, request.source)
+    evaluation = _score(artifact, part, split)
+    evaluation["source"] = request.source
+    evaluation["baselines"] = _baselines(training, part, config, corpus.kind)
+    name = re.sub(r"[^\w.-]+", "_", corpus.name)
+    path = home / "evaluations" / f"{name}-{split}-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.json"
+    write_json(path, evaluation)
+    say(f"record: {path}")
+    return evaluation
+
+
+def _part_of(config: Config, request: Request, source: str) -> tuple[Corpus, Part, str]:
+    asked = {
+        "source": source,
+        "text_column": request.text_column or "",
+        "label_column": request.label_column or "",
+        "on_bad_row": request.on_bad_row or config.data.on_bad_row,
+    }
+    data = validate({"data": asked}).data
+    corpus = load_corpus(data)
+    split = request.split or ("test" if "test" in corpus.parts else "all")
+    if split not in corpus.parts:
+        raise RequestError(f"{source}: no split {split!r}; there are {', '.join(corpus.parts)}; name one with --split")
+    return corpus, corpus.parts[split], split
+
+
+def _score(artifact: Artifact, part: Part, split: str) -> dict[str, Any]:
+    number = {label: k for k, label in enumerate(artifact.labels)}
+    for identity, label in zip(part.ids, part.labels, strict=True):
+        if label not in number:
+            known = ", ".join(artifact.labels[:8])
+            raise DataError(f"{identity}: label {label!r} is not one that the model knows ({known}); correct it")
+    truth = np.array([number[label] for label in part.labels], dtype=np.int64)
+    tokens, offsets = artifact.encoder.encode(part.texts)
+    answers = probabilities(artifact.network, EncodedPart(tokens, offsets, truth))
+    return score(artifact.labels, truth, answers, split)
+
+
+def _baselines(training: dict[str, Part], part: Part, config: Config, kind: str) -> dict[str, Any]:
+    train_part, valid_part = training["train"], training["valid"]
+    linear = linear_baseline(
+        train_part.texts,
+        train_part.labels,
+        valid_part.texts,
+        valid_part.labels,
+        part.texts,
+        part.labels,
+        kind="tokens" if kind == "tokens" else "text",
+        refit=config.train.refit,
+    )
+    linear.pop("predictions")
+    return {"linear": linear, "majority": majority_baseline(train_part.labels, part.labels)}

@@ -1,0 +1,176 @@
+"""One model: train, keep the best epoch on validation, score the test split once, write the records and the report."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+
+from lstmkit.artifact import save_artifact
+from lstmkit.config.schema import Config
+from lstmkit.core.files import read_json, write_json, write_jsonl
+from lstmkit.core.records import Epoch
+from lstmkit.evaluate.baselines import linear_baseline, majority_baseline
+from lstmkit.evaluate.metrics import score
+from lstmkit.experiment.machine import environment, settle
+from lstmkit.experiment.prepare import Prepared, prepare_refit, write_rejected
+from lstmkit.experiment.records import details, prediction_rows
+from lstmkit.models import Classifier, build
+from lstmkit.models.build import architecture_of
+from lstmkit.models.scoring import probabilities
+from lstmkit.report import draw_run
+from lstmkit.train import Result, train
+
+
+class Listener(Protocol):
+    """Who shows how a run goes."""
+
+    def say(self, line: str) -> None:
+        """A note for people."""
+        ...
+
+    def on_model(self, name: str, n_parameters: int, n_epochs: int) -> None:
+        """A model is about to be trained."""
+        ...
+
+    def on_step(self, epoch: int, step: int, n_steps: int, loss: float, tokens_per_second: float) -> None:
+        """See `lstmkit.train.Watch`."""
+        ...
+
+    def on_epoch(self, record: Epoch, history: list[Epoch]) -> None:
+        """See `lstmkit.train.Watch`."""
+        ...
+
+
+class _Recorder:
+    """Writes `history.jsonl` whole at each epoch, and passes everything on."""
+
+    def __init__(self, path: Path, listener: Listener) -> None:
+        self.path = path
+        self.on_step = listener.on_step
+        self.listener = listener
+
+    def on_epoch(self, record: Epoch, history: list[Epoch]) -> None:
+        write_jsonl(self.path, (epoch.as_json() for epoch in history))
+        self.listener.on_epoch(record, history)
+
+
+def baselines_of(prepared: Prepared, refit: bool, listener: Listener) -> dict[str, Any]:
+    """Score the majority class and TF-IDF + logistic regression on the same test split, under the same rules."""
+    listener.say("baselines: majority class; TF-IDF over words 1 to 2 + logistic regression, C chosen on validation")
+    train_part, valid_part, test_part = (prepared.parts[name] for name in ("train", "valid", "test"))
+    linear = linear_baseline(
+        train_part.texts,
+        train_part.labels,
+        valid_part.texts,
+        valid_part.labels,
+        test_part.texts,
+        test_part.labels,
+        kind=prepared.corpus.kind,
+        refit=refit,
+    )
+    linear.pop("predictions")
+    return {"linear": linear, "majority": majority_baseline(train_part.labels, test_part.labels)}
+
+
+def run_one(
+    folder: Path,
+    prepared: Prepared,
+    config: Config,
+    baselines: Callable[[], dict[str, Any]],
+    listener: Listener,
+) -> dict[str, Any]:
+    """Train and score one model in an opened run folder; a run that was cut short goes on, a finished one is read.
+
+    Args:
+        folder: opened by `open_folder`.
+        prepared: the data, shared by all models of an experiment.
+        config: this model's configuration.
+        baselines: called once training is done.
+        listener: shown how it goes.
+
+    Returns:
+        The content of `evaluation.json`.
+    """
+    if (folder / "report.html").exists():
+        listener.say(f"{folder}: this run is finished")
+        return read_json(folder / "evaluation.json")
+    started = datetime.now(UTC)
+    device = settle(config.run)
+    write_rejected(folder, prepared)
+    network, result, final = _train(folder, prepared, config, device, listener)
+    encoded = final.encoded
+    architecture = architecture_of(config, encoded.encoder.vocabulary_size, len(encoded.labels))
+    save_artifact(folder / "model", network, architecture, encoded.encoder, encoded.labels)
+
+    scoring = datetime.now(UTC)
+    answers = probabilities(network, encoded.parts["test"])  # the test split is scored here, once
+    seconds = {
+        "train": round(sum(epoch.seconds for epoch in result.history), 3),
+        "evaluate": round((datetime.now(UTC) - scoring).total_seconds(), 3),
+    }
+    write_jsonl(folder / "predictions.jsonl", prediction_rows(final, answers))
+    evaluation = score(encoded.labels, encoded.parts["test"].labels, answers, "test")
+    evaluation["baselines"] = baselines()
+    about = details(final, config, network, result, answers, seconds) | {"splits": prepared.splits()}
+    write_json(folder / "details.json", about)
+    files = dict(prepared.corpus.files)
+    write_json(
+        folder / "environment.json",
+        environment(device, network.recurrence.engine, config.seed, files, started),
+    )
+    write_json(folder / "evaluation.json", evaluation)
+    draw_run(folder)
+    return evaluation
+
+
+def _train(
+    folder: Path, prepared: Prepared, config: Config, device: torch.device, listener: Listener
+) -> tuple[Classifier, Result, Prepared]:
+    """Choose the best epoch on validation; with `train.refit`, train again on training + validation for as many."""
+    recorder = _Recorder(folder / "history.jsonl", listener)
+    network, result = _train_on(
+        prepared, config, device, listener, recorder, folder / "checkpoints" / "last.safetensors", None
+    )
+    if not config.train.refit:
+        return network, result, prepared
+    final = prepare_refit(prepared, config)
+    listener.say(f"refit: training + validation, {result.best_epoch} epochs as validation chose")
+    recorder = _Recorder(folder / "history_refit.jsonl", listener)
+    network, again = _train_on(
+        final, config, device, listener, recorder, folder / "checkpoints" / "refit.safetensors", result.best_epoch
+    )
+    total = Result([*result.history, *again.history], result.best_epoch)
+    return network, total, final
+
+
+def _train_on(
+    prepared: Prepared,
+    config: Config,
+    device: torch.device,
+    listener: Listener,
+    recorder: _Recorder,
+    checkpoint: Path,
+    n_epochs: int | None,
+) -> tuple[Classifier, Result]:
+    encoded = prepared.encoded
+    torch.manual_seed(config.seed)
+    network = build(config, encoded.encoder.vocabulary_size, len(encoded.labels)).to(device)
+    engine = network.recurrence.engine
+    listener.say(
+        f"device: {device.type}, {torch.get_num_threads()} threads; engine: {engine.name} ({engine.reason}); "
+        f"seed: {config.seed}"
+    )
+    listener.on_model(config.model.cell, network.n_parameters()["total"], n_epochs or config.train.epochs)
+    result = train(
+        network,
+        encoded.parts["train"],
+        encoded.parts.get("valid"),
+        config.train,
+        seed=config.seed,
+        watch=recorder,
+        n_epochs=n_epochs,
+        checkpoint=checkpoint,
+    )
+    return network, result

@@ -1,0 +1,95 @@
+"""Recurrent layers, one or both directions, over ragged rows."""
+
+import math
+from typing import cast
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from lstmkit.nn.engines import Cell, Weights, choose_engine
+from lstmkit.ragged import Layout
+
+_GATES = {"lstm": 4, "gru": 3, "rnn": 1}
+
+
+class Recurrence(nn.Module):
+    """LSTM, GRU or tanh RNN. Parameters carry the names and shapes of `torch.nn.LSTM`, `GRU` and `RNN`.
+
+    Args:
+        cell: lstm, gru or rnn.
+        input_size: features of a row.
+        hidden_size: units of each layer and direction.
+        num_layers: layers on top of each other.
+        bidirectional: also read each sequence from its own end; the two states stand beside each other.
+        dropout: share of values dropped between layers while training.
+        forget_bias: the forget gate's bias at the start. torch's LSTM has two bias vectors that are added;
+            it is put into `bias_ih` alone (Jozefowicz et al. 2015, section 2.2, for the value 1).
+        engine: auto, torch or reference.
+    """
+
+    def __init__(
+        self,
+        cell: Cell,
+        input_size: int,
+        hidden_size: int,
+        *,
+        num_layers: int = 1,
+        bidirectional: bool = False,
+        dropout: float = 0.0,
+        forget_bias: float = 1.0,
+        engine: str = "auto",
+    ) -> None:
+        super().__init__()
+        self.cell: Cell = cell
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.bidirectional = bidirectional
+        self.dropout = dropout
+        self.forget_bias = forget_bias
+        self.engine = choose_engine(engine)
+        self._directions = ("", "_reverse") if bidirectional else ("",)
+        gates = _GATES[cell] * hidden_size
+        for layer in range(num_layers):
+            width = input_size if layer == 0 else hidden_size * len(self._directions)
+            for direction in self._directions:
+                suffix = f"_l{layer}{direction}"
+                self.register_parameter(f"weight_ih{suffix}", nn.Parameter(torch.empty(gates, width)))
+                self.register_parameter(f"weight_hh{suffix}", nn.Parameter(torch.empty(gates, hidden_size)))
+                self.register_parameter(f"bias_ih{suffix}", nn.Parameter(torch.empty(gates)))
+                self.register_parameter(f"bias_hh{suffix}", nn.Parameter(torch.empty(gates)))
+        self.reset_parameters()
+
+    @property
+    def output_size(self) -> int:
+        """Features of a state: units times directions."""
+        return self.hidden_size * len(self._directions)
+
+    def reset_parameters(self) -> None:
+        """Draw weights from U(-b, b) with b = 1/sqrt(hidden), as torch does; biases are 0, the forget bias as asked."""
+        bound = 1 / math.sqrt(self.hidden_size)
+        for name, parameter in self.named_parameters():
+            if name.startswith("weight"):
+                nn.init.uniform_(parameter, -bound, bound)
+            else:
+                nn.init.zeros_(parameter)
+                if self.cell == "lstm" and name.startswith("bias_ih"):
+                    nn.init.constant_(parameter[self.hidden_size : 2 * self.hidden_size], self.forget_bias)
+
+    def forward(self, rows: Float[Tensor, "rows input"], layout: Layout) -> Float[Tensor, "rows states"]:
+        """The last layer's hidden state after each step; row k of the result belongs to row k of the input."""
+        for layer in range(self.num_layers):
+            if layer:
+                rows = nn.functional.dropout(rows, self.dropout, self.training)
+            directions = [self.engine.run(self.cell, rows, layout, self._weights(f"_l{layer}"))]
+            if self.bidirectional:
+                # Each sequence is reversed within its own length, so the backward pass starts at its last valid step.
+                weights = self._weights(f"_l{layer}_reverse")
+                states = self.engine.run(self.cell, layout.reversed_rows(rows), layout, weights)
+                directions.append(layout.reversed_rows(states))
+            rows = torch.cat(directions, 1) if self.bidirectional else directions[0]
+        return rows
+
+    def _weights(self, suffix: str) -> Weights:
+        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        return cast(Weights, tuple(getattr(self, name + suffix) for name in names))

@@ -1,0 +1,225 @@
+"""The training loop: forward, loss, backward, clip, step, track; validate, keep the best epoch, checkpoint."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from lstmkit.config.schema import TrainConfig
+from lstmkit.core.errors import Interrupted, TrainingError
+from lstmkit.core.records import Epoch
+from lstmkit.core.signals import deferring_signals
+from lstmkit.data.batching import collate, shuffled_batches
+from lstmkit.data.encoded import EncodedPart
+from lstmkit.models import Classifier
+from lstmkit.models.scoring import probabilities
+from lstmkit.ragged import Ragged
+from lstmkit.train.checkpoint import Progress, load_checkpoint, save_checkpoint
+from lstmkit.train.schedule import learning_rate_at
+
+Criterion = Callable[[Tensor, Tensor], Tensor]
+
+
+class Watch(Protocol):
+    """Who wants to know how training goes."""
+
+    def on_step(self, epoch: int, step: int, n_steps: int, loss: float, tokens_per_second: float) -> None:
+        """After each step: `step` of `n_steps` in this epoch are done; `loss` is the epoch's mean so far."""
+        ...
+
+    def on_epoch(self, record: Epoch, history: list[Epoch]) -> None:
+        """After each epoch, with the records of all epochs so far."""
+        ...
+
+
+@dataclass(frozen=True)
+class Result:
+    """What training gave; the network holds the weights of the best epoch.
+
+    Attributes:
+        history: a record for each epoch.
+        best_epoch: the epoch whose weights were kept; the last one where there was no validation part.
+    """
+
+    history: list[Epoch]
+    best_epoch: int
+
+
+def train_step(
+    network: Classifier,
+    optimizer: torch.optim.Optimizer,
+    criterion: Criterion,
+    batch: Ragged,
+    labels: Tensor,
+    clip_norm: float,
+) -> tuple[float, int]:
+    """One step of training: the sheet's pseudocode, line by line."""
+    logits = network(batch)  # forward pass
+    loss = criterion(logits, labels)  # compute loss
+    optimizer.zero_grad()
+    loss.backward()  # backpropagate
+    norm = nn.utils.clip_grad_norm_(network.parameters(), clip_norm or math.inf)
+    if not torch.isfinite(loss + norm):
+        return math.nan, 0
+    optimizer.step()  # update weights
+    return loss.item(), int((logits.argmax(1) == labels).sum())  # track accuracy and loss
+
+
+def train(
+    network: Classifier,
+    train_part: EncodedPart,
+    valid_part: EncodedPart | None,
+    config: TrainConfig,
+    *,
+    seed: int,
+    watch: Watch,
+    n_epochs: int | None = None,
+    checkpoint: Path | None = None,
+) -> Result:
+    """Train a network in place.
+
+    Args:
+        network: on its device, its weights as drawn.
+        train_part: what is learned from.
+        valid_part: what chooses the best epoch; None: all epochs are run and the last is kept.
+        config: the loop's section of the configuration.
+        seed: decides the order of batches.
+        watch: told of each step and epoch.
+        n_epochs: in place of `config.epochs`, as when training again for the chosen number of epochs.
+        checkpoint: the file to write checkpoints to; where it exists, training goes on from it to the same bits as
+            a run that never stopped.
+
+    Raises:
+        TrainingError: a loss or gradient is not finite; the checkpoint of before stays.
+        Interrupted: a signal came; a checkpoint is written first.
+    """
+    device = network.head.weight.device
+    optimizer = _optimizer(network, config)
+    criterion = _criterion(network, train_part, config, device)
+    n_epochs = n_epochs or config.epochs
+    n_steps = math.ceil(len(train_part) / config.batch_size)
+    progress, best = Progress(), {}
+    if checkpoint and checkpoint.exists():
+        progress, best = load_checkpoint(checkpoint, network, optimizer)
+
+    def rate_at(step: int) -> float:
+        return learning_rate_at(
+            (progress.epoch - 1) * n_steps + step,
+            n_epochs * n_steps,
+            peak=config.learning_rate,
+            schedule=config.schedule,
+            warmup_fraction=config.warmup_fraction,
+        )
+
+    def save() -> None:
+        if checkpoint:
+            save_checkpoint(checkpoint, network, optimizer, best, progress)
+
+    with deferring_signals() as signals:
+        while progress.epoch <= n_epochs and not progress.stopped:
+            batches = shuffled_batches(train_part.lengths, config.batch_size, seed, progress.epoch)
+            started_s = saved_s = time.monotonic()
+            earlier_s = progress.seconds
+            network.train()
+            while progress.step < n_steps:
+                batch, labels = collate(train_part, batches[progress.step])
+                for group in optimizer.param_groups:
+                    group["lr"] = rate_at(progress.step)
+                loss, n_correct = train_step(
+                    network, optimizer, criterion, batch.to(device), labels.to(device), config.clip_norm
+                )
+                if math.isnan(loss):
+                    raise TrainingError(
+                        f"epoch {progress.epoch}, batch {progress.step + 1} of {n_steps}: the loss or its gradient is "
+                        f"not finite; try a lower train.learning_rate (now {rate_at(progress.step):.2g}) or train.clip_norm=1.0; the last "
+                        "good checkpoint is kept"
+                    )
+                progress.step += 1
+                progress.loss_sum += loss * len(labels)
+                progress.n_correct += n_correct
+                progress.n_seen += len(labels)
+                progress.n_tokens += len(batch.rows)
+                now_s = time.monotonic()
+                progress.seconds = earlier_s + now_s - started_s
+                watch.on_step(
+                    progress.epoch,
+                    progress.step,
+                    n_steps,
+                    progress.loss_sum / progress.n_seen,
+                    progress.n_tokens / max(progress.seconds, 1e-9),
+                )
+                if signals.received:
+                    save()
+                    where = f"stopped in epoch {progress.epoch} after batch {progress.step} of {n_steps}"
+                    raise Interrupted(signals.received, f"{where}; a checkpoint is written, --resume goes on from it")
+                if now_s - saved_s > config.checkpoint_seconds:
+                    save()
+                    saved_s = time.monotonic()
+            record = _finish_epoch(network, valid_part, progress, rate_at(n_steps - 1))
+            progress.history.append(record.as_json())
+            if valid_part is None or _is_better(record, _best_record(progress), config):
+                progress.best_epoch = progress.epoch
+                best = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
+            if config.early_stopping and progress.epoch - progress.best_epoch >= config.early_stopping:
+                progress.stopped = True
+            progress.begin_epoch(progress.epoch + 1)
+            save()
+            watch.on_epoch(record, [Epoch(**row) for row in progress.history])
+    network.load_state_dict(best)
+    return Result([Epoch(**row) for row in progress.history], progress.best_epoch)
+
+
+def _finish_epoch(network: Classifier, valid_part: EncodedPart | None, progress: Progress, rate: float) -> Epoch:
+    valid_loss = valid_accuracy = None
+    if valid_part is not None:
+        answers = probabilities(network, valid_part)
+        right = answers[np.arange(len(valid_part)), valid_part.labels]
+        valid_loss = float(-np.log(np.maximum(right, 1e-300)).mean())
+        valid_accuracy = float((answers.argmax(1) == valid_part.labels).mean())
+    return Epoch(
+        epoch=progress.epoch,
+        train_loss=progress.loss_sum / progress.n_seen,
+        train_accuracy=progress.n_correct / progress.n_seen,
+        valid_loss=valid_loss,
+        valid_accuracy=valid_accuracy,
+        learning_rate=rate,
+        seconds=progress.seconds,
+        tokens_per_second=progress.n_tokens / max(progress.seconds, 1e-9),
+    )
+
+
+def _best_record(progress: Progress) -> Epoch | None:
+    return Epoch(**progress.history[progress.best_epoch - 1]) if progress.best_epoch else None
+
+
+def _is_better(record: Epoch, best: Epoch | None, config: TrainConfig) -> bool:
+    """Whether this epoch beats the best so far; the other measure breaks a tie."""
+    if best is None:
+        return True
+    rank = [
+        (-(epoch.valid_accuracy or 0.0), epoch.valid_loss or 0.0)
+        if config.select_by == "accuracy"
+        else (epoch.valid_loss or 0.0, -(epoch.valid_accuracy or 0.0))
+        for epoch in (record, best)
+    ]
+    return rank[0] < rank[1]
+
+
+def _optimizer(network: Classifier, config: TrainConfig) -> torch.optim.Optimizer:
+    kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
+    return kind(network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True)
+
+
+def _criterion(network: Classifier, part: EncodedPart, config: TrainConfig, device: torch.device) -> Criterion:
+    weights = None
+    if config.class_weights == "balanced":
+        # n / (classes * count), as scikit-learn's "balanced" (King and Zeng 2001).
+        counts = np.bincount(part.labels, minlength=network.head.out_features)
+        weights = torch.tensor(len(part) / (len(counts) * np.maximum(counts, 1)), dtype=torch.float32, device=device)
+    return nn.CrossEntropyLoss(weight=weights, label_smoothing=config.label_smoothing)
