@@ -21,96 +21,112 @@ class Section(BaseModel):
 class DataConfig(Section):
     """Where the examples come from and how they are split."""
 
-    source: str = Field("", description="catalogue name, file or folder; filled in from the command's SOURCE")
-    text_column: str = Field("", description="column that holds the text; empty: found by name and content")
-    label_column: str = Field("", description="column that holds the label; empty: found by name and content")
-    on_bad_row: Literal["fail", "skip"] = Field("fail", description="a row that cannot be used ends the run, or is "
+    source: str = Field(default="", description="catalogue name, file or folder; filled in from the command's SOURCE")
+    text_column: str = Field(default="", description="column that holds the text; empty: found by name and content")
+    label_column: str = Field(default="", description="column that holds the label; empty: found by name and content")
+    on_bad_row: Literal["fail", "skip"] = Field(default="fail", description="a row that cannot be used ends the run, or is "
                                                 "skipped, counted and written to rejected.jsonl")  # fmt: skip
     valid_fraction: Annotated[float, Field(gt=0.0, lt=0.9)] = Field(
-        0.1, description="share of the training part cut off for validation where the source has no such split"
+        default=0.1, description="share of the training part cut off for validation where the source has no such split"
     )
     test_fraction: Annotated[float, Field(gt=0.0, lt=0.9)] = Field(
-        0.15, description="share of all examples cut off for the test set where the source has no such split"
+        default=0.15, description="share of all examples cut off for the test set where the source has no such split"
     )
 
 
 class EncoderConfig(Section):
     """How an example becomes a sequence of token numbers."""
 
-    kind: EncoderKind = Field("auto", description="auto: tokens where the source has tokens, else words")
-    lowercase: bool = Field(True, description="fold case before tokenizing text")
-    vocabulary_size: Annotated[int, Field(ge=8)] = Field(30_000, description="most tokens kept, special ones included")
-    min_frequency: Positive = Field(2, description="times a word must occur in the training part to be kept")
-    max_length: Positive = Field(400, description="longest sequence in tokens; longer ones are truncated")
+    kind: EncoderKind = Field(default="auto", description="auto: tokens where the source has tokens, else words")
+    lowercase: bool = Field(default=True, description="fold case before tokenizing text")
+    vocabulary_size: Annotated[int, Field(ge=8)] = Field(
+        default=30_000, description="most tokens kept, special ones included"
+    )
+    min_frequency: Positive = Field(default=2, description="times a word must occur in the training part to be kept")
+    max_length: Positive = Field(default=400, description="longest sequence in tokens; longer ones are truncated")
     truncate: Truncate = Field(
-        "ends", description="what of a long sequence is kept: its head, its tail, or half of each"
+        default="ends", description="what of a long sequence is kept: its head, its tail, or half of each"
     )
 
 
 class ModelConfig(Section):
     """The network: embedding, recurrence, pooling, head."""
 
-    cell: Cell = Field("lstm", description="recurrent cell")
-    embedding_size: Positive = Field(128, description="features per token")
-    hidden_size: Positive = Field(128, description="units of each layer and direction")
-    num_layers: Positive = Field(1, description="recurrent layers on top of each other")
-    bidirectional: bool = Field(False, description="read each sequence from both ends")
+    cell: Cell = Field(default="lstm", description="recurrent cell")
+    embedding_size: Positive = Field(default=128, description="features per token")
+    hidden_size: Positive = Field(default=128, description="units of each layer and direction")
+    num_layers: Positive = Field(default=1, description="recurrent layers on top of each other")
+    bidirectional: bool = Field(default=False, description="read each sequence from both ends")
     pooling: Pooling = Field(
-        "last", description="from states to one vector: the last valid state, or over all valid states"
+        default="last", description="from states to one vector: the last valid state, or over all valid states"
     )
     word_dropout: Fraction = Field(
-        0.0, description="share of the vocabulary replaced by the unknown token, drawn anew for each batch"
+        default=0.0, description="share of the vocabulary replaced by the unknown token, drawn anew for each batch"
     )
-    layer_dropout: Fraction = Field(0.0, description="dropout between recurrent layers; needs num_layers of 2 or more")
-    head_dropout: Fraction = Field(0.0, description="dropout before the fully connected layer")
+    layer_dropout: Fraction = Field(
+        default=0.0, description="dropout between recurrent layers; needs num_layers of 2 or more"
+    )
+    head_dropout: Fraction = Field(default=0.0, description="dropout before the fully connected layer")
     forget_bias: float = Field(
-        1.0, description="bias of the LSTM's forget gate at the start (one of the two bias vectors)"
+        default=1.0, description="bias of the LSTM's forget gate at the start (one of the two bias vectors)"
     )
 
 
 class TrainConfig(Section):
     """The loop."""
 
-    epochs: Positive = Field(10, description="passes over the training part")
-    batch_size: Positive = Field(64, description="sequences a step")
-    optimizer: Literal["adam", "adamw"] = Field("adam", description="adamw decouples weight decay from the gradient")
-    learning_rate: Annotated[float, Field(gt=0.0)] = Field(1e-3, description="highest learning rate of the schedule")
-    schedule: Literal["constant", "one_cycle", "cosine"] = Field("constant", description="learning rate over the run")
-    warmup_fraction: Fraction = Field(
-        0.3, description="share of the run in which one_cycle and cosine climb to the rate"
+    epochs: Positive = Field(default=10, description="passes over the training part")
+    batch_size: Positive = Field(default=64, description="sequences a step")
+    optimizer: Literal["adam", "adamw"] = Field(
+        default="adam", description="adamw decouples weight decay from the gradient"
     )
-    clip_norm: Annotated[float, Field(ge=0.0)] = Field(1.0, description="largest norm of the gradient; 0: no clipping")
-    weight_decay: Annotated[float, Field(ge=0.0)] = Field(0.0, description="the optimizer's weight decay")
-    label_smoothing: Fraction = Field(0.0, description="share of each target spread over all classes")
+    learning_rate: Annotated[float, Field(gt=0.0)] = Field(
+        default=1e-3, description="highest learning rate of the schedule"
+    )
+    schedule: Literal["constant", "one_cycle", "cosine"] = Field(
+        default="constant", description="learning rate over the run"
+    )
+    warmup_fraction: Fraction = Field(
+        default=0.3, description="share of the run in which one_cycle and cosine climb to the rate"
+    )
+    clip_norm: Annotated[float, Field(ge=0.0)] = Field(
+        default=1.0, description="largest norm of the gradient; 0: no clipping"
+    )
+    weight_decay: Annotated[float, Field(ge=0.0)] = Field(default=0.0, description="the optimizer's weight decay")
+    label_smoothing: Fraction = Field(default=0.0, description="share of each target spread over all classes")
     class_weights: Literal["none", "balanced"] = Field(
-        "none", description="balanced: classes count inversely to their size"
+        default="none", description="balanced: classes count inversely to their size"
     )
     early_stopping: Annotated[int, Field(ge=0)] = Field(
-        0, description="epochs without a better validation before stopping; 0: never"
+        default=0, description="epochs without a better validation before stopping; 0: never"
     )
-    select_by: Literal["accuracy", "loss"] = Field("accuracy", description="what of validation chooses the best epoch")
-    refit: bool = Field(False, description="train again on training + validation for the chosen number of epochs")
+    select_by: Literal["accuracy", "loss"] = Field(
+        default="accuracy", description="what of validation chooses the best epoch"
+    )
+    refit: bool = Field(
+        default=False, description="train again on training + validation for the chosen number of epochs"
+    )
     checkpoint_seconds: Annotated[float, Field(gt=0.0)] = Field(
-        60.0, description="seconds between checkpoints within an epoch"
+        default=60.0, description="seconds between checkpoints within an epoch"
     )
 
 
 class RunConfig(Section):
     """The machine's side; it does not change what is computed, but for rounding."""
 
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: cuda where there is one")
-    threads: Annotated[int, Field(ge=0)] = Field(0, description="CPU threads; 0: as torch chooses")
+    device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="auto: cuda where there is one")
+    threads: Annotated[int, Field(ge=0)] = Field(default=0, description="CPU threads; 0: as torch chooses")
     engine: Literal["auto", "native", "torch", "reference"] = Field(
-        "auto", description="implementation of the recurrence"
+        default="auto", description="implementation of the recurrence"
     )
 
 
 class Config(Section):
     """Everything that decides what a run computes."""
 
-    preset: str = Field("default", description="the preset that the other keys started from")
+    preset: str = Field(default="default", description="the preset that the other keys started from")
     seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(
-        0, description="splits, initial weights, order of batches, dropout"
+        default=0, description="splits, initial weights, order of batches, dropout"
     )
     data: DataConfig = DataConfig()
     encoder: EncoderConfig = EncoderConfig()
