@@ -84,21 +84,29 @@ def _rnn() -> str:
 
 
 def _gru() -> str:
+    weighed, hop = (
+        165,
+        "a7 7 0 0 1 14 0",
+    )  # height of the product with the reset gate; a bow over the update gate's wire
     parts = [
         _frame(70, 530),
         _wire(f"M8 {_STATE}H584", "conveyor"), _tip(592, _STATE, "right", "conveyor"),
-        _dot(100, _STATE), _wire(f"M100 {_STATE}V{_BUS}H405"),
-        _wire(f"M125 336V{_BUS}"), _dot(125, _BUS), _symbol(137, 334, "x", "t", "start"),
+        _dot(105, _STATE), _wire(f"M105 {_STATE}V{_BUS}H265"),
+        _wire(f"M130 340V{_BUS}"), _dot(130, _BUS), _symbol(142, 338, "x", "t", "start"),
+        _wire(f"M405 340V{_BUS}"), _symbol(417, 338, "x", "t", "start"),
     ]  # fmt: skip
-    for x, function, letter, word in ((160, "σ", "r", "reset"), (265, "σ", "z", "update"), (405, "tanh", "n", "new")):
+    for x, function, letter in ((150, "σ", "r"), (265, "σ", "z"), (405, "tanh", "n")):
         parts += [_wire(f"M{x} {_BUS}V{_GATE + 16}"), _tip(x, _GATE + 16, "up"), _gate(x, _GATE, function),
-                  _word(x, _BUS + 21, word), _symbol(x - 12, _GATE - 26, letter, "t", "end")]  # fmt: skip
+                  _symbol(x - 12, _GATE - 26, letter, "t", "end")]  # fmt: skip
     parts += [
-        _wire(f"M160 {_GATE - 16}V{_OPERATION + 22}H212V{_GATE + 70}"),
-        _wire(f"M212 {_GATE + 70}H340V{_GATE}H374"), _tip(375, _GATE, "right"),
+        _word(162, _BUS + 21, "reset"), _word(265, _BUS + 21, "update"), _word(428, _BUS + 21, "new"),
+        _wire(f"M150 {_GATE - 16}V{weighed}H196"), _tip(197, weighed, "right"),
+        _dot(210, _STATE), _wire(f"M210 {_STATE}V{weighed - 13}"), _tip(210, weighed - 13, "down"),
+        _circle(210, weighed, "×"),
+        _wire(f"M223 {weighed}H258{hop}H345V{_GATE}H374"), _tip(378, _GATE, "right"),
         _wire(f"M265 {_GATE - 16}V{_STATE + 13}"), _tip(265, _STATE + 13, "up"), _circle(265, _STATE, "×"),
-        _dot(265, _OPERATION), _wire(f"M265 {_OPERATION}H388"), _tip(391, _OPERATION, "right"),
-        _word(326, _OPERATION - 8, "1 − z"),
+        _dot(265, 122), _wire(f"M265 122H365V{_OPERATION}H391"), _tip(392, _OPERATION, "right"),
+        _word(318, 115, "1 − z"),
         _wire(f"M405 {_GATE - 16}V{_OPERATION + 13}"), _tip(405, _OPERATION + 13, "up"), _circle(405, _OPERATION, "×"),
         _wire(f"M405 {_OPERATION - 13}V{_STATE + 13}"), _tip(405, _STATE + 13, "up"), _circle(405, _STATE, "+"),
         _symbol(8, _STATE - 14, "h", "t−1", "start"), _symbol(592, _STATE - 14, "h", "t", "end"),

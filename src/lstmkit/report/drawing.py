@@ -111,7 +111,7 @@ def _unrolled(y: int, a: Architecture, row: int) -> str:
     backward = a.bidirectional and row % 2 == 1
     parts = []
     for place in range(5):
-        x = 100 + 46 * place
+        x = 118 + 46 * place
         if place == 3:
             parts.append(f'<text class="glyph" x="{x + 18}" y="{y + 14}">…</text>')
         else:

@@ -33,10 +33,7 @@ def draw_run(folder: Path) -> Path:
         ArtifactError: a record is absent or damaged; nothing is written then.
         LstmkitError: a file could not be written.
     """
-    run = read_run(folder)
-    with house_style():
-        pictures = {name: save(figure, folder / "plots", name) for name, figure in plots.of_run(run).items()}
-    return _write(folder, "run.html.j2", run=run, plots=_inlined(pictures, [run]))
+    return _draw_run(read_run(folder), folder)
 
 
 def draw_lab(folder: Path) -> Path:
@@ -53,8 +50,8 @@ def draw_lab(folder: Path) -> Path:
         LstmkitError: a file could not be written.
     """
     lab = read_lab(folder)
-    for cell in lab.runs:
-        draw_run(folder / cell)
+    for cell, run in lab.runs.items():
+        _draw_run(run, folder / cell)
     rows = table_rows(lab)
     dots = [plots.Dot(row["name"], colour(row["colour"]), row["accuracy"], row["interval"]) for row in rows]
     with house_style():
@@ -68,6 +65,12 @@ def draw_lab(folder: Path) -> Path:
         rows=rows,
         plots=_inlined(pictures, list(lab.runs.values())),
     )
+
+
+def _draw_run(run: Run, folder: Path) -> Path:
+    with house_style():
+        pictures = {name: save(figure, folder / "plots", name) for name, figure in plots.of_run(run).items()}
+    return _write(folder, "run.html.j2", run=run, plots=_inlined(pictures, [run]))
 
 
 def table_rows(lab: Lab) -> list[dict[str, Any]]:
@@ -84,11 +87,10 @@ def baseline_rows(baselines: Baselines) -> list[dict[str, Any]]:
     """The lines of the baselines that a record has."""
     rows: list[dict[str, Any]] = []
     if linear := baselines.linear:
-        weights = linear.n_features
-        rows.append({"name": "linear", "colour": "linear", "accuracy": linear.accuracy, "note": linear.name,
-                     "interval": linear.accuracy_ci95, "features": weights, "seconds": linear.seconds})  # fmt: skip
+        rows.append({"name": "Linear model", "colour": "linear", "accuracy": linear.accuracy, "note": linear.name,
+                     "interval": linear.accuracy_ci95, "features": linear.n_features, "seconds": linear.seconds})  # fmt: skip
     if majority := baselines.majority:
-        rows.append({"name": "majority", "colour": "majority", "accuracy": majority.accuracy,
+        rows.append({"name": "Majority class", "colour": "majority", "accuracy": majority.accuracy,
                      "note": f"always “{majority.label}”", "interval": majority.accuracy_ci95})  # fmt: skip
     return rows
 
@@ -184,11 +186,11 @@ def duration(seconds: float | None) -> str:
     if seconds is None:
         return "–"
     if seconds < 60:
-        return f"{seconds:.1f} s"
+        return f"{seconds:.1f}\N{NO-BREAK SPACE}s"
     whole = round(seconds)
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
+    hours, minutes = divmod(whole // 60, 60)
+    words = f"{hours} h {minutes} min" if hours else f"{minutes} min {whole % 60} s"
+    return words.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -52,6 +52,7 @@ _RC: dict[Any, Any] = {
     "lines.dash_capstyle": "round",
 }
 _PNG_DPI = 200
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 def colour(name: str) -> str:
@@ -95,10 +96,8 @@ def inline(svg: str, prefix: str, alt: str) -> str:
         alt: what the plot shows, already escaped for an attribute.
     """
     body = svg[svg.index("<svg") :]
-    body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
-    body = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{prefix}-", body)
-    for name, (light, _) in PALETTE.items():
-        body = body.replace(light, f"var(--{name})")
+    body = re.sub(r"<(metadata|style)\b.*?</\1>", "", body, flags=re.DOTALL)  # a <style> would rule the whole page
+    body = re.sub(r"<[^>]*>", lambda tag: _themed(tag[0], prefix), body)
     # No wider than on paper, so that text has one size across plots; large ones shrink a little, then scroll.
     width_px = 4 / 3 * float(body.partition(' width="')[2].partition('pt"')[0])
     size = f"max-width:{width_px:.0f}px" + (f";min-width:{width_px * 0.75:.0f}px" if width_px > 520 else "")
@@ -107,17 +106,23 @@ def inline(svg: str, prefix: str, alt: str) -> str:
     )
 
 
+def _themed(tag: str, prefix: str) -> str:
+    """One tag with ids of its plot and colours of the page; a label between tags is left alone, whatever it says."""
+    tag = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{prefix}-", tag)
+    for name, (light, _) in PALETTE.items():
+        tag = tag.replace(light, f"var(--{name})")
+    return tag
+
+
 def printable(text: str) -> str:
     """The text without what no page or XML file can hold: control characters and lone surrogates become U+FFFD."""
-    return "".join(
-        "\ufffd" if (unicodedata.category(c) in {"Cc", "Cs"} and c not in "\n\t") or c in "\ufffe\uffff" else c
-        for c in text
-    )
+    return _UNPRINTABLE.sub("\ufffd", text)
 
 
 def label(text: str, longest: int = 24) -> str:
     """A text as a plot can show it: one line, shortened in the middle, a square for what the font cannot draw."""
-    line = " ".join(printable(text).split())
+    seen = "".join(c for c in printable(text) if unicodedata.category(c) != "Cf")  # no turning of the reading direction
+    line = " ".join(seen.split())
     tail = (longest - 1) // 2
     short = line if len(line) <= longest else f"{line[: longest - 1 - tail]}…{line[-tail:]}"
     return "".join(c if _font_has(c) else "□" for c in short) or "(empty)"
