@@ -1,1 +1,1 @@
-"""The evaluate room."""
+"""Metrics, baselines and statistics: no number without its baseline and interval."""
