@@ -29,7 +29,7 @@ def data_folder() -> Path:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip what the machine cannot run, and say why."""
     for item in items:
-        if "data" in item.keywords and not os.environ.get("LSTMKIT_DATA"):
+        if item.get_closest_marker("data") and not os.environ.get("LSTMKIT_DATA"):
             item.add_marker(pytest.mark.skip(reason="LSTMKIT_DATA is not set; the real data sets are not at hand"))
-        if "root" in item.keywords and os.geteuid() != 0:
+        if item.get_closest_marker("root") and os.geteuid() != 0:
             item.add_marker(pytest.mark.skip(reason="mounts a small tmpfs, which needs root"))
