@@ -1,15 +1,94 @@
-"""data"""
+"""`lstmkit data list|info|fetch`: the catalogue, and what lstmkit sees in a SOURCE before training."""
+
+import sys
+from typing import Annotated
 
 import typer
 
-app = typer.Typer()
+from lstmkit.cli import options as o
+
+app = typer.Typer(
+    help="The catalogue, and what lstmkit sees in a SOURCE before training.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 
 
 @app.command("list")
 def list_() -> None:
-    """p"""
+    """List the catalogue: name, where a copy is, what it is.
+
+    Example: lstmkit data list
+    """
+    from lstmkit.data.sources import CATALOGUE, find_copy
+
+    for name, entry in CATALOGUE.items():
+        copy = find_copy(entry)
+        where = "bundled" if entry.plan is None else str(copy) if copy else "not here"
+        sys.stdout.write(f"{name:<12} {entry.title}: {entry.task}\n{'':<12} {where}; {entry.licence}\n")
 
 
 @app.command("info")
-def info() -> None:
-    """p"""
+def info(
+    source: o.Source,
+    seed: o.Seed = None,
+    preset: o.Preset = None,
+    config: o.ConfigFile = None,
+    assignments: o.Assignments = None,
+    text_column: o.TextColumn = None,
+    label_column: o.LabelColumn = None,
+    on_bad_row: o.OnBadRow = None,
+) -> None:
+    """Show counts, lengths, vocabulary coverage, duplicates and leaks, the longest and the empty examples.
+
+    Example: lstmkit data info reviews.csv
+    """
+    from lstmkit.data.encoded import encode
+    from lstmkit.data.info import describe, render
+    from lstmkit.data.sources import cut, load_corpus
+
+    resolved = o.configuration(
+        default_preset="default",
+        source=source,
+        preset=preset,
+        file=config,
+        assignments=assignments,
+        seed=seed,
+        text_column=text_column,
+        label_column=label_column,
+        on_bad_row=on_bad_row,
+    )
+    corpus = load_corpus(resolved.data)
+    parts = cut(corpus, resolved.data, resolved.seed)
+    about_cut = {"seed": resolved.seed, **resolved.data.model_dump(include={"valid_fraction", "test_fraction"})}
+    encoded = encode(corpus, parts, resolved.encoder, about_cut)
+    for line in render(describe(corpus, parts, coverage=encoded.coverage)):
+        sys.stdout.write(line + "\n")
+
+
+@app.command("fetch")
+def fetch(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A catalogue name; see lstmkit data list.")],
+) -> None:
+    """Fetch a catalogue set into the user's cache, with checksum; a broken download goes on where it stopped.
+
+    Example: lstmkit data fetch imdb
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
+
+    from lstmkit.config.resolve import nearest
+    from lstmkit.core.errors import RequestError
+    from lstmkit.data.sources import CATALOGUE, find_copy, obtain
+
+    entry = CATALOGUE.get(name)
+    if entry is None:
+        raise RequestError(f"{name}: not in the catalogue ({', '.join(CATALOGUE)}){nearest(name, CATALOGUE)}")
+    if entry.plan is None:
+        sys.stdout.write("bundled\n")
+        return
+    columns = ("{task.description}", BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(name, total=None)
+        obtain(entry, lambda done, total: bar.update(task, completed=done, total=total))
+    sys.stdout.write(f"{find_copy(entry)}\n")

@@ -52,7 +52,6 @@ def evaluate(
         "baselines": {name: record["accuracy"] for name, record in evaluation["baselines"].items()},
     }
     sys.stdout.write(json.dumps(summary, ensure_ascii=False) + "\n")
-    _tell(written)
 
 
 def _tell(line: str) -> None:

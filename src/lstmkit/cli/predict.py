@@ -1,5 +1,111 @@
-"""predict"""
+"""`lstmkit predict RUN [TEXT..]`: classify texts, a file or a pipe, in order and in bounded memory."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from lstmkit.cli import options as o
+
+_CHUNK = 1024  # examples predicted at once: bounds memory, fills batches
 
 
-def predict() -> None:
-    """p"""
+def predict(
+    run: o.Run,
+    texts: Annotated[list[str] | None, typer.Argument(metavar="[TEXT]...", help="Texts to classify.")] = None,
+    input: Annotated[str | None, typer.Option(help="File to read, or - for a pipe.")] = None,  # noqa: A002
+    output: Annotated[
+        str, typer.Option(help="File to write (.jsonl, .csv, .parquet), or - for JSONL to stdout.")
+    ] = "-",
+    input_format: Annotated[
+        str | None, typer.Option(help="lines, csv, tsv, jsonl or parquet.  [default: by the suffix; lines for a pipe]")
+    ] = None,
+    text_column: o.TextColumn = None,
+    on_bad_row: o.OnBadRow = None,
+    threads: o.Threads = None,
+    engine: o.Engine = None,
+) -> None:
+    """Classify texts and write label and probabilities, one row for each, in the order given.
+
+    Examples: lstmkit predict runs/first "a fine film"; lstmkit predict runs/first --input new.csv --output labels.csv
+    """
+    from lstmkit.config.resolve import validate
+    from lstmkit.core.errors import RequestError
+    from lstmkit.core.tables import check_output, jsonl_lines, write_table
+    from lstmkit.data.sources.inputs import Input, inputs_of
+
+    if bool(texts) == (input is not None):
+        raise RequestError('predict takes texts or --input, one of the two; write predict RUN "a text" or --input FILE')
+    skip = validate({"data": {"on_bad_row": on_bad_row or "fail"}}).data.on_bad_row == "skip"
+    target = None if output == "-" else Path(output)
+    if target:
+        check_output(target)
+    if input is None:
+        rows = iter(
+            [Input(k, text, "" if text.strip() else "the text is empty") for k, text in enumerate(texts or [], 1)]
+        )
+        place = "text"
+    else:
+        if input == "-" and input_format in ("tsv", "parquet"):
+            raise RequestError(
+                f"--input-format {input_format} cannot come through a pipe; give a file, or lines, csv or jsonl"
+            )
+        rows = inputs_of(Path("/dev/stdin") if input == "-" else Path(input), input_format, text_column or "")
+        place = "stdin" if input == "-" else input
+
+    from lstmkit.api.predictor import load
+
+    if threads:
+        import torch
+
+        torch.set_num_threads(threads)
+    predictor = load(run, engine or "auto")
+    predictions = _predictions(predictor, _usable(rows, place, skip))
+    if target:
+        flat = target.suffix.lower() != ".jsonl"
+        columns = ["line", "text", "predicted", "probability", *(f"probability_{name}" for name in predictor.labels)]
+        write_table(target, (_flat(row) for row in predictions) if flat else predictions, columns)
+        sys.stderr.write(f"predictions: {target}\n")
+        return
+    for line in jsonl_lines(predictions):
+        sys.stdout.write(line)
+    sys.stdout.flush()
+
+
+def _usable(rows: Iterator[Any], place: str, skip: bool) -> Iterator[Any]:
+    from lstmkit.core.errors import DataError
+
+    n_skipped = 0
+    for row in rows:
+        if not row.fault:
+            yield row
+        elif not skip:
+            raise DataError(f"{place}:{row.line}: {row.fault}; mend it, or leave such rows out with --on-bad-row skip")
+        else:
+            n_skipped += 1
+            sys.stderr.write(f"skipped {place}:{row.line}: {row.fault}\n")
+    if n_skipped:
+        sys.stderr.write(f"skipped {n_skipped:,} rows\n")
+
+
+def _predictions(predictor: Any, rows: Iterator[Any]) -> Iterator[dict[str, Any]]:
+    from itertools import islice
+
+    labels = predictor.labels
+    while chunk := list(islice(rows, _CHUNK)):
+        for row, answer in zip(chunk, predictor.predict_proba([row.text for row in chunk]), strict=True):
+            best = int(answer.argmax())
+            yield {
+                "line": row.line,
+                "text": row.text,
+                "predicted": labels[best],
+                "probability": float(answer[best]),
+                "probabilities": {name: float(p) for name, p in zip(labels, answer, strict=True)},
+            }
+
+
+def _flat(row: dict[str, Any]) -> dict[str, Any]:
+    probabilities = row.pop("probabilities")
+    return row | {f"probability_{name}": p for name, p in probabilities.items()}

@@ -17,7 +17,7 @@ class Screen:
     def __init__(self) -> None:
         self._console = Console(stderr=True, highlight=False)
         self._bar: Progress | None = None
-        self._task: TaskID | None = None
+        self._task = TaskID(0)
         self._n_epochs = 0
         self._model = ""
 
@@ -47,7 +47,6 @@ class Screen:
             )
             self._bar.start()
             self._task = self._bar.add_task("", total=n_steps, loss=loss, speed=tokens_per_second)
-        assert self._task is not None
         self._bar.update(
             self._task,
             description=f"{self._model} {epoch}/{self._n_epochs}",

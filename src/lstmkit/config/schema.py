@@ -24,8 +24,10 @@ class DataConfig(Section):
     source: str = Field(default="", description="catalogue name, file or folder; filled in from the command's SOURCE")
     text_column: str = Field(default="", description="column that holds the text; empty: found by name and content")
     label_column: str = Field(default="", description="column that holds the label; empty: found by name and content")
-    on_bad_row: Literal["fail", "skip"] = Field(default="fail", description="a row that cannot be used ends the run, or is "
-                                                "skipped, counted and written to rejected.jsonl")  # fmt: skip
+    on_bad_row: Literal["fail", "skip"] = Field(
+        default="fail",
+        description="a row that cannot be used ends the run, or is skipped, counted and written to rejected.jsonl",
+    )
     valid_fraction: Annotated[float, Field(gt=0.0, lt=0.9)] = Field(
         default=0.1, description="share of the training part cut off for validation where the source has no such split"
     )

@@ -1,6 +1,7 @@
-"""The laboratory experiment: an LSTM and its plain-RNN twin, which differs in the cell alone, beside linear baselines."""
+"""The laboratory experiment: an LSTM, its plain-RNN twin that differs in the cell alone, and the baselines."""
 
 import math
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ def claims(folder: Path, models: dict[str, Any], baselines: dict[str, Any]) -> l
     n_test = read_json(folder / "lstm" / "evaluation.json")["n"]
     difference, low, high = _difference(lstm["accuracy"], rnn["accuracy"], n_test)
     best_train = max(row["train_accuracy"] for row in history)
-    trend = sum(b["train_loss"] < a["train_loss"] for a, b in zip(history, history[1:], strict=False))
+    trend = sum(b["train_loss"] < a["train_loss"] for a, b in pairwise(history))
     return [
         {
             "claim": "Model learns to classify the sequence correctly over 10 epochs",

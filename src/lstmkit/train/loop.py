@@ -137,8 +137,8 @@ def train(
                 if math.isnan(loss):
                     raise TrainingError(
                         f"epoch {progress.epoch}, batch {progress.step + 1} of {n_steps}: the loss or its gradient is "
-                        f"not finite; try a lower train.learning_rate (now {rate_at(progress.step):.2g}) or train.clip_norm=1.0; the last "
-                        "good checkpoint is kept"
+                        f"not finite; try a lower train.learning_rate (now {rate_at(progress.step):.2g}) or "
+                        "train.clip_norm=1.0; the last good checkpoint is kept"
                     )
                 progress.step += 1
                 progress.loss_sum += loss * len(labels)

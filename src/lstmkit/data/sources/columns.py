@@ -66,6 +66,25 @@ def choose_columns(
     return reading.columns
 
 
+def choose_text_column(
+    file: SourceFile, names: Sequence[str], sample: Sequence[Mapping[str, Any]], asked: str
+) -> str:
+    """The column to predict from: as asked, by a usual name, the only one, or the one with the longest strings.
+
+    Raises:
+        DataError: the column asked for is not there, or no column holds strings.
+    """
+    if asked:
+        _require(file, asked, names)
+        return asked
+    if found := _by_name(names, TEXT_NAMES, taken=""):
+        return found
+    longest = max(names, key=lambda name: _mean_length(sample, name))
+    if not _mean_length(sample, longest):
+        raise DataError(f"{file.path}: no column of {_listed(names)} holds text; name one with --text-column")
+    return longest
+
+
 def _require(file: SourceFile, name: str, names: Sequence[str]) -> None:
     if name not in names:
         raise DataError(f"{file.path}: no column {name!r}; there are {_listed(names)}{nearest(name, names)}")

@@ -86,7 +86,7 @@ class Reading:
 
     def row(self, split: str, file: SourceFile, line: int | None, text: Any, label: Any) -> Row | None:
         """A checked row; None, with the reason noted, where text or label cannot be used."""
-        fault, string = _text_of(text)
+        fault, string = checked_text(text)
         if not fault and self.kind and self.kind != _kind_of(text):
             fault = "a string among lists of tokens" if self.kind == "tokens" else "a list of tokens among strings"
         if fault:
@@ -133,8 +133,8 @@ def _kind_of(text: Any) -> Kind:
     return "tokens" if isinstance(text, list) else "text"
 
 
-def _text_of(value: Any) -> tuple[str, str]:
-    """(fault, text): the fault is empty where the text can be used."""
+def checked_text(value: Any) -> tuple[str, str]:
+    """(fault, text) of a string or a list of tokens: the fault is empty where the text can be used."""
     if isinstance(value, str):
         text = value
     elif isinstance(value, list):

@@ -40,7 +40,7 @@ def read_table(file: SourceFile, split: str, reading: Reading) -> Iterator[Row]:
     Raises:
         DataError: the file cannot be read or is empty, or its columns cannot be told.
     """
-    table = _OPENERS[file.path.suffix.lower()](file, reading)
+    table = open_table(file, reading)
     head = list(islice(table.records, _SAMPLE_ROWS))
     sample = [record.values for record in head if not record.fault]
     names = table.names or list(dict.fromkeys(name for values in sample for name in values))
@@ -143,7 +143,10 @@ def _objects(file: SourceFile) -> Iterator[Record]:
             continue
         try:
             value = json.loads(text)
-        except (ValueError, RecursionError) as error:
+        except json.JSONDecodeError as error:
+            yield Record(number, {}, "not JSON", f" ({error.msg} at character {error.pos + 1})", text)
+            continue
+        except (ValueError, RecursionError) as error:  # a number of thousands of digits; brackets thousands deep
             yield Record(number, {}, "not JSON", f" ({error})", text)
             continue
         if isinstance(value, dict):
@@ -167,6 +170,11 @@ _OPENERS: dict[str, Callable[[SourceFile, Reading], Table]] = {
     ".parquet": _open_parquet,
 }
 TABLE_SUFFIXES = tuple(_OPENERS)
+
+
+def open_table(file: SourceFile, reading: Reading, suffix: str = "") -> Table:
+    """The rows of a table, read as its suffix says, or as `suffix` does for a pipe."""
+    return _OPENERS[suffix or file.path.suffix.lower()](file, reading)
 
 
 def is_table(path: Path) -> bool:
