@@ -8,6 +8,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     # The best network that is still quick; chosen on IMDB's validation part (docs/decisions.md).
     "default": {
         "model": {
+            "embedding_std": 0.1,
             "bidirectional": True,
             "pooling": "max_mean",
             "word_dropout": 0.4,

@@ -56,6 +56,9 @@ class ModelConfig(Section):
 
     cell: Cell = Field(default="lstm", description="recurrent cell")
     embedding_size: Positive = Field(default=128, description="features per token")
+    embedding_std: Annotated[float, Field(gt=0.0)] = Field(
+        default=1.0, description="standard deviation of the embedding's initial values; 1 is torch's own"
+    )
     hidden_size: Positive = Field(default=128, description="units of each layer and direction")
     num_layers: Positive = Field(default=1, description="recurrent layers on top of each other")
     bidirectional: bool = Field(default=False, description="read each sequence from both ends")

@@ -106,7 +106,7 @@ class Encoder:
         try:
             json.loads(tokenizer)
             return cls(Tokenizer.from_str(tokenizer), **description)
-        except Exception as error:  # noqa: BLE001  (the library raises bare Exception)
+        except Exception as error:
             raise ArtifactError(f"tokenizer.json: damaged ({error}); restore it or train again") from error
 
     def _shorten(self, tokens: list[T]) -> list[T]:

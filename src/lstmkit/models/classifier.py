@@ -11,7 +11,6 @@ from lstmkit.nn import Recurrence
 from lstmkit.ragged import Ragged
 
 UNKNOWN_ID = 0
-EMBEDDING_STD = 0.1
 
 
 class Classifier(nn.Module):
@@ -22,6 +21,7 @@ class Classifier(nn.Module):
         n_classes: classes.
         cell: lstm, gru or rnn.
         embedding_size: features per token.
+        embedding_std: standard deviation of the embedding's initial values.
         hidden_size: units of each layer and direction.
         num_layers: recurrent layers.
         bidirectional: read each sequence from both ends.
@@ -41,6 +41,7 @@ class Classifier(nn.Module):
         n_classes: int,
         cell: Literal["lstm", "gru", "rnn"] = "lstm",
         embedding_size: int = 128,
+        embedding_std: float = 1.0,
         hidden_size: int = 128,
         num_layers: int = 1,
         bidirectional: bool = False,
@@ -56,7 +57,7 @@ class Classifier(nn.Module):
         self.word_dropout = word_dropout
         self.head_dropout = head_dropout
         self.embedding = nn.Embedding(vocabulary_size, embedding_size)
-        nn.init.normal_(self.embedding.weight, std=EMBEDDING_STD)
+        nn.init.normal_(self.embedding.weight, std=embedding_std)
         # Drawn before the recurrence, so that networks of one seed that differ in the cell share embedding and head.
         n_directions = 2 if bidirectional else 1
         head = nn.Linear(hidden_size * n_directions * (2 if pooling == "max_mean" else 1), n_classes)

@@ -88,7 +88,8 @@ def baseline_rows(baselines: Baselines) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     if linear := baselines.linear:
         rows.append({"name": "Linear model", "colour": "linear", "accuracy": linear.accuracy, "note": linear.name,
-                     "interval": linear.accuracy_ci95, "features": linear.n_features, "seconds": linear.seconds})  # fmt: skip
+                     "interval": linear.accuracy_ci95, "features": linear.n_features,
+                     "seconds": linear.seconds})  # fmt: skip
     if majority := baselines.majority:
         rows.append({"name": "Majority class", "colour": "majority", "accuracy": majority.accuracy,
                      "note": f"always “{majority.label}”", "interval": majority.accuracy_ci95})  # fmt: skip
