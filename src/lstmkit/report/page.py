@@ -186,7 +186,7 @@ def duration(seconds: float | None) -> str:
     """A time as one reads it: `4.2 s`, `7 min 3 s`, `1 h 12 min`."""
     if seconds is None:
         return "–"
-    if seconds < 60:
+    if seconds < 59.95:  # else it would be rounded to 60.0 s
         return f"{seconds:.1f}\N{NO-BREAK SPACE}s"
     whole = round(seconds)
     hours, minutes = divmod(whole // 60, 60)

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from lstmkit.report.records import Evaluation, Lab, Run
@@ -236,17 +237,19 @@ def _points(run: Run, field: str, scale: float) -> list[tuple[int, float]]:
 
 def _draw_matrix(axes: Axes, matrix: Sequence[Sequence[int]], hue: str, *, numbers: bool) -> None:
     size = len(matrix)
+    squares, shades = [], []
     for true, row in enumerate(matrix):
-        total = sum(row)
         for predicted, count in enumerate(row):
             if not count:
                 continue
-            share = count / total
-            strength = round(0.06 + 0.94 * share, 3)
-            axes.add_patch(Rectangle((predicted - 0.5, true - 0.5), 1, 1, facecolor=hue, alpha=strength, linewidth=0))
+            strength = 0.06 + 0.94 * count / sum(row)  # a single mistake of many is still to be seen
+            left, top = predicted - 0.5, true - 0.5
+            squares.append([(left, top), (left + 1, top), (left + 1, top + 1), (left, top + 1)])
+            shades.append(to_rgba(hue, round(strength, 3)))
             if numbers:
                 axes.text(predicted, true, f"{count:,}", ha="center", va="center", fontsize=9.0,
                           color=colour("on-colour") if strength > 0.55 else colour("ink"))  # fmt: skip
+    axes.add_collection(PolyCollection(squares, facecolors=shades, linewidths=0))
     if not numbers:
         guides = [place - 0.5 for place in range(5, size, 5)]
         axes.hlines(guides, -0.5, size - 0.5, color=colour("line"), linewidth=0.4, zorder=0)

@@ -1,0 +1,32 @@
+"""Labs and runs drawn once for the whole session; a test that alters records writes its own."""
+
+from pathlib import Path
+
+import fake_records
+import pytest
+
+from lstmkit.report import draw_lab, draw_run
+
+
+@pytest.fixture(scope="session")
+def imdb(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A drawn lab with two labels and texts."""
+    folder = fake_records.write_lab(tmp_path_factory.mktemp("imdb"))
+    draw_lab(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A drawn lab with ten labels and sequences of 64 grey levels."""
+    folder = fake_records.digits_lab(tmp_path_factory.mktemp("digits"))
+    draw_lab(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def banking(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A drawn run with 77 labels, both directions, and a dropout before the head."""
+    folder = fake_records.banking_run(tmp_path_factory.mktemp("banking"))
+    draw_run(folder)
+    return folder
