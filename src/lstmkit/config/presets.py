@@ -4,7 +4,7 @@ from typing import Any
 
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     # The laboratory's own network and nothing more: Embedding -> LSTM -> last valid state -> fully connected.
-    "lab": {},
+    "lab": {"train": {"learning_rate": 2e-3}},
     # The best network that is still quick; chosen on IMDB's validation part (docs/decisions.md).
     "default": {
         "model": {

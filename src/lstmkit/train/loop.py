@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -26,6 +26,7 @@ from lstmkit.train.schedule import learning_rate_at
 Criterion = Callable[[Tensor, Tensor], Tensor]
 
 
+@runtime_checkable
 class Watch(Protocol):
     """Who wants to know how training goes."""
 
