@@ -19,11 +19,12 @@ class Element:
 
 @dataclass
 class Page:
-    """Elements in document order; `text` without what scripts and styles hold."""
+    """Elements in document order; `text` without what scripts and styles hold; `pieces` of it with what is around."""
 
     source: str
     elements: list[Element] = field(default_factory=list)
     text: str = ""
+    pieces: list[tuple[str, list[Element]]] = field(default_factory=list)
     unbalanced: list[str] = field(default_factory=list)
 
     def all(self, *tags: str) -> list[Element]:
@@ -58,6 +59,7 @@ class _Reader(HTMLParser):
             element.text += data
         if not any(element.tag in {"script", "style"} for element in self.open):
             self.page.text += data
+            self.page.pieces.append((data, list(self.open)))
 
 
 def read_page(path: Path) -> Page:

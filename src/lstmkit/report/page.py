@@ -19,6 +19,8 @@ from lstmkit.report.style import NAMES, PALETTE, colour, house_style, inline, pr
 
 _FOLD_OVER = 320  # characters of an example shown before the rest is folded away
 
+_CLIP_OVER = 120  # characters of a label or name; an example's own text is always given whole
+
 
 def draw_run(folder: Path) -> Path:
     """Draw the plots and the page of a run from its records.
@@ -147,6 +149,7 @@ def _write(folder: Path, template: str, **values: Any) -> Path:
         "count": lambda number: f"{number:,}",
         "duration": duration,
         "short": lambda text: text[: _FOLD_OVER // 2].rstrip() + "…",
+        "clip": lambda text: text if len(text) <= _CLIP_OVER else text[: _CLIP_OVER - 1] + "…",
         "named": lambda cell: NAMES[cell],
         "digit": lambda text: Markup(drawing.digit_picture(text) or ""),  # noqa: S704
         "flat": lambda tree: list(_flat(tree)),
