@@ -1,20 +1,16 @@
 """A trained run as an object that predicts."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
+from lstmkit.api.inputs import Item, texts_of
 from lstmkit.artifact import Artifact, find_model, load_artifact
-from lstmkit.core.errors import DataError
 from lstmkit.data.encoded import EncodedPart
-from lstmkit.data.encoder import text_of
 from lstmkit.models.scoring import probabilities
-
-Item = str | Sequence[str] | Sequence[int]
-"""One example: a string, or a list of tokens."""
 
 
 class Predictor:
@@ -44,14 +40,10 @@ class Predictor:
         """Class probabilities `(n, classes)`, rows in the order given; each depends on its own example alone.
 
         Raises:
-            DataError: an example is empty, or `items` is one string and not a list of them.
+            DataError: an example is empty, or no string and no list of tokens; or `items` is one string and not a
+                list of them.
         """
-        if isinstance(items, str):
-            raise DataError("one string came; give a list of texts, as predict([text])")
-        texts = [text_of(item) for item in items]
-        for place, text in enumerate(texts):
-            if not text.strip():
-                raise DataError(f"example {place} is empty; leave empty examples out")
+        texts = texts_of(items)
         if not texts:
             return np.zeros((0, len(self._artifact.labels)))
         tokens, offsets = self._artifact.encoder.encode(texts)

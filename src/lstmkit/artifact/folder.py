@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,6 @@ import tokenizers
 import torch
 from safetensors import SafetensorError
 
-import lstmkit
 from lstmkit.core.errors import ArtifactError
 from lstmkit.core.files import digest_of, read_json, replacing_folder, write_bytes, write_json
 from lstmkit.data.encoder import Encoder
@@ -57,7 +57,7 @@ def save_artifact(
         "labels": labels,
         "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()},
         "versions": {
-            "lstmkit": lstmkit.__version__,
+            "lstmkit": version("lstmkit"),
             "torch": torch.__version__,
             "tokenizers": tokenizers.__version__,
         },
@@ -81,12 +81,12 @@ def load_artifact(folder: Path, engine: str = "auto") -> Artifact:
     """
     about = _read_about(folder / _ABOUT)
     contents: dict[str, bytes] = {}
-    for name, expected in about["sha256"].items():
+    for name in (_WEIGHTS, _TOKENIZER):
         try:
             contents[name] = (folder / name).read_bytes()
         except OSError as error:
             raise ArtifactError(f"{folder / name}: {error.strerror}; a model folder holds this file") from error
-        if hashlib.sha256(contents[name]).hexdigest() != expected:
+        if hashlib.sha256(contents[name]).hexdigest() != about["sha256"].get(name):
             raise ArtifactError(
                 f"{folder / name}: damaged or altered (its SHA-256 is another); restore it or train again"
             )
@@ -123,7 +123,7 @@ def _read_about(path: Path) -> dict[str, Any]:
         raise ArtifactError(f"{path}: damaged, it has no format number; restore it or train again")
     if found > FORMAT:
         raise ArtifactError(
-            f"{path}: format {found} is newer than this lstmkit {lstmkit.__version__} reads ({FORMAT}); upgrade lstmkit"
+            f"{path}: format {found} is newer than this lstmkit {version('lstmkit')} reads ({FORMAT}); upgrade lstmkit"
         )
     digest = about.pop("digest", None)
     if digest != digest_of(about):

@@ -1,0 +1,325 @@
+"""`SequenceClassifier`: the trainer as a scikit-learn estimator."""
+
+import sys
+import warnings
+from collections.abc import Sequence
+from itertools import compress
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import Tags, check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from lstmkit.api.borrowed import borrowed, device_for
+from lstmkit.api.inputs import Item, classes_of, held_out, sort_of, texts_of
+from lstmkit.api.parameters import as_value_errors, config_of, plain
+from lstmkit.api.saving import read_estimator, write_estimator
+from lstmkit.config.resolve import validate
+from lstmkit.core.errors import DataError
+from lstmkit.core.records import Epoch
+from lstmkit.data.encoded import EncodedPart
+from lstmkit.data.encoder import Encoder
+from lstmkit.models import build
+from lstmkit.models.build import architecture_of
+from lstmkit.models.scoring import probabilities
+from lstmkit.train import train
+
+CHECKS_NOT_APPLICABLE = {
+    "check_class_weight_classifiers": "it fits real-valued features, which are no tokens, and passes class weights as "
+    "a dictionary; class_weight is None or 'balanced'",
+}
+"""scikit-learn's estimator checks that do not apply, each with its reason."""
+
+
+class SequenceClassifier(ClassifierMixin, BaseEstimator):
+    """A recurrent classifier of sequences of tokens, as a scikit-learn estimator.
+
+    `X` is a list of strings; a list of lists of tokens (strings or whole numbers) of any lengths; or a 2-D array whose
+    rows are sequences of whole numbers (or strings), one token a column. The constructor stores its keywords; their
+    values are checked by `fit`. Sample weights are not supported.
+
+    Args:
+        cell: lstm, gru or rnn.
+        embedding_size: features per token.
+        hidden_size: units of each layer and direction.
+        num_layers: recurrent layers.
+        bidirectional: read each sequence from both ends.
+        pooling: from states to one vector: last, mean, max or max_mean.
+        word_dropout: share of the vocabulary hidden from each training batch.
+        layer_dropout: dropout between layers; needs num_layers of 2 or more.
+        head_dropout: dropout before the fully connected layer.
+        forget_bias: bias of the LSTM's forget gate at the start.
+        epochs: passes over the training part.
+        batch_size: sequences a step.
+        optimizer: adam or adamw.
+        learning_rate: highest learning rate of the schedule.
+        schedule: constant, one_cycle or cosine.
+        warmup_fraction: share of the run in which one_cycle and cosine climb.
+        clip_norm: largest norm of the gradient; 0: no clipping.
+        weight_decay: the optimizer's weight decay.
+        label_smoothing: share of each target spread over all classes.
+        class_weight: None, or "balanced": classes count inversely to their size.
+        early_stopping: epochs without a better validation before stopping; 0: never.
+        select_by: accuracy or loss: what of validation chooses the best epoch.
+        validation_fraction: share of each class (at least one example, never all) that is held out to choose the best
+            epoch; a class with one example keeps it for training. 0: nothing is held out and the last epoch is kept,
+            as also, with a warning, where no class has two examples.
+        tokenizer: words, subwords, characters, or tokens as they come; auto: words for strings, else tokens.
+        lowercase: fold case before tokenizing text.
+        vocabulary_size: most tokens kept, the unknown one included.
+        min_frequency: times a token must occur in the training part to be kept.
+        max_length: longest sequence in tokens; longer ones are truncated.
+        truncate: what of a long sequence is kept: head, tail, or half of each (ends).
+        random_state: int, None or RandomState: held-out part, initial weights, order of batches, dropout.
+        device: auto, cpu or cuda.
+        threads: CPU threads while fitting and predicting; 0: as torch is set.
+        engine: implementation of the recurrence: auto, torch or reference.
+        verbose: 1 prints a line for each epoch.
+
+    Attributes:
+        classes_: the labels, sorted, in their own dtype; the columns of `predict_proba`.
+        n_features_in_: tokens of each sequence, where X held tokens and all sequences had one length. Arrays to
+            predict must be as wide; lists may have any lengths.
+        feature_names_in_: column names, where X was a data frame with strings for them.
+        history_: a record for each epoch, with the keys of a run's `history.jsonl`.
+        best_epoch_: the epoch whose weights were kept, counted from 1.
+        encoder_: the fitted `lstmkit.data.encoder.Encoder`.
+        network_: the fitted `lstmkit.models.Classifier`.
+        config_: what `fit` made of the parameters, as an `lstmkit.config.schema.Config`.
+    """
+
+    def __init__(
+        self,
+        *,
+        cell: str = "lstm",
+        embedding_size: int = 128,
+        hidden_size: int = 128,
+        num_layers: int = 1,
+        bidirectional: bool = False,
+        pooling: str = "last",
+        word_dropout: float = 0.0,
+        layer_dropout: float = 0.0,
+        head_dropout: float = 0.0,
+        forget_bias: float = 1.0,
+        epochs: int = 10,
+        batch_size: int = 64,
+        optimizer: str = "adam",
+        learning_rate: float = 1e-3,
+        schedule: str = "constant",
+        warmup_fraction: float = 0.3,
+        clip_norm: float = 1.0,
+        weight_decay: float = 0.0,
+        label_smoothing: float = 0.0,
+        class_weight: str | None = None,
+        early_stopping: int = 0,
+        select_by: str = "accuracy",
+        validation_fraction: float = 0.1,
+        tokenizer: str = "auto",
+        lowercase: bool = True,
+        vocabulary_size: int = 30_000,
+        min_frequency: int = 2,
+        max_length: int = 400,
+        truncate: str = "ends",
+        random_state: int | np.random.RandomState | None = None,
+        device: str = "auto",
+        threads: int = 0,
+        engine: str = "auto",
+        verbose: int = 0,
+    ) -> None:
+        self.cell = cell
+        self.embedding_size = embedding_size
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.bidirectional = bidirectional
+        self.pooling = pooling
+        self.word_dropout = word_dropout
+        self.layer_dropout = layer_dropout
+        self.head_dropout = head_dropout
+        self.forget_bias = forget_bias
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.schedule = schedule
+        self.warmup_fraction = warmup_fraction
+        self.clip_norm = clip_norm
+        self.weight_decay = weight_decay
+        self.label_smoothing = label_smoothing
+        self.class_weight = class_weight
+        self.early_stopping = early_stopping
+        self.select_by = select_by
+        self.validation_fraction = validation_fraction
+        self.tokenizer = tokenizer
+        self.lowercase = lowercase
+        self.vocabulary_size = vocabulary_size
+        self.min_frequency = min_frequency
+        self.max_length = max_length
+        self.truncate = truncate
+        self.random_state = random_state
+        self.device = device
+        self.threads = threads
+        self.engine = engine
+        self.verbose = verbose
+
+    def fit(self, X: Any, y: Any) -> "SequenceClassifier":  # noqa: N803  (scikit-learn's name)
+        """Train on sequences and their labels; torch's random state and thread count are left as they were.
+
+        Args:
+            X: see the class.
+            y: a label for each sequence: strings, integers, booleans or whole floats, of two classes or more.
+
+        Raises:
+            InputError: X or y cannot be used; a `ValueError`, as scikit-learn's own refusals are.
+            ParameterError: a parameter's value is not allowed; a `ValueError` too.
+            TrainingError: the loss is not finite.
+        """
+        with as_value_errors():
+            seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+            config = config_of(self.get_params(deep=False), seed)
+            items = self._items(X, reset=True)
+            texts, sort = texts_of(items), sort_of(items)
+            classes, codes = classes_of(y, texts)
+            held = held_out(codes, self.validation_fraction, seed)
+            if self.validation_fraction and not held.any():
+                message = "no class has two examples, so nothing is held out and the last epoch is kept"
+                warnings.warn(message, stacklevel=2)
+            train_texts, valid_texts = (list(compress(texts, mask)) for mask in (~held, held))
+            encoder = Encoder.fit(train_texts, config.encoder, sort)
+            train_part = _encode(encoder, train_texts, codes[~held])
+            valid_part = _encode(encoder, valid_texts, codes[held]) if valid_texts else None
+            device = device_for(config.run.device)
+            with borrowed(config.run.threads, device, seed):
+                network = build(config, encoder.vocabulary_size, len(classes)).to(device)
+                result = train(
+                    network,
+                    train_part,
+                    valid_part,
+                    config.train,
+                    seed=seed,
+                    watch=_Printer(config.train.epochs, bool(self.verbose)),
+                )
+        self.classes_ = classes
+        self.config_ = config
+        self.encoder_ = encoder
+        self.network_ = network.eval()
+        self.history_ = [epoch.as_json() for epoch in result.history]
+        self.best_epoch_ = result.best_epoch
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:  # noqa: N803
+        """The most probable label of each sequence, in the dtype of the labels; errors as `predict_proba`."""
+        chosen = self.predict_proba(X).argmax(1)
+        return self.classes_[chosen]
+
+    def predict_proba(self, X: Any) -> np.ndarray:  # noqa: N803
+        """Class probabilities `(n, classes)`, columns as `classes_`; each row depends on its own sequence alone.
+
+        Raises:
+            sklearn.exceptions.NotFittedError: `fit` was not called.
+            InputError: X cannot be used; a `ValueError`, as scikit-learn's own refusals are.
+        """
+        check_is_fitted(self)
+        with as_value_errors():
+            texts = texts_of(self._items(X, reset=False))
+            part = _encode(self.encoder_, texts, np.zeros(len(texts), dtype=np.int64))
+            with borrowed(self.config_.run.threads, self.network_.head.weight.device):
+                return probabilities(self.network_, part)
+
+    def save(self, folder: str | Path) -> None:
+        """Write the fitted estimator: `model/`, which `lstmkit.load` reads too, and `estimator.json`. No pickle.
+
+        Whole or not at all; an estimator saved there before is replaced. A RandomState for random_state becomes None.
+
+        Raises:
+            sklearn.exceptions.NotFittedError: `fit` was not called.
+            RequestError: the folder holds something else.
+        """
+        check_is_fitted(self)
+        state = {
+            "parameters": {name: plain(value) for name, value in self.get_params().items()},
+            "config": self.config_.model_dump(),
+            "history": self.history_,
+            "best_epoch": self.best_epoch_,
+            "n_features_in": getattr(self, "n_features_in_", None),
+            "feature_names_in": [str(name) for name in getattr(self, "feature_names_in_", [])],
+        }
+        if isinstance(self.random_state, np.random.RandomState):
+            state["parameters"]["random_state"] = None
+        architecture = architecture_of(self.config_, self.encoder_.vocabulary_size, len(self.classes_))
+        write_estimator(Path(folder), state, self.classes_, self.network_, architecture, self.encoder_)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "SequenceClassifier":
+        """Read an estimator that `save` wrote; its network is on the CPU. Runs no code of the folder's.
+
+        Raises:
+            ArtifactError: the folder holds no saved estimator, or a file is damaged or of a newer format.
+        """
+        state, classes, artifact = read_estimator(Path(folder))
+        estimator = cls(**state["parameters"])
+        estimator.classes_ = classes
+        estimator.config_ = validate(state["config"])
+        estimator.encoder_ = artifact.encoder
+        estimator.network_ = artifact.network
+        estimator.history_ = state["history"]
+        estimator.best_epoch_ = state["best_epoch"]
+        if state["n_features_in"] is not None:
+            estimator.n_features_in_ = state["n_features_in"]
+        if state["feature_names_in"]:
+            vars(estimator)["feature_names_in_"] = np.array(state["feature_names_in"], dtype=object)
+        return estimator
+
+    def __sklearn_tags__(self) -> Tags:
+        """Tokens are categories, given as whole numbers or strings."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.categorical = True
+        tags.input_tags.string = True
+        return tags
+
+    def _items(self, X: Any, reset: bool) -> Sequence[Item]:  # noqa: N803
+        """X as a sequence of examples; with `reset`, also learn how wide arrays have to be."""
+        if reset:
+            for name in ("n_features_in_", "feature_names_in_"):
+                vars(self).pop(name, None)
+        if isinstance(X, str):
+            raise DataError("X is one string; give a list of texts, as [text]")
+        if issparse(X) or hasattr(X, "__array__"):
+            if not issparse(X) and (flat := np.asarray(X)).ndim == 1 and flat.dtype.kind in "OUT":
+                return self._listed(flat.tolist(), reset)
+            return cast("np.ndarray", validate_data(self, X, dtype=None, reset=reset)).tolist()
+        if not isinstance(X, Sequence):
+            raise DataError(f"X is a {type(X).__name__}; give a list of texts, a list of token lists, or a 2-D array")
+        return self._listed(X, reset)
+
+    def _listed(self, items: Sequence[Item], reset: bool) -> Sequence[Item]:
+        if not len(items):
+            raise DataError("X holds no examples; give one or more")
+        if reset and not any(isinstance(item, str) or not hasattr(item, "__len__") for item in items):
+            widths = {len(item) for item in items}
+            if len(widths) == 1:
+                self.n_features_in_ = widths.pop()
+        return items
+
+
+class _Printer:
+    """Shows an epoch as a run does, or nothing."""
+
+    def __init__(self, n_epochs: int, speaks: bool) -> None:
+        self.n_epochs = n_epochs
+        self.speaks = speaks
+
+    def on_step(self, epoch: int, step: int, n_steps: int, loss: float, tokens_per_second: float) -> None:
+        """Steps are not shown."""
+
+    def on_epoch(self, record: Epoch, history: list[Epoch]) -> None:
+        """One line."""
+        if self.speaks:
+            sys.stdout.write(record.line(self.n_epochs) + "\n")
+
+
+def _encode(encoder: Encoder, texts: list[str], codes: np.ndarray) -> EncodedPart:
+    tokens, offsets = encoder.encode(texts)
+    return EncodedPart(tokens, offsets, codes)

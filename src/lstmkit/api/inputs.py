@@ -1,0 +1,119 @@
+"""From what a caller holds to what the encoder takes: texts, one for each example."""
+
+import math
+from collections.abc import Iterable, Sequence
+from numbers import Integral, Real
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Int
+from sklearn.utils import column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import assert_all_finite, check_consistent_length
+
+from lstmkit.core.errors import DataError
+from lstmkit.data.encoder import text_of
+
+Item = str | Sequence[str] | Sequence[int] | np.ndarray
+"""One example: a string, or a list or row of tokens."""
+
+
+def texts_of(items: Iterable[Item]) -> list[str]:
+    """Examples as the encoder takes them; a list of tokens becomes its tokens with single spaces between.
+
+    Numbers are tokens by their value: 3, `np.int64(3)` and 3.0 are one token.
+
+    Args:
+        items: strings, lists of tokens (strings or whole numbers), or rows of numbers.
+
+    Raises:
+        DataError: `items` is one string; an example is empty or neither a string nor a list; a token is no token.
+    """
+    if isinstance(items, str):
+        raise DataError("one string came; give a list of texts, as predict([text])")
+    return [_text_of(item, place) for place, item in enumerate(items)]
+
+
+def sort_of(items: Sequence[Item]) -> Literal["text", "tokens"]:
+    """Whether examples are texts or lists of tokens.
+
+    Raises:
+        DataError: some are the one and some the other.
+    """
+    is_text = isinstance(items[0], str)
+    for place, item in enumerate(items):
+        if isinstance(item, str) != is_text:
+            sorts = ("a string", "a list of tokens")
+            first, other = sorts if is_text else reversed(sorts)
+            raise DataError(f"example 0 is {first} and example {place} is {other}; give all examples in one form")
+    return "text" if is_text else "tokens"
+
+
+def classes_of(y: Any, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """The classes, sorted, and the class number of each example (int64).
+
+    Raises:
+        ValueError: y is no list of labels, is of another length than the texts, or is real-valued.
+        DataError: y holds one class, or is None.
+    """
+    if y is None:
+        raise DataError("SequenceClassifier requires y to be passed, but the target y is None")
+    y = column_or_1d(y, warn=True)
+    assert_all_finite(y, input_name="y")
+    check_consistent_length(texts, y)
+    check_classification_targets(y)
+    classes, codes = np.unique(y, return_inverse=True)
+    if len(classes) < 2:
+        raise DataError(f"y holds one class, {classes.tolist()[0]!r}; a classifier needs two or more")
+    return classes, codes.astype(np.int64)
+
+
+def held_out(codes: Int[np.ndarray, " n"], fraction: float, seed: int) -> np.ndarray:
+    """Which examples validation takes: of each class its share, rounded, at least one and never all.
+
+    A class with a single example keeps it for training.
+
+    Args:
+        codes: class numbers.
+        fraction: share of each class, 0 for none.
+        seed: decides which.
+
+    Returns:
+        bool `(n,)`.
+    """
+    chosen = np.zeros(len(codes), dtype=bool)
+    random = np.random.default_rng(seed)
+    for code in np.unique(codes):
+        places = random.permutation(np.flatnonzero(codes == code))
+        n_held_out = min(max(1, round(fraction * len(places))), len(places) - 1) if fraction else 0
+        chosen[places[:n_held_out]] = True
+    return chosen
+
+
+def _text_of(item: Item, place: int) -> str:
+    if not isinstance(item, str):
+        if isinstance(item, bytes) or not isinstance(item, (Sequence, np.ndarray)):
+            raise DataError(
+                f"example {place} is {item!r} ({type(item).__name__}); an example is a string or a list of tokens"
+            )
+        item = [_token(token, place) for token in item]
+    try:
+        text = text_of(item)
+    except DataError as error:
+        raise DataError(f"example {place}: {error}") from error
+    if not text.strip():
+        raise DataError(f"example {place} is empty; leave empty examples out")
+    return text
+
+
+def _token(value: Any, place: int) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Integral):
+        return str(int(value))
+    if isinstance(value, Real) and math.isfinite(value) and float(value).is_integer():
+        return str(int(float(value)))
+    hint = "bin real values first, as with KBinsDiscretizer(encode='ordinal')" if isinstance(value, Real) else "map it"
+    raise DataError(
+        f"example {place}: token {value!r} is a {type(value).__name__}; a token is a string or a whole number; {hint}"
+    )
