@@ -38,6 +38,7 @@ FILES: dict[str, tuple[str, str | bytes, str]] = {
     "not UTF-8 within quotes": ("a.csv", b'text,label\n"x\ncaf\xe9\nz",b\n',
         "{}/a.csv:3: not UTF-8 at byte offset 17 (0xe9)"),
     "header not UTF-8": ("a.csv", b"t\xe9xt,label\nx,a\n", "{}/a.csv:1: not UTF-8 at byte offset 1 "),
+    "mark, then not UTF-8": ("a.csv", b"\xef\xbb\xbft\xe9xt,label\n", "{}/a.csv:1: not UTF-8 at byte offset 4 (0xe9)"),
     "offset after a mark": ("a.csv", b"\xef\xbb\xbftext,label\n\xff,b\n", "{}/a.csv:2: not UTF-8 at byte offset 14 "),
     "JSONL not UTF-8": ("a.jsonl", JSON_ROWS[0].encode() + b"\xff\n",
         "{}/a.jsonl:2: not UTF-8 at byte offset 32 (0xff)"),
@@ -234,7 +235,7 @@ def test_parquet_without_pyarrow_names_the_extra(tmp_path: Path, monkeypatch: py
 SKIPPED: dict[str, tuple[str, str | bytes, list[tuple[int, str]]]] = {
     "CSV": (
         "a.csv",
-        (GOOD + "alone\n,a\nx,\nn\0,a\n").encode() + b"caf\xe9,a\n" + b'"He" said,a\nlast,b\n',
+        (GOOD + "alone\n,a\nx,\nn\0,a\n").encode() + b"caf\xe9,a\n" + b'"He\0" said,a\nlast,b\n',
         [
             (10, "too few fields (1; the header has 2)"),
             (11, "the text is empty"),

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from making_sources import fill, read, rows, without_root
 
-from lstmkit.core.errors import DataError
+from lstmkit.core.errors import DataError, LstmkitError
 from lstmkit.data.sources import Corpus, cache
 from lstmkit.data.sources.cache import Stamp
 
@@ -180,6 +180,17 @@ def test_a_cache_that_cannot_be_written_is_done_without(monkeypatch: pytest.Monk
     assert rows(first.parts["all"]) == [("a.csv:2", "a", "first"), ("a.csv:3", "b", "other")]
     assert first.decisions[-1].startswith(f"cache: not kept for the next time ({root}/closed/corpora")
     assert _whole(first) == _whole(second)
+
+
+def test_another_process_may_be_first_to_store(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def rivalled(*arguments: Any) -> None:
+        store(*arguments)
+        raise LstmkitError("corpora/x: could not be written (Directory not empty)")
+
+    store = cache._store
+    monkeypatch.setattr(cache, "_store", rivalled)
+    corpus = read(table)
+    assert not [line for line in corpus.decisions if line.startswith("cache:")]
 
 
 def test_a_source_with_a_fault_leaves_nothing_in_the_cache(table: Path, own_cache: Path) -> None:

@@ -1,8 +1,8 @@
 """The catalogue: what is there, where it is looked for, what is said where it is not."""
 
-import sys
-import types
+import socket
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +10,12 @@ import pytest
 from making_sources import archive, fill, parts_of, read, rows
 
 from lstmkit.core.errors import DataError
-from lstmkit.data.sources import CATALOGUE, find_copy
+from lstmkit.data.sources import CATALOGUE, find_copy, load
 
 FILMS = {f"aclImdb/{split}/{label}/{n}_1.txt": f"film {n}" for split in ("train", "test") for label in ("neg", "pos")
          for n in range(3)}  # fmt: skip
+
+PLACE = "$LSTMKIT_DATA/imdb/aclImdb_v1.tar.gz"
 
 
 @pytest.fixture
@@ -29,9 +31,7 @@ def no_data(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _fetching(monkeypatch: pytest.MonkeyPatch, fetch: Any) -> None:
-    module = types.ModuleType("lstmkit.data.fetch")
-    module.__dict__["fetch"] = fetch
-    monkeypatch.setitem(sys.modules, "lstmkit.data.fetch", module)
+    monkeypatch.setattr("lstmkit.data.fetch.fetch", fetch)
 
 
 def test_every_entry_tells_what_it_is() -> None:
@@ -58,6 +58,7 @@ def test_digits_need_no_network_and_no_cache(own_cache: Path) -> None:
 def test_a_copy_is_found_packed_or_unpacked(own_data: Path) -> None:
     fill(own_data / "imdb", FILMS)
     unpacked = read("imdb")
+    assert unpacked.decisions[0].endswith(f"are left out; read from {own_data}/imdb/aclImdb")
     archive(own_data / "imdb" / "aclImdb_v1.tar.gz", FILMS | {"aclImdb/test/pos/9_9.txt": "packed"})
     packed = read("imdb")
     assert unpacked.name == packed.name == "imdb"
@@ -99,8 +100,8 @@ def test_a_copy_of_the_user_s_goes_before_one_in_the_cache(own_data: Path, own_c
 def test_a_set_without_a_copy_is_fetched(tmp_path: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
 
-    def fetch(url: str, destination: Path, *, md5: str | None = None, progress: Any = None) -> Path:
-        asked.append((url, destination, md5, progress))
+    def fetch(url: str, destination: Path, *, md5: str, progress: Any, place: str) -> Path:
+        asked.append((url, destination, md5, progress, place))
         destination.parent.mkdir(parents=True)
         return archive(destination, FILMS)
 
@@ -110,22 +111,20 @@ def test_a_set_without_a_copy_is_fetched(tmp_path: Path, own_cache: Path, monkey
     assert len(read("imdb").parts["train"]) == 6
     read("imdb")
     imdb = CATALOGUE["imdb"]
-    assert asked == [(imdb.url, own_cache / "datasets" / "imdb" / "aclImdb_v1.tar.gz", imdb.md5, None)]
+    assert asked == [(imdb.url, own_cache / "datasets" / "imdb" / "aclImdb_v1.tar.gz", imdb.md5, None, PLACE)]
     assert find_copy(imdb) is not None
 
 
 @pytest.mark.usefixtures("no_data")
 def test_offline_the_error_says_where_a_copy_may_be_put(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fetch(url: str, destination: Path, **options: Any) -> Path:
-        raise DataError(f"{url}: no answer; is there a network?")
-
-    _fetching(monkeypatch, fetch)
-    with pytest.raises(DataError) as caught:
+    closed = socket.socket()
+    closed.bind(("127.0.0.1", 0))  # bound and not listening: who connects is refused
+    url = f"http://127.0.0.1:{closed.getsockname()[1]}/aclImdb_v1.tar.gz"
+    monkeypatch.setitem(load.CATALOGUE, "imdb", replace(CATALOGUE["imdb"], url=url))
+    with closed, pytest.raises(DataError) as caught:
         read("imdb")
-    assert str(caught.value) == (
-        f"{CATALOGUE['imdb'].url}: no answer; is there a network?; "
-        "a copy may be put at $LSTMKIT_DATA/imdb/aclImdb_v1.tar.gz"
-    )
+    assert str(caught.value).startswith(url)
+    assert str(caught.value).endswith(f"put a copy at {PLACE}")
     with pytest.raises(DataError) as caught:
         read("trec")
     assert str(caught.value) == (

@@ -83,6 +83,23 @@ def test_files_of_a_folder_are_recorded_by_folder(tmp_path: Path) -> None:
     assert after.fingerprint != before.fingerprint
 
 
+def test_a_name_that_is_not_utf_8_is_spelled_out(tmp_path: Path) -> None:
+    fill(tmp_path, {"a/1.txt": "one", "b/2.txt": "two"})
+    for byte in (b"\xff", b"\xfe"):
+        with open(os.fsencode(tmp_path / "a") + b"/" + byte + b".txt", "w") as file:  # noqa: PTH123
+            file.write("odd")
+    corpus = read(tmp_path)
+    assert list(corpus.parts["all"].ids) == ["a/1.txt", "a/\\udcfe.txt", "a/\\udcff.txt", "b/2.txt"]
+    assert _content(read(tmp_path)) == _content(corpus)
+
+
+def test_decisions_on_the_layout_are_those_of_now(tmp_path: Path) -> None:
+    fill(tmp_path, {"a/1.txt": "one", "b/2.txt": "two"})
+    read(tmp_path)
+    fill(tmp_path, {"a/notes.md": "?"})
+    assert "left out: 1 files in a/ (not .txt)" in read(tmp_path).decisions
+
+
 def test_order_does_not_depend_on_the_file_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(tmp_path, IMDB)
     expected = _content(read(tmp_path / "aclImdb"))

@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lstmkit.config.schema import DataConfig
-from lstmkit.core.errors import DataError, LstmkitError, RequestError
+from lstmkit.core.errors import DataError, LstmkitError
 from lstmkit.core.files import cache_folder, digest_of, replacing_folder, sha256_of, write_bytes, write_json
 from lstmkit.data.sources.collect import Collected, collect
 from lstmkit.data.sources.corpus import Blob, Corpus, Part
-from lstmkit.data.sources.plan import Plan, SourceFile, readable
+from lstmkit.data.sources.plan import Plan, SourceFile, printable, readable
 
-_FORMAT = 1  # raise it when the cache's layout or what the readers make of a file changes
+_FORMAT = 2  # raise it when the cache's layout or what the readers make of a file changes
 # A file changed in the same tick of the clock in which it was hashed can keep its mtime (git's "racy" index entries).
 _RACY_NS = 2_000_000_000
 _ENTRY, _MANIFEST = "corpus.json", "manifest.json"
@@ -35,12 +35,14 @@ class Stamp:
     sha256: str = ""
     hashed_ns: int = 0
 
+    def looks_like(self, other: "Stamp") -> bool:
+        """Whether the file system tells no difference."""
+        mine = (self.size, self.mtime_ns, self.ctime_ns, self.inode)
+        return mine == (other.size, other.mtime_ns, other.ctime_ns, other.inode)
+
     def still_holds(self, now: "Stamp") -> bool:
         """Whether the hash is certain to be that of the file that now looks like `now`."""
-        same = (self.size, self.mtime_ns, self.ctime_ns, self.inode) == (
-            now.size, now.mtime_ns, now.ctime_ns, now.inode,
-        )  # fmt: skip
-        return same and max(self.mtime_ns, self.ctime_ns) < self.hashed_ns - _RACY_NS
+        return self.looks_like(now) and max(self.mtime_ns, self.ctime_ns) < self.hashed_ns - _RACY_NS
 
 
 Manifest = Mapping[str, Stamp]
@@ -55,38 +57,42 @@ def read_through_cache(plan: Plan, data: DataConfig) -> Corpus:
         DataError: as reading the source does; or a file changed while it was read.
     """
     options = {key: getattr(data, key) for key in ("text_column", "label_column", "on_bad_row")}
-    where = {"source": str(plan.root.resolve()), "name": plan.name, "options": options, "format": _FORMAT}
+    where = {"source": printable(str(plan.root.resolve())), "name": plan.name, "options": options, "format": _FORMAT}
     folder = cache_folder() / "corpora" / digest_of(where)[:32]
     known = _load_manifest(folder)
     manifest = {file.name: _stamp(file, known.get(file.name)) for file in plan.files}
-    if _same_content(known, manifest) and (corpus := _open(folder)):
+    if _same_content(known, manifest) and (corpus := _open(folder, plan)):
         if manifest != known:
             _refresh(folder, manifest)
         return corpus
     collected = collect(plan, data)
     for file in plan.files:
-        if not _unchanged(file, manifest[file.name]):
+        if not _state(file).looks_like(manifest[file.name]):
             raise DataError(f"{file.path}: changed while it was read; run again when it is at rest")
-    fingerprint = digest_of([{name: stamp.sha256 for name, stamp in manifest.items()}, options, _FORMAT])
+    fingerprint = digest_of([_hashes(manifest), options, _FORMAT])
     details = {
         "name": plan.name,
         "kind": collected.kind,
-        "decisions": [*plan.decisions, *collected.decisions],
+        "decisions": collected.decisions,
         "rejected": collected.rejected,
         "fingerprint": fingerprint,
         "files": _files(manifest),
     }
+    note: tuple[str, ...] = ()
     try:
         _store(folder, collected, details, manifest)
-    except RequestError:
-        raise
     except LstmkitError as error:
-        details["decisions"].append(f"cache: not kept for the next time ({error})")
-    else:
-        if corpus := _open(folder):
-            return corpus
+        note = (f"cache: not kept for the next time ({error})",)
+    # Also when another process was first to store the same content.
+    if _same_content(_load_manifest(folder), manifest) and (corpus := _open(folder, plan)):
+        return corpus
     parts = {split: Part(part.texts(), part.labels(), part.ids()) for split, part in collected.parts.items()}
-    return Corpus(parts=parts, **details)
+    return _corpus(parts, details, plan, note)
+
+
+def _corpus(parts: Mapping[str, Part], details: Mapping[str, Any], plan: Plan, note: tuple[str, ...] = ()) -> Corpus:
+    # The layout's decisions are the plan's, made anew each time; the reading's are kept.
+    return Corpus(parts=parts, **{**details, "decisions": [*plan.decisions, *details["decisions"], *note]})
 
 
 def _stamp(file: SourceFile, known: Stamp | None) -> Stamp:
@@ -104,17 +110,12 @@ def _state(file: SourceFile) -> Stamp:
     return Stamp(state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino)
 
 
-def _unchanged(file: SourceFile, stamp: Stamp) -> bool:
-    now = _state(file)
-    return (now.size, now.mtime_ns, now.ctime_ns, now.inode) == (
-        stamp.size, stamp.mtime_ns, stamp.ctime_ns, stamp.inode,
-    )  # fmt: skip
-
-
 def _same_content(known: Manifest, manifest: Manifest) -> bool:
-    return {name: stamp.sha256 for name, stamp in known.items()} == {
-        name: stamp.sha256 for name, stamp in manifest.items()
-    }
+    return _hashes(known) == _hashes(manifest)
+
+
+def _hashes(manifest: Manifest) -> dict[str, str]:
+    return {name: stamp.sha256 for name, stamp in manifest.items()}
 
 
 def _files(manifest: Manifest) -> dict[str, str]:
@@ -158,7 +159,7 @@ def _store(folder: Path, collected: Collected, details: Mapping[str, Any], manif
         _refresh(fresh, manifest)
 
 
-def _open(folder: Path) -> Corpus | None:
+def _open(folder: Path, plan: Plan) -> Corpus | None:
     """The corpus kept in `folder`; None where it is absent or not byte for byte what was written."""
     try:
         kept = json.loads((folder / _ENTRY).read_bytes())
@@ -169,7 +170,7 @@ def _open(folder: Path) -> Corpus | None:
         if any([len(arrays[name]), zlib.crc32(arrays[name].data)] != check for name, check in entry["arrays"].items()):
             return None
         parts = {split: _part(arrays, split, names) for split, names in entry["splits"].items()}
-        return Corpus(parts=parts, **entry["corpus"])
+        return _corpus(parts, entry["corpus"], plan)
     except (OSError, ValueError, TypeError, KeyError):
         return None
 

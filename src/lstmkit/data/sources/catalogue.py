@@ -78,10 +78,7 @@ def obtain(entry: Entry, progress: Progress | None = None) -> Plan:
     from lstmkit.data.fetch import fetch
 
     folder = _places(entry)[-1]
-    try:
-        fetch(entry.url, folder / entry.copy, md5=entry.md5, progress=progress)
-    except DataError as error:
-        raise DataError(f"{error}; a copy may be put at {where}") from error
+    fetch(entry.url, folder / entry.copy, md5=entry.md5, progress=progress, place=where)
     if plan := find_copy(entry):
         return plan
     raise DataError(f"{folder / entry.copy}: fetched, and not readable as {entry.name}; a copy may be put at {where}")

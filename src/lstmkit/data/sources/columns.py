@@ -66,9 +66,7 @@ def choose_columns(
     return reading.columns
 
 
-def choose_text_column(
-    file: SourceFile, names: Sequence[str], sample: Sequence[Mapping[str, Any]], asked: str
-) -> str:
+def choose_text_column(file: SourceFile, names: Sequence[str], sample: Sequence[Mapping[str, Any]], asked: str) -> str:
     """The column to predict from: as asked, by a usual name, the only one, or the one with the longest strings.
 
     Raises:

@@ -1,7 +1,9 @@
 """Folders: one sub-folder per label, the same under train, valid and test, or tables named train, valid and test."""
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from lstmkit.core.errors import DataError
 from lstmkit.data.sources.corpus import SPLITS
@@ -11,6 +13,14 @@ from lstmkit.data.sources.tables import is_table, read_table
 
 UNLABELLED = "unsup"  # IMDB's folder of reviews without a label
 _BOM = b"\xef\xbb\xbf"
+
+
+class _LabelFolder(NamedTuple):
+    """A label's folder: the sorted names of its texts (names, not paths: there can be many), and what else is there."""
+
+    path: Path
+    texts: list[str]
+    n_others: int
 
 
 def plan_folder(root: Path, name: str) -> Plan | None:
@@ -65,13 +75,12 @@ def _plan_tables(root: Path, name: str, tables: Mapping[str, Path], entries: lis
     return plan_tables(root, name, tables, tuple(decisions))
 
 
-def _plan_texts(root: Path, name: str, labelled: Mapping[str, list[Path]], strangers: list[Path]) -> Plan:
-    decisions: list[str] = [f"left out: {path.relative_to(root)}/ (not train, valid or test)" for path in strangers]
+def _plan_texts(root: Path, name: str, labelled: Mapping[str, list[_LabelFolder]], strangers: list[Path]) -> Plan:
+    decisions: list[str] = [f"left out: {path.name}/ (not train, valid or test)" for path in strangers]
     files: list[tuple[str, str, SourceFile]] = []
     labels: list[str] = []
     for split in ("all", *SPLITS):
-        for folder in labelled.get(split, []):
-            texts, n_others = _texts(folder)
+        for folder, texts, n_others in labelled.get(split, []):
             within = folder.relative_to(root).as_posix()
             if folder.name == UNLABELLED and split != "all":
                 decisions.append(f"left out: {within}/ ({len(texts):,} texts without a label)")
@@ -79,7 +88,7 @@ def _plan_texts(root: Path, name: str, labelled: Mapping[str, list[Path]], stran
             if n_others:
                 decisions.append(f"left out: {n_others:,} files in {within}/ (not .txt)")
             labels.append(folder.name)
-            files += [(split, folder.name, SourceFile(path, f"{within}/{path.name}")) for path in texts]
+            files += [(split, folder.name, SourceFile(folder / text, f"{within}/{text}")) for text in texts]
     labels = sorted(set(labels))
     shown = ", ".join(labels[:6]) + (", …" if len(labels) > 6 else "")
     decisions.insert(0, f"layout: a folder for each label ({shown}), a .txt file for each example")
@@ -122,11 +131,13 @@ def _by_split(root: Path, paths: list[Path]) -> dict[str, Path]:
     return found
 
 
-def _label_folders(folder: Path) -> list[Path]:
-    return [path for path in _entries(folder) if path.is_dir() and _texts(path)[0]]
-
-
-def _texts(folder: Path) -> tuple[list[Path], int]:
-    entries = _entries(folder)
-    texts = [path for path in entries if path.suffix.lower() == ".txt"]
-    return texts, len(entries) - len(texts)
+def _label_folders(folder: Path) -> list[_LabelFolder]:
+    found: list[_LabelFolder] = []
+    for path in _entries(folder):
+        if path.is_dir():
+            with readable(path):
+                names = sorted(name for name in os.listdir(path) if not name.startswith("."))  # noqa: PTH208
+            texts = [name for name in names if name.lower().endswith(".txt")]
+            if texts:
+                found.append(_LabelFolder(path, texts, len(names) - len(texts)))
+    return found

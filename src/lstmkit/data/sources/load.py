@@ -1,5 +1,6 @@
 """From a SOURCE to a `Corpus`: a catalogue name, a file or a folder; through the cache where files are read."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -34,11 +35,16 @@ def load_corpus(data: DataConfig, progress: Progress | None = None) -> Corpus:
     entry = CATALOGUE.get(data.source)
     if entry is None:
         return read_through_cache(_plan_of(data.source), data)
-    corpus = _digits() if entry.plan is None else read_through_cache(obtain(entry, progress), data)
-    if not Path(entry.name).exists():
-        return corpus
-    note = f"source: {entry.name} of the catalogue; what is here under that name would be ./{entry.name}"
-    return Corpus(**{**vars(corpus), "decisions": [note, *corpus.decisions]})
+    notes: list[str] = []
+    if Path(entry.name).exists():
+        notes.append(f"source: {entry.name} of the catalogue; what is here under that name would be ./{entry.name}")
+    if entry.plan is None:
+        corpus = _digits()
+    else:
+        plan = obtain(entry, progress)
+        notes.append(f"{entry.name}: {entry.layout}; read from {plan.root}")
+        corpus = read_through_cache(plan, data)
+    return replace(corpus, decisions=[*notes, *corpus.decisions])
 
 
 def _plan_of(source: str) -> Plan:

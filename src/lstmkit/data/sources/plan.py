@@ -30,6 +30,9 @@ class SourceFile:
     path: Path
     name: str
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", printable(self.name))
+
 
 class Row(NamedTuple):
     """One usable example."""
@@ -57,6 +60,9 @@ class Plan:
     files: tuple[SourceFile, ...]
     read: "Callable[[Reading], Iterator[Row]]"
     decisions: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", printable(self.name))
 
 
 class Reading:
@@ -116,6 +122,11 @@ class Reading:
             raise DataError(f"{where}: {reason}{detail}{count}; mend it, or leave such rows out with --on-bad-row skip")
         if not n_rows:
             raise DataError(f"{where}: {reason}{detail}{count}; no row of {root} is usable, so none can be skipped")
+
+
+def printable(name: str) -> str:
+    """A file's name as UTF-8 can hold it: bytes that are none are spelled out, so that names stay distinct."""
+    return name.encode(errors="backslashreplace").decode()
 
 
 @contextmanager
