@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from lstmkit.config.schema import Config
+from lstmkit.data.sources import CATALOGUE
 from lstmkit.evaluate.metrics import accuracy_by_length
 from lstmkit.experiment.prepare import Prepared
 from lstmkit.models import Classifier
@@ -47,6 +48,7 @@ def details(
     return {
         "format": 1,
         "source": prepared.corpus.name,
+        "title": CATALOGUE[config.data.source].title if config.data.source in CATALOGUE else prepared.corpus.name,
         "kind": prepared.corpus.kind,
         "splits": prepared.splits(),
         "decisions": list(prepared.corpus.decisions),

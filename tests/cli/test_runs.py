@@ -1,0 +1,240 @@
+"""train, lab, evaluate, predict, report and data, from the command line to the files they leave."""
+
+import json
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import SMALL, Command, write_reviews
+
+EPOCH_LINE = re.compile(
+    r"Epoch \d+/\d+ - Loss: \d+\.\d{4}, Accuracy: \d+\.\d{2}% - Val loss: \d+\.\d{4}, Val accuracy: \d+\.\d{2}%"
+)
+RUN_FILES = (
+    "config.toml",
+    "history.jsonl",
+    "evaluation.json",
+    "predictions.jsonl",
+    "details.json",
+    "environment.json",
+    "report.html",
+    "model/model.safetensors",
+    "model/model.json",
+    "model/tokenizer.json",
+    "checkpoints/last.safetensors",
+    "plots/loss.png",
+    "plots/loss.svg",
+    "plots/accuracy.png",
+    "plots/confusion_matrix.png",
+)
+
+
+def jsonl(path: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+@pytest.fixture
+def run_folder(lstmkit: Command, reviews: Path, tmp_path: Path) -> Path:
+    folder = tmp_path / "run"
+    done = lstmkit("train", reviews, "--out", folder, "--epochs", 3, *SMALL)
+    assert done.status == 0, done.err
+    return folder
+
+
+def test_train_leaves_the_contract_s_files(lstmkit: Command, reviews: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    done = lstmkit("train", reviews, "--out", folder, "--epochs", 8, "--set", "train.learning_rate=0.02", *SMALL)
+    assert done.status == 0, done.err
+    assert len(EPOCH_LINE.findall(done.out)) == 8
+    assert "engine: torch (" in done.err
+    for name in RUN_FILES:
+        assert (folder / name).stat().st_size > 0, name
+    evaluation = json.loads((folder / "evaluation.json").read_text())
+    assert set(evaluation) == {
+        *("split", "n", "accuracy", "accuracy_ci95", "loss", "macro_f1", "per_class", "confusion_matrix", "labels"),
+        *("calibration_error", "baselines"),
+    }
+    assert evaluation["accuracy"] > 0.8
+    low, high = evaluation["accuracy_ci95"]
+    assert low < evaluation["accuracy"] <= high
+    assert set(evaluation["baselines"]) == {"linear", "majority"}
+    assert f"{evaluation['accuracy']:.2%}" in done.out
+    predictions = jsonl(folder / "predictions.jsonl")
+    assert len(predictions) == evaluation["n"]
+    assert set(predictions[0]) == {"id", "label", "predicted", "probability", "probabilities"}
+    history = jsonl(folder / "history.jsonl")
+    assert set(history[0]) == {
+        *("epoch", "train_loss", "train_accuracy", "valid_loss", "valid_accuracy", "learning_rate", "seconds"),
+        "tokens_per_second",
+    }
+
+
+def test_a_configuration_fed_back_trains_the_same_model(
+    lstmkit: Command, reviews: Path, run_folder: Path, tmp_path: Path
+) -> None:
+    again = tmp_path / "again"
+    done = lstmkit("train", reviews, "--out", again, "--config", run_folder / "config.toml")
+    assert done.status == 0, done.err
+    weights = "model/model.safetensors"
+    assert (again / weights).read_bytes() == (run_folder / weights).read_bytes()
+    assert (again / "config.toml").read_bytes() == (run_folder / "config.toml").read_bytes()
+    assert (again / "predictions.jsonl").read_bytes() == (run_folder / "predictions.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize("cell", ["gru", "rnn"])
+@pytest.mark.parametrize("preset", ["lab", "default"])
+def test_every_cell_works_in_every_preset(
+    lstmkit: Command, reviews: Path, tmp_path: Path, cell: str, preset: str
+) -> None:
+    folder = tmp_path / "run"
+    done = lstmkit(
+        "train", reviews, "--out", folder, "--preset", preset, "--set", f"model.cell={cell}", "--epochs", 1, *SMALL
+    )
+    assert done.status == 0, done.err
+    assert tomllib.loads((folder / "config.toml").read_text())["model"]["cell"] == cell
+
+
+def test_lab_makes_two_runs_and_one_page(lstmkit: Command, reviews: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "lab"
+    done = lstmkit("lab", reviews, "--out", folder, "--epochs", 2, *SMALL)
+    assert done.status == 0, done.err
+    assert len(EPOCH_LINE.findall(done.out)) == 4
+    lab = json.loads((folder / "lab.json").read_text())
+    assert set(lab) == {"source", "models", "baselines", "claims"}
+    assert set(lab["models"]["lstm"]) == {"parameters", "accuracy", "accuracy_ci95", "seconds"}
+    configs = {cell: tomllib.loads((folder / cell / "config.toml").read_text()) for cell in ("lstm", "rnn")}
+    assert configs["lstm"].pop("model") == configs["rnn"].pop("model") | {"cell": "lstm"}
+    assert configs["lstm"] == configs["rnn"]
+    for cell in ("lstm", "rnn"):
+        assert lab["models"][cell]["accuracy"] == json.loads((folder / cell / "evaluation.json").read_text())["accuracy"]
+    page = (folder / "report.html").read_text()
+    assert "85.95%, on a data set that it does not name" in page
+    # A lab folder stands for its LSTM.
+    one = lstmkit("predict", folder, "a fine film")
+    other = lstmkit("predict", folder / "lstm", "a fine film")
+    assert one.status == 0
+    assert one.out == other.out
+
+
+def test_lab_leaves_the_cell_to_the_experiment(lstmkit: Command, reviews: Path, tmp_path: Path) -> None:
+    done = lstmkit("lab", reviews, "--out", tmp_path / "lab", "--set", "model.cell=gru")
+    assert done.status == 2
+    assert "lab trains an lstm and an rnn" in done.err
+    assert not (tmp_path / "lab").exists()
+
+
+def test_refit_trains_again_on_training_and_validation(lstmkit: Command, reviews: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    done = lstmkit("train", reviews, "--out", folder, "--epochs", 3, "--set", "train.refit=true", *SMALL)
+    assert done.status == 0, done.err
+    again = jsonl(folder / "history_refit.jsonl")
+    best = json.loads((folder / "details.json").read_text())["best_epoch"]
+    assert len(again) == best
+    assert all(row["valid_loss"] is None for row in again)
+    assert lstmkit("train", reviews, "--out", folder, "--epochs", 3, "--set", "train.refit=true", "--resume", *SMALL)[0] == 0
+
+
+def test_predict_keeps_order_and_counts_lines(lstmkit: Command, run_folder: Path, tmp_path: Path) -> None:
+    texts = ["a fine film", "bad", "the plot was dull , the actor great", "good"]
+    source = tmp_path / "in.txt"
+    source.write_text("".join(text + "\n" for text in texts))
+    rows = [json.loads(line) for line in lstmkit("predict", run_folder, "--input", source).out.splitlines()]
+    assert [row["text"] for row in rows] == texts
+    assert [row["line"] for row in rows] == [1, 2, 3, 4]
+    for row, text in zip(rows, texts, strict=True):
+        assert sum(row["probabilities"].values()) == pytest.approx(1.0)
+        alone = json.loads(lstmkit("predict", run_folder, text).out)
+        assert alone["probability"] == pytest.approx(row["probability"], abs=1e-6)
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
+def test_predict_writes_tables(lstmkit: Command, run_folder: Path, tmp_path: Path, suffix: str) -> None:
+    source = write_reviews(tmp_path / "new.csv", n=10, seed=5)
+    target = tmp_path / f"out{suffix}"
+    done = lstmkit("predict", run_folder, "--input", source, "--output", target)
+    assert (done.status, done.out) == (0, ""), done.err
+    if suffix == ".parquet":
+        from pyarrow import parquet
+
+        assert parquet.read_table(target).num_rows == 10
+    else:
+        assert len(target.read_text().splitlines()) == 10 + (suffix == ".csv")
+
+
+def test_an_empty_text_is_an_error_by_line_or_is_listed(lstmkit: Command, run_folder: Path, tmp_path: Path) -> None:
+    source = tmp_path / "in.txt"
+    source.write_text("fine\n\n  \nbad\n")
+    target = tmp_path / "out.jsonl"
+    done = lstmkit("predict", run_folder, "--input", source, "--output", target)
+    assert done.status == 2
+    assert f"{source}:2: the text is empty" in done.err
+    assert not target.exists()
+    done = lstmkit("predict", run_folder, "--input", source, "--output", target, "--on-bad-row", "skip")
+    assert done.status == 0
+    assert [row["line"] for row in jsonl(target)] == [1, 4]
+    assert f"skipped {source}:2: the text is empty" in done.err
+    assert "skipped 2 rows" in done.err
+
+
+def test_evaluate_again_and_on_another_source(lstmkit: Command, run_folder: Path, tmp_path: Path) -> None:
+    before = (run_folder / "evaluation.json").read_bytes()
+    done = lstmkit("evaluate", run_folder)
+    assert done.status == 0, done.err
+    assert "agrees with evaluation.json" in done.err
+    assert json.loads(done.out)["accuracy"] == json.loads(before)["accuracy"]
+    other = write_reviews(tmp_path / "other.csv", n=30, seed=9)
+    done = lstmkit("evaluate", run_folder, other)
+    assert done.status == 0, done.err
+    assert json.loads(done.out)["n"] == 30
+    (record,) = (run_folder / "evaluations").iterdir()
+    assert set(json.loads(record.read_text())["baselines"]) == {"linear", "majority"}
+    assert (run_folder / "evaluation.json").read_bytes() == before
+
+
+def test_evaluate_refuses_a_label_that_the_model_never_saw(lstmkit: Command, run_folder: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.csv"
+    other.write_text("text,label\nfine,pos\nbad,neg\nso so,mixed\n")
+    done = lstmkit("evaluate", run_folder, other)
+    assert done.status == 2
+    assert "other.csv:4: label 'mixed' is not one that the model knows (neg, pos)" in done.err
+
+
+def test_report_needs_no_model(lstmkit: Command, run_folder: Path) -> None:
+    page = (run_folder / "report.html").read_bytes()
+    (run_folder / "report.html").unlink()
+    for path in (run_folder / "model").iterdir():
+        path.unlink()
+    done = lstmkit("report", run_folder)
+    assert done.status == 0, done.err
+    assert (run_folder / "report.html").read_bytes() == page
+
+
+def test_data_info_and_list(lstmkit: Command, reviews: Path) -> None:
+    done = lstmkit("data", "info", reviews)
+    assert done.status == 0, done.err
+    for word in ("train", "valid", "test", "pos", "neg", "duplicates"):
+        assert word in done.out
+    listed = lstmkit("data", "list")
+    assert listed.status == 0
+    for name in ("digits", "imdb", "trec", "sst2", "banking77"):
+        assert name in listed.out
+
+
+def test_doctor_checks_the_engine(lstmkit: Command) -> None:
+    done = lstmkit("doctor")
+    assert done.status == 0
+    assert done.out.count(" ok: torch against the formulas") == 3
+
+
+def test_rejected_rows_are_listed(lstmkit: Command, reviews: Path, tmp_path: Path) -> None:
+    with reviews.open("a") as file:
+        file.write(" ,pos\nlonely\n")
+    done = lstmkit("train", reviews, "--out", tmp_path / "strict", "--epochs", 1, *SMALL)
+    assert done.status == 2
+    assert not (tmp_path / "strict").exists()
+    folder = tmp_path / "run"
+    done = lstmkit("train", reviews, "--out", folder, "--epochs", 1, "--on-bad-row", "skip", *SMALL)
+    assert done.status == 0, done.err
+    assert len(jsonl(folder / "rejected.jsonl")) == 2
