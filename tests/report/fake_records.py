@@ -141,9 +141,9 @@ def write_run(
     environment = {
         "lstmkit": "0.1.0", "python": "3.11.9", "torch": "2.13.0+cpu", "processor": "A Processor 3000", "threads": 2,
         "engine": {"name": "torch", "reason": "padded groups of like length, exact reversal"}, "seed": 0,
-        "command": f"lstmkit lab {source} --seed 0", "wall_seconds": 433.1,
+        "command": ["lstmkit", "lab", source, "--seed", "0", "--out", "my runs/first"], "wall_seconds": 433.1,
         "data": {"files": {"aclImdb_v1.tar.gz": "f7137628c5aa5c6c99a1e0033dd6d37f3f8c0e05d59c8492e330b438145b02b0"}},
-        "utc": "2026-03-14T15:09:26Z",
+        "started_utc": "2026-03-14T15:09:26+00:00",
     }  # fmt: skip
     config = (
         f'preset = "lab"\nseed = 0\n\n[data]\nsource = "{source}"\n\n[model]\ncell = "{cell}"\n'

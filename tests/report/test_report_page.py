@@ -134,7 +134,8 @@ def test_the_numbers_are_the_records(imdb: Path) -> None:
         assert f"{count:,}" in text
     for one in details["accuracy_by_length"]:
         assert f"{one['accuracy']:.2%}" in text
-    assert fake_records.read_json(imdb / "lstm" / "environment.json")["command"] in text
+    assert "lstmkit lab imdb --seed 0 --out 'my runs/first'" in text
+    assert "f7137628c5aa5c6c99a1e0033dd6d37f3f8c0e05d59c8492e330b438145b02b0" in text
 
 
 def test_the_table_follows_lab_json_and_not_the_runs(tmp_path: Path) -> None:

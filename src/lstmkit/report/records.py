@@ -1,5 +1,6 @@
 """Typed reading of a run or lab folder: what the pages and plots are drawn from, checked before anything is drawn."""
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, cast
@@ -218,6 +219,17 @@ class Run:
     def cell(self) -> Cell:
         """The recurrent cell: the model's name on every page and plot."""
         return self.details.architecture.cell
+
+    @property
+    def date(self) -> str:
+        """The UTC day on which the run began; empty where the environment does not tell."""
+        return str(self.environment.get("started_utc", ""))[:10]
+
+    @property
+    def command_line(self) -> str:
+        """The command that made the run, as a shell takes it; empty where the environment does not tell."""
+        command = self.environment.get("command", "")
+        return shlex.join(map(str, command)) if isinstance(command, list) else str(command)
 
     @property
     def lines(self) -> list[str]:
