@@ -44,6 +44,7 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
     Args:
         cell: lstm, gru or rnn.
         embedding_size: features per token.
+        embedding_std: standard deviation of the embedding's values at the start.
         hidden_size: units of each layer and direction.
         num_layers: recurrent layers.
         bidirectional: read each sequence from both ends.
@@ -96,6 +97,7 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         *,
         cell: str = "lstm",
         embedding_size: int = 128,
+        embedding_std: float = 1.0,
         hidden_size: int = 128,
         num_layers: int = 1,
         bidirectional: bool = False,
@@ -131,6 +133,7 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
     ) -> None:
         self.cell = cell
         self.embedding_size = embedding_size
+        self.embedding_std = embedding_std
         self.hidden_size = hidden_size
         self.num_layers = num_layers
         self.bidirectional = bidirectional
@@ -258,7 +261,7 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         Raises:
             ArtifactError: the folder holds no saved estimator, or a file is damaged or of a newer format.
         """
-        state, classes, artifact = read_estimator(Path(folder))
+        state, classes, artifact = read_estimator(Path(folder), cls().get_params())
         estimator = cls(**state["parameters"])
         estimator.classes_ = classes
         estimator.config_ = validate(state["config"])

@@ -54,13 +54,18 @@ def classes_of(y: Any, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
 
     Raises:
         ValueError: y is no list of labels, is of another length than the texts, or is real-valued.
-        DataError: y holds one class, or is None.
+        DataError: y is None, holds one class, or mixes types.
     """
     if y is None:
         raise DataError("SequenceClassifier requires y to be passed, but the target y is None")
     y = column_or_1d(y, warn=True)
     assert_all_finite(y, input_name="y")
     check_consistent_length(texts, y)
+    sorts = sorted({type(label).__name__ for label in y}) if y.dtype == object else []
+    if len(sorts) > 1:
+        raise DataError(
+            f"y mixes labels of type {' and '.join(sorts)}; give labels of one type, and leave out missing ones"
+        )
     check_classification_targets(y)
     classes, codes = np.unique(y, return_inverse=True)
     if len(classes) < 2:

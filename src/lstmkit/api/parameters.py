@@ -13,6 +13,7 @@ from lstmkit.core.errors import DataError, RequestError, TrainingError
 PARAMETER_KEYS = {
     "cell": "model.cell",
     "embedding_size": "model.embedding_size",
+    "embedding_std": "model.embedding_std",
     "hidden_size": "model.hidden_size",
     "num_layers": "model.num_layers",
     "bidirectional": "model.bidirectional",
@@ -88,7 +89,7 @@ def config_of(parameters: Mapping[str, Any], seed: int) -> Config:
 
 @contextmanager
 def as_value_errors() -> Iterator[None]:
-    """Refusals from the rooms below, as the `ValueError`s that scikit-learn's tools expect, in the parameters' names."""
+    """Refusals from the rooms below as `ValueError`s, in the parameters' names."""
     try:
         yield
     except ValueError:

@@ -1,5 +1,6 @@
 """A fitted estimator as a folder: the model's own, and one JSON file with what only the estimator knows."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +48,12 @@ def write_estimator(
         write_json(fresh / _ABOUT, about)
 
 
-def read_estimator(folder: Path) -> tuple[dict[str, Any], np.ndarray, Artifact]:
+def read_estimator(folder: Path, parameters: Collection[str]) -> tuple[dict[str, Any], np.ndarray, Artifact]:
     """Read the folder back: the state, the labels in their own dtype, the model.
+
+    Args:
+        folder: as `write_estimator` left it.
+        parameters: names that the constructor knows.
 
     Raises:
         ArtifactError: no saved estimator, or a file is damaged or of a newer format.
@@ -67,9 +72,16 @@ def read_estimator(folder: Path) -> tuple[dict[str, Any], np.ndarray, Artifact]:
     digest = about.pop("digest", None)
     if digest != digest_of(about):
         raise ArtifactError(f"{path}: damaged or altered (its digest is another); save the estimator again")
-    dtype = np.dtype(about["classes"]["dtype"])
-    artifact = load_artifact(folder / _MODEL, about["config"]["run"]["engine"])
-    classes = np.array(about["classes"]["values"], dtype=dtype)
-    if dtype.kind not in _LABEL_KINDS or [str(value) for value in classes.tolist()] != artifact.labels:
+    try:
+        classes = np.array(about["classes"]["values"], dtype=np.dtype(about["classes"]["dtype"]))
+        engine = about["config"]["run"]["engine"]
+        unknown = sorted(set(about["parameters"]) - set(parameters))
+    except (KeyError, TypeError, ValueError) as error:  # the digest is right, so a program wrote it, but not this one
+        reason = str(error).splitlines()[0]
+        raise ArtifactError(f"{path}: damaged, it describes no estimator ({reason}); save it again") from error
+    if unknown:
+        raise ArtifactError(f"{path}: this lstmkit has no parameter {unknown[0]!r}; upgrade lstmkit")
+    artifact = load_artifact(folder / _MODEL, engine)
+    if classes.dtype.kind not in _LABEL_KINDS or [str(value) for value in classes.tolist()] != artifact.labels:
         raise ArtifactError(f"{path}: its labels are not those of {_MODEL}/; save the estimator again")
     return about, classes, artifact

@@ -80,24 +80,20 @@ def load_artifact(folder: Path, engine: str = "auto") -> Artifact:
         ArtifactError: a file is absent, truncated, altered, or of a newer format.
     """
     about = _read_about(folder / _ABOUT)
-    contents: dict[str, bytes] = {}
-    for name in (_WEIGHTS, _TOKENIZER):
-        try:
-            contents[name] = (folder / name).read_bytes()
-        except OSError as error:
-            raise ArtifactError(f"{folder / name}: {error.strerror}; a model folder holds this file") from error
-        if hashlib.sha256(contents[name]).hexdigest() != about["sha256"].get(name):
-            raise ArtifactError(
-                f"{folder / name}: damaged or altered (its SHA-256 is another); restore it or train again"
-            )
-    encoder = Encoder.from_json(contents[_TOKENIZER].decode(), about["encoder"])
-    network = build_from(about["architecture"], engine)
+    try:
+        labels, hashes = list(about["labels"]), dict(about["sha256"])
+        contents = {name: _read_checked(folder / name, hashes[name]) for name in (_WEIGHTS, _TOKENIZER)}
+        encoder = Encoder.from_json(contents[_TOKENIZER].decode(), about["encoder"])
+        network = build_from(about["architecture"], engine)
+    except (KeyError, TypeError, ValueError) as error:  # the digest is right, so a program wrote it, but not this one
+        reason = str(error).splitlines()[0]
+        raise ArtifactError(f"{folder / _ABOUT}: damaged, it describes no model ({reason}); train again") from error
     try:
         network.load_state_dict(safetensors.torch.load(contents[_WEIGHTS]))
     except (SafetensorError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise ArtifactError(f"{folder / _WEIGHTS}: does not hold the model of {_ABOUT} ({reason})") from error
-    return Artifact(network.eval(), encoder, about["labels"])
+    return Artifact(network.eval(), encoder, labels)
 
 
 def find_model(folder: Path) -> Path:
@@ -114,6 +110,16 @@ def find_model(folder: Path) -> Path:
     if (folder / "config.toml").exists():
         raise ArtifactError(f"{folder}: the run has no model yet; finish it with --resume")
     raise ArtifactError(f"{folder}: not a run folder (no model/ and no lstm/model/); give the --out of a train or lab")
+
+
+def _read_checked(path: Path, sha256: str) -> bytes:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ArtifactError(f"{path}: {error.strerror}; a model folder holds this file") from error
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise ArtifactError(f"{path}: damaged or altered (its SHA-256 is another); restore it or train again")
+    return content
 
 
 def _read_about(path: Path) -> dict[str, Any]:
