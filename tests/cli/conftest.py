@@ -1,31 +1,11 @@
-"""Commands run in this process, and small data to run them on."""
+"""Fixtures for the commands."""
 
-import random
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
+from small_runs import Command, Outcome, write_reviews
 
 from lstmkit.cli.main import run
-
-SMALL = [
-    *("--set", "model.hidden_size=8"),
-    *("--set", "model.embedding_size=8"),
-    *("--set", "train.batch_size=16"),
-    *("--set", "encoder.min_frequency=1"),
-]
-
-
-class Outcome(NamedTuple):
-    """What a command gave."""
-
-    status: int
-    out: str
-    err: str
-
-
-Command = Callable[..., Outcome]
 
 
 @pytest.fixture
@@ -43,24 +23,7 @@ def lstmkit(capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pyte
     return command
 
 
-def review(generator: random.Random, label: str) -> str:
-    words = {"pos": ["fine", "good", "great"], "neg": ["bad", "poor", "dull"]}[label]
-    text = [generator.choice(["the", "film", "was", "a", "plot", "actor"]) for _ in range(generator.randint(1, 12))]
-    text.insert(generator.randrange(len(text) + 1), generator.choice(words))
-    return " ".join(text)
-
-
-def write_reviews(path: Path, n: int = 120, seed: int = 0) -> Path:
-    """A CSV of reviews whose label one word tells."""
-    generator = random.Random(seed)
-    lines = ["text,label"]
-    for k in range(n):
-        label = ("pos", "neg")[k % 2]
-        lines.append(f"{review(generator, label)},{label}")
-    path.write_text("\n".join(lines) + "\n")
-    return path
-
-
 @pytest.fixture
 def reviews(tmp_path: Path) -> Path:
+    """A CSV of 120 reviews whose label one word tells."""
     return write_reviews(tmp_path / "reviews.csv")

@@ -6,8 +6,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-
-from tests.cli.conftest import SMALL, Command, write_reviews
+from small_runs import SMALL, Command, write_reviews
 
 EPOCH_LINE = re.compile(
     r"Epoch \d+/\d+ - Loss: \d+\.\d{4}, Accuracy: \d+\.\d{2}% - Val loss: \d+\.\d{4}, Val accuracy: \d+\.\d{2}%"
@@ -108,7 +107,8 @@ def test_lab_makes_two_runs_and_one_page(lstmkit: Command, reviews: Path, tmp_pa
     assert configs["lstm"].pop("model") == configs["rnn"].pop("model") | {"cell": "lstm"}
     assert configs["lstm"] == configs["rnn"]
     for cell in ("lstm", "rnn"):
-        assert lab["models"][cell]["accuracy"] == json.loads((folder / cell / "evaluation.json").read_text())["accuracy"]
+        evaluation = json.loads((folder / cell / "evaluation.json").read_text())
+        assert lab["models"][cell]["accuracy"] == evaluation["accuracy"]
     page = (folder / "report.html").read_text()
     assert "85.95%, on a data set that it does not name" in page
     # A lab folder stands for its LSTM.
@@ -133,7 +133,8 @@ def test_refit_trains_again_on_training_and_validation(lstmkit: Command, reviews
     best = json.loads((folder / "details.json").read_text())["best_epoch"]
     assert len(again) == best
     assert all(row["valid_loss"] is None for row in again)
-    assert lstmkit("train", reviews, "--out", folder, "--epochs", 3, "--set", "train.refit=true", "--resume", *SMALL)[0] == 0
+    done = lstmkit("train", reviews, "--out", folder, "--epochs", 3, "--set", "train.refit=true", "--resume", *SMALL)
+    assert done.status == 0
 
 
 def test_predict_keeps_order_and_counts_lines(lstmkit: Command, run_folder: Path, tmp_path: Path) -> None:
@@ -193,7 +194,7 @@ def test_evaluate_again_and_on_another_source(lstmkit: Command, run_folder: Path
     assert (run_folder / "evaluation.json").read_bytes() == before
 
 
-def test_evaluate_refuses_a_label_that_the_model_never_saw(lstmkit: Command, run_folder: Path, tmp_path: Path) -> None:
+def test_evaluate_refuses_a_label_that_was_never_seen(lstmkit: Command, run_folder: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.csv"
     other.write_text("text,label\nfine,pos\nbad,neg\nso so,mixed\n")
     done = lstmkit("evaluate", run_folder, other)
