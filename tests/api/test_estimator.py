@@ -65,6 +65,7 @@ def test_one_data_set_in_any_form_is_one_model() -> None:
         assert model.encoder_.kind == "tokens"
         assert model.n_features_in_ == 5
         assert model.predict_proba(form).tobytes() == wanted.tobytes()
+        assert model.predict_proba(array).tobytes() == wanted.tobytes()
     as_series = np.array(strings, dtype=object)
     assert small(tokenizer="tokens").fit(as_series, y).predict_proba(as_series).tobytes() == wanted.tobytes()
 
