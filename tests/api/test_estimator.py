@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from estimator_toys import order_task, small
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -198,6 +198,7 @@ def test_where_nothing_can_be_held_out_it_says_so() -> None:
     assert model.best_epoch_ == 2
 
 
+@settings(deadline=None)
 @given(
     codes=st.lists(st.integers(0, 4), min_size=1, max_size=60).map(np.array),
     fraction=st.floats(0.001, 0.899),
@@ -334,4 +335,4 @@ def test_bad_y_is_refused(y: Any, message: str) -> None:
 def test_a_loss_that_is_not_finite_names_the_parameters() -> None:
     with pytest.raises(TrainingError, match=r"lower learning_rate \(now 1e\+38\)") as caught:
         small(learning_rate=1e38, clip_norm=0.0).fit(RAGGED, RAGGED_LABELS)
-    assert "train." not in str(caught.value)
+    assert str(caught.value).endswith("or clip_norm=1.0")  # no key of the configuration, no checkpoint

@@ -136,10 +136,11 @@ def train(
                     network, optimizer, criterion, batch.to(device), labels.to(device), config.clip_norm
                 )
                 if math.isnan(loss):
+                    kept = "; the last good checkpoint is kept" if checkpoint else ""
                     raise TrainingError(
                         f"epoch {progress.epoch}, batch {progress.step + 1} of {n_steps}: the loss or its gradient is "
                         f"not finite; try a lower train.learning_rate (now {rate_at(progress.step):.2g}) or "
-                        "train.clip_norm=1.0; the last good checkpoint is kept"
+                        f"train.clip_norm=1.0{kept}"
                     )
                 progress.step += 1
                 progress.loss_sum += loss * len(labels)
