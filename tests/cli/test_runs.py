@@ -44,9 +44,9 @@ def run_folder(lstmkit: Command, reviews: Path, tmp_path: Path) -> Path:
 
 def test_train_leaves_the_contract_s_files(lstmkit: Command, reviews: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    done = lstmkit("train", reviews, "--out", folder, "--epochs", 8, "--set", "train.learning_rate=0.02", *SMALL)
+    done = lstmkit("train", reviews, "--out", folder, "--epochs", 10, "--set", "train.learning_rate=0.05", *SMALL)
     assert done.status == 0, done.err
-    assert len(EPOCH_LINE.findall(done.out)) == 8
+    assert len(EPOCH_LINE.findall(done.out)) == 10
     assert "engine: torch (" in done.err
     for name in RUN_FILES:
         assert (folder / name).stat().st_size > 0, name

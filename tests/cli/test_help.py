@@ -1,0 +1,36 @@
+"""Help: quick, without torch, with an example for every command."""
+
+import subprocess
+import sys
+
+import pytest
+from small_runs import Command
+
+COMMANDS = [["lab"], ["train"], ["evaluate"], ["predict"], ["report"], ["doctor"]] + [
+    ["data", name] for name in ("list", "info", "fetch")
+]
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["train", "--help"], ["train", "x", "--epoch", "3"]])
+def test_no_torch_for_help_and_usage_errors(arguments: list[str]) -> None:
+    script = (
+        "import sys; from lstmkit.cli.main import run; status = run(sys.argv[1:]); "
+        "heavy = {'torch', 'numpy', 'sklearn', 'matplotlib', 'tokenizers'} & set(sys.modules); "
+        "sys.exit(f'imported {heavy}' if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_has_an_example(lstmkit: Command, command: list[str]) -> None:
+    done = lstmkit(*command, "--help")
+    assert done.status == 0
+    assert "Example" in done.out
+    assert f"lstmkit {' '.join(command)}" in done.out
+
+
+def test_help_lists_every_command(lstmkit: Command) -> None:
+    out = lstmkit("--help").out
+    for command in ("lab", "train", "evaluate", "predict", "report", "data", "doctor"):
+        assert f"  {command} " in out

@@ -1,0 +1,132 @@
+"""A run that dies at any moment ends, resumed, in the bits of one that never died."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from small_runs import write_reviews
+
+OPTIONS = [
+    *("--epochs", "4", "--seed", "3", "--threads", "1"),
+    *("--set", "model.hidden_size=16"),
+    *("--set", "model.embedding_size=256"),
+    *("--set", "train.batch_size=8"),
+    *("--set", "encoder.min_frequency=1"),
+    *("--set", "train.checkpoint_seconds=0.0001"),  # a checkpoint after every step: kills fall into writing them, too
+]
+# Training alone is what is killed; the linear baseline is left out to keep the test quick.
+SCRIPT = """
+import sys
+from lstmkit.experiment import single
+single.baselines_of = lambda *_: {
+    "linear": {"name": "none", "accuracy": 0.5, "accuracy_ci95": [0.4, 0.6], "C": None, "grid": {},
+               "valid_accuracy": None, "n_features": 0, "seconds": 0.0, "refit": False},
+    "majority": {"label": "pos", "accuracy": 0.5, "accuracy_ci95": [0.4, 0.6]},
+}
+import lstmkit.cli.train
+from lstmkit.cli.main import run
+sys.exit(run(sys.argv[1:]))
+"""
+
+
+def start(source: Path, folder: Path, *more: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, "train", str(source), "--out", str(folder), *OPTIONS, *more],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def result(folder: Path) -> dict[str, bytes]:
+    names = ("model/model.safetensors", "model/tokenizer.json", "predictions.jsonl")
+    return {name: (folder / name).read_bytes() for name in names}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, bytes], float]:
+    """A run that never died: its source, its result, and the seconds it took."""
+    place = tmp_path_factory.mktemp("whole")
+    source = write_reviews(place / "reviews.csv", n=200)
+    began = time.monotonic()
+    process = start(source, place / "run")
+    _, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err
+    return source, result(place / "run"), time.monotonic() - began
+
+
+def test_sigkill_at_random_moments(whole: tuple[Path, dict[str, bytes], float], tmp_path: Path) -> None:
+    """Killed again and again, anywhere from the first write to the last, it arrives where the whole run did."""
+    source, expected, seconds = whole
+    generator = random.Random(8)
+    folder = tmp_path / "run"
+    n_killed = 0
+    checkpoint = folder / "checkpoints" / "last.safetensors"
+    for _ in range(40):
+        resume = ["--resume"] if (folder / "config.toml").exists() else []
+        process = start(source, folder, *resume)
+        before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
+        # Wait until this process has written a checkpoint of its own, so that each life gains ground, then kill it
+        # after a random while: in a step, in a checkpoint's writing, in validation, in scoring, in drawing.
+        while process.poll() is None and (not checkpoint.exists() or checkpoint.stat().st_mtime_ns == before):
+            time.sleep(0.002)
+            if n_killed == 0 and (folder / "config.toml").exists():
+                break  # the first life ends before its first checkpoint
+        if n_killed < 5:
+            time.sleep(generator.uniform(0, 0.05 * seconds))
+            process.kill()
+        out, err = process.communicate(timeout=300)
+        if process.returncode == -signal.SIGKILL:
+            n_killed += 1
+            continue
+        assert process.returncode == 0, out + err
+        break
+    assert n_killed >= 4
+    assert result(folder) == expected
+    assert not [path for path in folder.rglob("*") if path.is_file() and path.name.startswith(".model")]
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_writes_a_checkpoint_and_says_so(
+    whole: tuple[Path, dict[str, bytes], float], tmp_path: Path, number: int, status: int
+) -> None:
+    source, expected, _ = whole
+    folder = tmp_path / "run"
+    process = start(source, folder)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("Epoch 2/"):
+            break
+    os.kill(process.pid, number)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == status, err
+    assert "a checkpoint is written, --resume goes on from it" in err.splitlines()[-1]
+    assert "Traceback" not in err
+    again = start(source, folder, "--resume")
+    out, err = again.communicate(timeout=300)
+    assert again.returncode == 0, err
+    assert "Epoch 1/" not in out
+    assert result(folder) == expected
+
+
+def test_resume_of_a_run_that_died_before_its_first_checkpoint(
+    whole: tuple[Path, dict[str, bytes], float], tmp_path: Path
+) -> None:
+    source, expected, _ = whole
+    folder = tmp_path / "run"
+    process = start(source, folder)
+    while not (folder / "config.toml").exists():
+        assert process.poll() is None
+        time.sleep(0.002)
+    process.kill()
+    process.communicate()
+    assert not (folder / "model").exists()
+    again = start(source, folder, "--resume")
+    _, err = again.communicate(timeout=300)
+    assert again.returncode == 0, err
+    assert result(folder) == expected
