@@ -150,7 +150,7 @@ def _blank(kind: Kind, lowercase: bool) -> Tokenizer:
     # HTML line breaks are frequent in scraped text and say nothing.
     tokenizer.normalizer = normalizers.Sequence([normalizers.Replace("<br />", " "), normalizers.NFC(), *folding])
     if kind == "characters":
-        tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex("(?s)."), behavior="isolated")
+        tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), behavior="isolated")
     else:
         tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     return tokenizer
