@@ -37,6 +37,10 @@ def bits(model: Classifier) -> bytes:
     return b"".join(tensor.numpy().tobytes() for tensor in model.state_dict().values())
 
 
+def bits_as_numbers(model: Classifier) -> np.ndarray:
+    return np.concatenate([tensor.numpy().ravel().astype(np.float64) for tensor in model.state_dict().values()])
+
+
 class StopAt:
     """A watch that sends a signal to this process after a given step."""
 
@@ -79,9 +83,9 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_others(parts: Parts,
 
 
 @pytest.mark.parametrize("stop", [(1, 1), (1, 10), (2, 3), (3, 10)], ids=str)
-@pytest.mark.parametrize("optimizer", ["adam", "adamw"])
+@pytest.mark.parametrize(("optimizer", "averaging"), [("adam", 0.0), ("adamw", 0.0), ("adam", 0.9)])
 def test_a_run_that_was_stopped_ends_in_the_same_bits(
-    parts: Parts, quiet, tmp_path: Path, stop: tuple[int, int], optimizer: str
+    parts: Parts, quiet, tmp_path: Path, stop: tuple[int, int], optimizer: str, averaging: float
 ) -> None:
     config = TrainConfig(
         epochs=3,
@@ -90,6 +94,7 @@ def test_a_run_that_was_stopped_ends_in_the_same_bits(
         schedule="one_cycle",
         optimizer=optimizer,
         weight_decay=0.01,  # type: ignore[arg-type]
+        averaging=averaging,
     )
     whole = network()
     expected = train(whole, *parts, config, seed=3, watch=quiet)
@@ -152,6 +157,25 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_checkpoint(
     result = train(resumed, *parts, config, seed=0, watch=quiet, checkpoint=checkpoint)
     assert len(result.history) == 3
     assert np.isfinite(resumed.head.weight.detach().numpy()).all()
+
+
+def test_the_mean_of_the_weights_is_what_is_kept(parts: Parts, quiet) -> None:
+    """By hand: the mean after each step of an epoch, from a watch that sees the weights."""
+    model = network()
+    mean = bits_as_numbers(model)
+
+    class Mean:
+        def on_step(self, epoch: int, step: int, n_steps: int, loss: float, tokens_per_second: float) -> None:
+            nonlocal mean
+            decay = min(0.7, step / (9 + step))
+            mean = decay * mean + (1 - decay) * bits_as_numbers(model)
+
+        def on_epoch(self, record: Epoch, history: list[Epoch]) -> None:
+            pass
+
+    config = TrainConfig(epochs=1, batch_size=16, averaging=0.7, learning_rate=0.02)
+    train(model, *parts, config, seed=0, watch=Mean())
+    assert np.abs(bits_as_numbers(model) - mean).max() < 1e-6
 
 
 def test_early_stopping_keeps_the_best_epoch(parts: Parts, quiet) -> None:

@@ -99,6 +99,10 @@ class TrainConfig(Section):
     )
     weight_decay: Annotated[float, Field(ge=0.0)] = Field(default=0.0, description="the optimizer's weight decay")
     label_smoothing: Fraction = Field(default=0.0, description="share of each target spread over all classes")
+    averaging: Fraction = Field(
+        default=0.0,
+        description="decay of a running mean of the weights, which is then what is validated and kept; 0: none",
+    )
     class_weights: Literal["none", "balanced"] = Field(
         default="none", description="balanced: classes count inversely to their size"
     )

@@ -16,6 +16,27 @@ from lstmkit.core.files import write_bytes
 _FORMAT = 1
 
 
+Weights = dict[str, Tensor]
+
+
+@dataclass
+class Kept:
+    """Weights beside the network's own.
+
+    Attributes:
+        best: those of the best epoch; empty before the first validation.
+        mean: their running mean; empty where none is kept.
+    """
+
+    best: Weights = field(default_factory=dict)
+    mean: Weights = field(default_factory=dict)
+
+
+def weights_of(network: nn.Module) -> Weights:
+    """A copy of a network's weights."""
+    return {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
+
+
 @dataclass
 class Progress:
     """Where a run stands.
@@ -47,11 +68,12 @@ class Progress:
 
 
 def save_checkpoint(
-    path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, best: dict[str, Tensor], progress: Progress
+    path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, kept: Kept, progress: Progress
 ) -> None:
     """Write the checkpoint, whole or not at all; the one before stays until then."""
     tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
-    tensors |= {f"best.{name}": tensor for name, tensor in best.items()}
+    tensors |= {f"best.{name}": tensor for name, tensor in kept.best.items()}
+    tensors |= {f"mean.{name}": tensor for name, tensor in kept.mean.items()}
     for name, parameter in network.named_parameters():
         for key, value in optimizer.state[parameter].items():
             tensors[f"optimizer.{name}.{key}"] = value
@@ -63,13 +85,11 @@ def save_checkpoint(
     write_bytes(path, safetensors.torch.save(flat, about))
 
 
-def load_checkpoint(
-    path: Path, network: nn.Module, optimizer: torch.optim.Optimizer
-) -> tuple[Progress, dict[str, Tensor]]:
+def load_checkpoint(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[Progress, Kept]:
     """Put network, optimizer and random generators back where the checkpoint found them.
 
     Returns:
-        The progress, and the weights of the best epoch (empty before the first validation).
+        The progress, and the weights kept beside the network's own.
 
     Raises:
         ArtifactError: the file is damaged, or is of another network.
@@ -92,8 +112,10 @@ def load_checkpoint(
     except (SafetensorError, OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise ArtifactError(f"{path}: cannot be resumed from ({reason}); train again into a new folder") from error
-    return progress, _under("best.", tensors)
+    device = next(network.parameters()).device
+    mean = {name: tensor.to(device) for name, tensor in _under("mean.", tensors).items()}
+    return progress, Kept(_under("best.", tensors), mean)
 
 
-def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def _under(prefix: str, tensors: Weights) -> Weights:
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

@@ -20,7 +20,7 @@ from lstmkit.data.encoded import EncodedPart
 from lstmkit.models import Classifier
 from lstmkit.models.scoring import probabilities
 from lstmkit.ragged import Ragged
-from lstmkit.train.checkpoint import Progress, load_checkpoint, save_checkpoint
+from lstmkit.train.checkpoint import Kept, Progress, Weights, load_checkpoint, save_checkpoint, weights_of
 from lstmkit.train.schedule import learning_rate_at
 
 Criterion = Callable[[Tensor, Tensor], Tensor]
@@ -105,9 +105,11 @@ def train(
     criterion = _criterion(network, train_part, config, device)
     n_epochs = n_epochs or config.epochs
     n_steps = math.ceil(len(train_part) / config.batch_size)
-    progress, best = Progress(), {}
+    progress, kept = Progress(), Kept()
+    if config.averaging:
+        kept.mean = weights_of(network)
     if checkpoint and checkpoint.exists():
-        progress, best = load_checkpoint(checkpoint, network, optimizer)
+        progress, kept = load_checkpoint(checkpoint, network, optimizer)
 
     def rate_at(step: int) -> float:
         return learning_rate_at(
@@ -120,7 +122,7 @@ def train(
 
     def save() -> None:
         if checkpoint:
-            save_checkpoint(checkpoint, network, optimizer, best, progress)
+            save_checkpoint(checkpoint, network, optimizer, kept, progress)
 
     with deferring_signals() as signals:
         while progress.epoch <= n_epochs and not progress.stopped:
@@ -142,6 +144,8 @@ def train(
                         f"not finite; try a lower train.learning_rate (now {rate_at(progress.step):.2g}) or "
                         f"train.clip_norm=1.0{kept}"
                     )
+                if kept.mean:
+                    _average(kept.mean, network, config.averaging, (progress.epoch - 1) * n_steps + progress.step)
                 progress.step += 1
                 progress.loss_sum += loss * len(labels)
                 progress.n_correct += n_correct
@@ -163,17 +167,20 @@ def train(
                 if now_s - saved_s > config.checkpoint_seconds:
                     save()
                     saved_s = time.monotonic()
+            own = weights_of(network)
+            network.load_state_dict(kept.mean or own)
             record = _finish_epoch(network, valid_part, progress, rate_at(n_steps - 1))
             progress.history.append(record.as_json())
             if valid_part is None or _is_better(record, _best_record(progress), config):
                 progress.best_epoch = progress.epoch
-                best = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
+                kept.best = weights_of(network)
+            network.load_state_dict(own)
             if config.early_stopping and progress.epoch - progress.best_epoch >= config.early_stopping:
                 progress.stopped = True
             progress.begin_epoch(progress.epoch + 1)
             save()
             watch.on_epoch(record, [Epoch(**row) for row in progress.history])
-    network.load_state_dict(best)
+    network.load_state_dict(kept.best)
     return Result([Epoch(**row) for row in progress.history], progress.best_epoch)
 
 
@@ -194,6 +201,14 @@ def _finish_epoch(network: Classifier, valid_part: EncodedPart | None, progress:
         seconds=progress.seconds,
         tokens_per_second=progress.n_tokens / max(progress.seconds, 1e-9),
     )
+
+
+def _average(mean: Weights, network: Classifier, decay: float, step: int) -> None:
+    """Move the running mean towards the network's weights (Polyak and Juditsky 1992, with exponential forgetting)."""
+    decay = min(decay, (1 + step) / (10 + step))  # the first weights are random, and soon forgotten
+    with torch.no_grad():
+        for name, tensor in network.state_dict().items():
+            mean[name].lerp_(tensor, 1 - decay)
 
 
 def _best_record(progress: Progress) -> Epoch | None:
