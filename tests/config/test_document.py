@@ -21,7 +21,7 @@ def test_every_key_has_its_row_and_each_preset_its_values() -> None:
     rows = re.findall(r"^\| `([\w.]+)` \| (.*) \|$", document.render(), re.MULTILINE)
     assert [key for key, _ in rows] == list(known_keys())
     cells = {key: [cell.strip() for cell in row.split(" | ")] for key, row in rows}
-    assert cells["train.learning_rate"][:4] == ["number, above 0", "`0.001`", "`0.002`", "`0.003`"]
+    assert cells["train.learning_rate"][:4] == ["number, above 0", "`0.001`", "`0.002`", "`0.004`"]
     assert cells["model.bidirectional"][:4] == ["`true`, `false`", "`false`", "", "`true`"]
     assert cells["encoder.kind"][0] == "`auto`, `words`, `subwords`, `characters`, `tokens`"
     for column, preset in ((2, "lab"), (3, "default")):

@@ -11,7 +11,7 @@ from scipy.stats import binomtest
 from sklearn.metrics import classification_report, f1_score, log_loss
 
 from lstmkit.evaluate.metrics import accuracy_by_length, calibration_error, score
-from lstmkit.evaluate.statistics import wilson_interval
+from lstmkit.evaluate.statistics import paired_difference, wilson_interval
 
 
 @given(st.integers(1, 100_000), st.floats(0, 1), st.sampled_from([0.5, 0.9, 0.95, 0.999]))
@@ -30,6 +30,24 @@ def test_wilson_at_the_ends() -> None:
     for n_correct, n, confidence in [(-1, 3, 0.95), (4, 3, 0.95), (1, 3, 1.0), (1, 3, 0.0)]:
         with pytest.raises(ValueError, match=r"lie"):
             wilson_interval(n_correct, n, confidence)
+
+
+def test_paired_difference_by_hand_and_by_its_coverage() -> None:
+    one = np.array([True] * 6 + [False] * 4)
+    other = np.array([True] * 3 + [False] * 3 + [True] + [False] * 3)  # ahead on 3, behind on 1, of 10
+    mean, low, high = paired_difference(one, other)
+    # variance (3 + 1)/10 - 0.2**2 = 0.36, so the half-width is 1.95996 * 0.6 / sqrt(10)
+    assert (mean, low, high) == pytest.approx((0.2, 0.2 - 0.371877, 0.2 + 0.371877), abs=1e-5)
+    assert paired_difference(one, one) == (0.0, 0.0, 0.0)
+    generator = np.random.default_rng(0)
+    held = 0
+    for _ in range(1000):
+        both = generator.random((2, 400)) < np.array([[0.8], [0.7]])
+        _, low, high = paired_difference(*both)
+        held += low <= 0.1 <= high
+    assert 930 <= held <= 970
+    with pytest.raises(ValueError, match="the same ones are compared"):
+        paired_difference(one[:0], other[:0])
 
 
 def random_case(seed: int, n: int = 500, n_classes: int = 5) -> tuple[np.ndarray, np.ndarray]:

@@ -62,6 +62,7 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         clip_norm: largest norm of the gradient; 0: no clipping.
         weight_decay: the optimizer's weight decay.
         label_smoothing: share of each target spread over all classes.
+        averaging: decay of a running mean of the weights, which is then what is validated and kept; 0: none.
         class_weight: None, or "balanced": classes count inversely to their size.
         early_stopping: epochs without a better validation before stopping; 0: never.
         select_by: accuracy or loss: what of validation chooses the best epoch.
@@ -115,6 +116,7 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         clip_norm: float = 1.0,
         weight_decay: float = 0.0,
         label_smoothing: float = 0.0,
+        averaging: float = 0.0,
         class_weight: str | None = None,
         early_stopping: int = 0,
         select_by: str = "accuracy",
@@ -151,6 +153,7 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         self.clip_norm = clip_norm
         self.weight_decay = weight_decay
         self.label_smoothing = label_smoothing
+        self.averaging = averaging
         self.class_weight = class_weight
         self.early_stopping = early_stopping
         self.select_by = select_by

@@ -31,6 +31,7 @@ PARAMETER_KEYS = {
     "clip_norm": "train.clip_norm",
     "weight_decay": "train.weight_decay",
     "label_smoothing": "train.label_smoothing",
+    "averaging": "train.averaging",
     "class_weight": "train.class_weights",
     "early_stopping": "train.early_stopping",
     "select_by": "train.select_by",

@@ -24,7 +24,7 @@ def list_() -> None:
 
     for name, entry in CATALOGUE.items():
         copy = find_copy(entry)
-        where = "bundled" if entry.plan is None else str(copy) if copy else "not here"
+        where = "bundled" if entry.plan is None else str(copy.root) if copy else "not here"
         sys.stdout.write(f"{name:<12} {entry.title}: {entry.task}\n{'':<12} {where}; {entry.licence}\n")
 
 
@@ -79,7 +79,7 @@ def fetch(
 
     from lstmkit.config.resolve import nearest
     from lstmkit.core.errors import RequestError
-    from lstmkit.data.sources import CATALOGUE, find_copy, obtain
+    from lstmkit.data.sources import CATALOGUE, obtain
 
     entry = CATALOGUE.get(name)
     if entry is None:
@@ -90,5 +90,5 @@ def fetch(
     columns = ("{task.description}", BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task(name, total=None)
-        obtain(entry, lambda done, total: bar.update(task, completed=done, total=total))
-    sys.stdout.write(f"{find_copy(entry)}\n")
+        plan = obtain(entry, lambda done, total: bar.update(task, completed=done, total=total))
+    sys.stdout.write(f"{plan.root}\n")

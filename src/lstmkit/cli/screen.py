@@ -92,7 +92,9 @@ def table(models: dict[str, dict[str, Any]], baselines: dict[str, Any]) -> list[
     for name, model in models.items():
         rows.append([_NAMES[name], f"{model['parameters']:,}", *_accuracy(model), _duration(model["seconds"])])
     linear, majority = baselines["linear"], baselines["majority"]
-    rows.append([linear["name"], f"{linear['n_features']:,} features", *_accuracy(linear), _duration(linear["seconds"])])
+    rows.append(
+        [linear["name"], f"{linear['n_features']:,} features", *_accuracy(linear), _duration(linear["seconds"])]
+    )
     rows.append(["majority class", "0", *_accuracy(majority), ""])
     return rows
 

@@ -48,6 +48,10 @@ def resolve(
         key, equals, text = assignment.partition("=")
         if not equals:
             raise RequestError(f"--set {assignment}: no '='; write --set train.epochs=5")
+        if key.strip() == "preset":
+            raise RequestError(
+                f"--set {assignment}: a preset is where the keys start from; use --preset {text.strip()}"
+            )
         _put(tree, key.strip(), _value_of(text.strip()))
     for key, value in (overrides or {}).items():
         if value is not None:

@@ -15,7 +15,7 @@ Positive = Annotated[int, Field(ge=1)]
 class Section(BaseModel):
     """A table of the configuration: unknown keys and ill-typed values are refused."""
 
-    model_config = ConfigDict(extra="forbid", validate_assignment=True, strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 class DataConfig(Section):

@@ -93,7 +93,10 @@ def render(info: Mapping[str, Any]) -> list[str]:
     lines += [f"  {row['place']}: {row['reason']}" for row in rejected["examples"]]
     if info["coverage"] is not None:
         lines += ["", "vocabulary (made from the training part)"]
-        lines += [f"  {name}: {_shown(value)}" for name, value in info["coverage"].items()]
+        lines += [
+            f"  {name}: {f'{value:.2%}' if isinstance(value, float) else _shown(value)}"
+            for name, value in info["coverage"].items()
+        ]
     return lines
 
 

@@ -3,6 +3,9 @@
 from math import sqrt
 from statistics import NormalDist
 
+import numpy as np
+from jaxtyping import Bool
+
 
 def wilson_interval(n_correct: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
     """The score interval of a share (Wilson 1927): honest near 0 and 1 and for small `n`, where the normal one is not.
@@ -32,3 +35,30 @@ def wilson_interval(n_correct: int, n: int, confidence: float = 0.95) -> tuple[f
     low = 0.0 if n_correct == 0 else center - half_width
     high = 1.0 if n_correct == n else center + half_width
     return low, high
+
+
+def paired_difference(
+    correct: Bool[np.ndarray, " n"], other_correct: Bool[np.ndarray, " n"], confidence: float = 0.95
+) -> tuple[float, float, float]:
+    """How much more often one model is right than another on the same examples, with a normal interval.
+
+    The interval is that of the mean of the n differences -1, 0 and 1, so examples that both models get right or wrong
+    do not widen it (Agresti 2002, section 10.1.1).
+
+    Args:
+        correct: whether the model is right, by example.
+        other_correct: whether the other is, on the same examples.
+        confidence: how often such intervals hold the true difference.
+
+    Returns:
+        The difference, and the lower and the upper end of its interval.
+
+    Raises:
+        ValueError: the examples are not as many, or there are none.
+    """
+    if len(correct) != len(other_correct) or not len(correct):
+        raise ValueError(f"{len(correct)} and {len(other_correct)} examples; the same ones are compared, at least one")
+    differences = correct.astype(float) - other_correct.astype(float)
+    mean = float(differences.mean())
+    half_width = NormalDist().inv_cdf((1.0 + confidence) / 2.0) * float(differences.std()) / sqrt(len(differences))
+    return mean, mean - half_width, mean + half_width

@@ -38,11 +38,12 @@ def draw_run(folder: Path) -> Path:
     return _draw_run(read_run(folder), folder)
 
 
-def draw_lab(folder: Path) -> Path:
+def draw_lab(folder: Path, runs_too: bool = True) -> Path:
     """Draw the laboratory sheet of a lab folder, and the page of each of its runs.
 
     Args:
         folder: a lab folder: `lab.json` and a run folder for each model that it names.
+        runs_too: whether the pages of its runs are drawn anew; they need not be right after the runs drew them.
 
     Returns:
         The path of the lab's own `report.html`.
@@ -52,7 +53,7 @@ def draw_lab(folder: Path) -> Path:
         LstmkitError: a file could not be written.
     """
     lab = read_lab(folder)
-    for cell, run in lab.runs.items():
+    for cell, run in lab.runs.items() if runs_too else ():
         _draw_run(run, folder / cell)
     rows = table_rows(lab)
     dots = [plots.Dot(row["name"], colour(row["colour"]), row["accuracy"], row["interval"]) for row in rows]

@@ -138,11 +138,11 @@ def train(
                     network, optimizer, criterion, batch.to(device), labels.to(device), config.clip_norm
                 )
                 if math.isnan(loss):
-                    kept = "; the last good checkpoint is kept" if checkpoint else ""
+                    advice = "; the last good checkpoint is kept" if checkpoint else ""
                     raise TrainingError(
                         f"epoch {progress.epoch}, batch {progress.step + 1} of {n_steps}: the loss or its gradient is "
                         f"not finite; try a lower train.learning_rate (now {rate_at(progress.step):.2g}) or "
-                        f"train.clip_norm=1.0{kept}"
+                        f"train.clip_norm=1.0{advice}"
                     )
                 if kept.mean:
                     _average(kept.mean, network, config.averaging, (progress.epoch - 1) * n_steps + progress.step)
