@@ -4,14 +4,14 @@ Importing the package imports no torch; the names below load what they need when
 """
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lstmkit.api.estimator import SequenceClassifier
     from lstmkit.api.predictor import Predictor, load
 
-__version__ = version("lstmkit")
+    __version__: str
+
 __all__ = ["Predictor", "SequenceClassifier", "__version__", "load"]
 
 _HOMES = {
@@ -22,6 +22,10 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("lstmkit")
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'lstmkit' has no attribute {name!r}")

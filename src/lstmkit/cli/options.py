@@ -1,12 +1,12 @@
 """The options that commands share, each with its help text in one place, and what they come to together."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lstmkit.config.resolve import resolve
-from lstmkit.config.schema import Config
+if TYPE_CHECKING:
+    from lstmkit.config.schema import Config
 
 Source = Annotated[str, typer.Argument(metavar="SOURCE", help="Catalogue name, file or folder; see lstmkit data list.")]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run or lab folder.")]
@@ -35,7 +35,7 @@ def configuration(
     file: Path | None,
     assignments: list[str] | None,
     **options: Any,
-) -> Config:
+) -> "Config":
     """One configuration from a command's options.
 
     Args:
@@ -44,6 +44,8 @@ def configuration(
         preset, file, assignments: `--preset`, `--config`, `--set`.
         options: values of options that are short for a key, under the names in `_KEYS`.
     """
+    from lstmkit.config.resolve import resolve  # pydantic, which --help does without
+
     overrides = {"data.source": source} | {_KEYS[name]: value for name, value in options.items()}
     return resolve(preset, file, assignments or [], overrides, default_preset)
 
