@@ -88,7 +88,7 @@ BAD_REQUESTS: dict[str, tuple[list[str], str]] = {
     ),
     "--set of a key in the wrong table": (["--set", "model.epochs=3"], "did you mean 'train.epochs'?"),
     "--set of an ill-typed value": (["--set", "train.epochs=many"], "train.epochs = 'many'"),
-    "--set out of bounds": (["--set", "train.epochs=0"], "train.epochs = 0"),
+    "--set out of bounds": (["--set", "train.epochs=-1"], "train.epochs = -1"),
     "--set of what is not finite": (["--set", "train.learning_rate=inf"], "train.learning_rate = inf"),
     "--set of a preset": (["--set", "preset=lab"], "use --preset lab"),
     "--set without =": (["--set", "train.epochs"], "no '='"),

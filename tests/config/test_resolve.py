@@ -33,7 +33,7 @@ def value_at(config: Config, key: str) -> Any:
 def test_the_subjects_are_all_there() -> None:
     assert sorted(PRESETS) == ["default", "lab"]
     assert list(FIELDS) == KEYS
-    assert len(KEYS) == 43
+    assert len(KEYS) == 44
     assert all(known_keys().values()), "a key without a meaning"
 
 
@@ -120,7 +120,7 @@ def test_a_key_like_no_other() -> None:
         ('train.epochs="5"', r"train.epochs = '5': input should be a valid integer; "),
         ("train.epochs=5.0", r"train.epochs = 5.0: input should be a valid integer; "),
         ("train.epochs=true", r"train.epochs = True: input should be a valid integer; "),
-        ("train.epochs=0", r"train.epochs = 0: input should be greater than or equal to 1; "),
+        ("train.epochs=-1", r"train.epochs = -1: input should be greater than or equal to 0; "),
         ("train.epochs=[5]", r"train.epochs = \[5\]: input should be a valid integer; "),
         ("train.epochs=", r"train.epochs = '': input should be a valid integer; "),
         ("train.learning_rate=0", r"train.learning_rate = 0.0: input should be greater than 0; "),

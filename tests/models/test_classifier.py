@@ -43,9 +43,11 @@ def test_a_prediction_is_the_same_alone_in_any_batch_at_any_place(
     model = network(dtype, cell=cell, pooling=pooling, bidirectional=bidirectional, num_layers=num_layers)
     place = min(place, len(mates))
     batch = [*mates[:place], sequence, *mates[place:]]
-    alone = model(Ragged.from_sequences([torch.tensor(sequence)]))[0]
-    among = model(Ragged.from_sequences([torch.tensor(one) for one in batch]))[place]
-    assert float((alone - among).abs().max()) < (1e-6 if dtype == torch.float32 else 1e-12)
+    with torch.no_grad():
+        alone = model(Ragged.from_sequences([torch.tensor(sequence)]))[0]
+        among = model(Ragged.from_sequences([torch.tensor(one) for one in batch]))[place]
+    difference = float((alone - among).abs().max())
+    assert difference < (1e-6 if dtype == torch.float32 else 1e-12)
 
 
 def test_pooling_by_hand() -> None:
@@ -62,12 +64,24 @@ def test_pooling_by_hand() -> None:
 def test_word_dropout_takes_whole_types_and_only_while_training() -> None:
     model = network(word_dropout=0.5)
     tokens = torch.arange(1, 50).repeat(4)
-    dropped = model._drop_words(tokens).view(4, 49)
+    dropped = model._drop_words(Ragged.from_sequences([tokens])).view(4, 49)
     assert torch.equal(dropped[0], dropped[3])
     n_dropped = int((dropped[0] == UNKNOWN_ID).sum())
     assert 5 < n_dropped < 44
     batch = Ragged.from_sequences([tokens])
     assert torch.equal(model(batch), model(batch))
+
+
+def test_short_sequences_lose_fewer_words() -> None:
+    model = network(word_dropout=0.5, word_dropout_length=32)
+    shares = []
+    for length in (4, 32, 64):
+        batch = Ragged.from_sequences([torch.arange(1, 50)[: length % 49 + 1].repeat(8)[:length] for _ in range(3)])
+        gone = [float((model._drop_words(batch) == UNKNOWN_ID).float().mean()) for _ in range(300)]
+        shares.append(sum(gone) / len(gone))
+    assert abs(shares[0] - 0.5 * 4 / 32) < 0.03
+    assert abs(shares[1] - 0.5) < 0.05
+    assert abs(shares[2] - 0.5) < 0.05
 
 
 def test_networks_of_one_seed_share_all_but_the_cell() -> None:

@@ -50,10 +50,11 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         bidirectional: read each sequence from both ends.
         pooling: from states to one vector: last, mean, max or max_mean.
         word_dropout: share of the vocabulary hidden from each training batch.
+        word_dropout_length: mean length of a batch under which fewer words are hidden, in proportion.
         layer_dropout: dropout between layers; needs num_layers of 2 or more.
         head_dropout: dropout before the fully connected layer.
         forget_bias: bias of the LSTM's forget gate at the start.
-        epochs: passes over the training part.
+        epochs: passes over the training part; 0: six, or more on small data.
         batch_size: sequences a step.
         optimizer: adam or adamw.
         learning_rate: highest learning rate of the schedule.
@@ -104,6 +105,7 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         bidirectional: bool = False,
         pooling: str = "last",
         word_dropout: float = 0.0,
+        word_dropout_length: int = 32,
         layer_dropout: float = 0.0,
         head_dropout: float = 0.0,
         forget_bias: float = 1.0,
@@ -141,6 +143,7 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         self.bidirectional = bidirectional
         self.pooling = pooling
         self.word_dropout = word_dropout
+        self.word_dropout_length = word_dropout_length
         self.layer_dropout = layer_dropout
         self.head_dropout = head_dropout
         self.forget_bias = forget_bias

@@ -19,6 +19,7 @@ PARAMETER_KEYS = {
     "bidirectional": "model.bidirectional",
     "pooling": "model.pooling",
     "word_dropout": "model.word_dropout",
+    "word_dropout_length": "model.word_dropout_length",
     "layer_dropout": "model.layer_dropout",
     "head_dropout": "model.head_dropout",
     "forget_bias": "model.forget_bias",

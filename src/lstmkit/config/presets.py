@@ -16,6 +16,6 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
             "word_dropout": 0.5,
             "head_dropout": 0.5,
         },
-        "train": {"epochs": 6, "learning_rate": 4e-3, "schedule": "one_cycle", "averaging": 0.998},
+        "train": {"epochs": 0, "learning_rate": 4e-3, "schedule": "one_cycle", "averaging": 0.998},
     },
 }

@@ -68,6 +68,9 @@ class ModelConfig(Section):
     word_dropout: Fraction = Field(
         default=0.0, description="share of the vocabulary replaced by the unknown token, drawn anew for each batch"
     )
+    word_dropout_length: Positive = Field(
+        default=32, description="mean length of a batch under which fewer words are dropped, in proportion"
+    )
     layer_dropout: Fraction = Field(
         default=0.0, description="dropout between recurrent layers; needs num_layers of 2 or more"
     )
@@ -80,7 +83,9 @@ class ModelConfig(Section):
 class TrainConfig(Section):
     """The loop."""
 
-    epochs: Positive = Field(default=10, description="passes over the training part")
+    epochs: Annotated[int, Field(ge=0)] = Field(
+        default=10, description="passes over the training part; 0: six, or more on small data, for at least 2,000 steps"
+    )
     batch_size: Positive = Field(default=64, description="sequences a step")
     optimizer: Literal["adam", "adamw"] = Field(
         default="adam", description="adamw decouples weight decay from the gradient"

@@ -21,6 +21,7 @@ from lstmkit.models.build import architecture_of
 from lstmkit.models.scoring import probabilities
 from lstmkit.report import draw_run
 from lstmkit.train import Result, train
+from lstmkit.train.loop import epochs_of
 
 
 class Listener(Protocol):
@@ -162,7 +163,11 @@ def _train_on(
         f"device: {device.type}, {torch.get_num_threads()} threads; engine: {engine.name} ({engine.reason}); "
         f"seed: {config.seed}"
     )
-    listener.on_model(config.model.cell, network.n_parameters()["total"], n_epochs or config.train.epochs)
+    listener.on_model(
+        config.model.cell,
+        network.n_parameters()["total"],
+        n_epochs or epochs_of(config.train, len(encoded.parts["train"])),
+    )
     result = train(
         network,
         encoded.parts["train"],
@@ -173,4 +178,6 @@ def _train_on(
         n_epochs=n_epochs,
         checkpoint=checkpoint,
     )
+    # A death between the last checkpoint and this file has left it one epoch short.
+    write_jsonl(recorder.path, (epoch.as_json() for epoch in result.history))
     return network, result

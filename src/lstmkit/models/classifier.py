@@ -28,6 +28,8 @@ class Classifier(nn.Module):
         pooling: last, mean, max or max_mean.
         word_dropout: share of the vocabulary that each training batch sees as the unknown token
             (Gal and Ghahramani 2016, section 4.2: by type, all occurrences together).
+        word_dropout_length: mean length of a batch under which fewer words are dropped, in proportion: a short
+            text has few words to spare.
         layer_dropout: dropout between layers.
         head_dropout: dropout before the fully connected layer.
         forget_bias: see `Recurrence`.
@@ -47,6 +49,7 @@ class Classifier(nn.Module):
         bidirectional: bool = False,
         pooling: Pooling = "last",
         word_dropout: float = 0.0,
+        word_dropout_length: int = 32,
         layer_dropout: float = 0.0,
         head_dropout: float = 0.0,
         forget_bias: float = 1.0,
@@ -55,6 +58,7 @@ class Classifier(nn.Module):
         super().__init__()
         self.pooling: Pooling = pooling
         self.word_dropout = word_dropout
+        self.word_dropout_length = word_dropout_length
         self.head_dropout = head_dropout
         self.embedding = nn.Embedding(vocabulary_size, embedding_size)
         nn.init.normal_(self.embedding.weight, std=embedding_std)
@@ -75,7 +79,7 @@ class Classifier(nn.Module):
 
     def forward(self, batch: Ragged) -> Float[Tensor, "batch classes"]:
         """Logits for a ragged batch of token numbers, in the order in which its sequences were given."""
-        tokens = self._drop_words(batch.rows) if self.training else batch.rows
+        tokens = self._drop_words(batch) if self.training else batch.rows
         states = self.recurrence(self.embedding(tokens), batch.layout)
         pooled = pool(states, batch.layout, self.pooling, self.recurrence.bidirectional)
         pooled = nn.functional.dropout(pooled, self.head_dropout, self.training)
@@ -88,8 +92,11 @@ class Classifier(nn.Module):
         }
         return parts | {"total": sum(parts.values())}
 
-    def _drop_words(self, tokens: Tensor) -> Tensor:
+    def _drop_words(self, batch: Ragged) -> Tensor:
+        tokens = batch.rows
         if not self.word_dropout:
             return tokens
-        dropped = torch.rand(self.embedding.num_embeddings, device=tokens.device) < self.word_dropout
+        mean_length = len(tokens) / batch.layout.n_sequences
+        share = self.word_dropout * min(1.0, mean_length / self.word_dropout_length)
+        dropped = torch.rand(self.embedding.num_embeddings, device=tokens.device) < share
         return tokens.masked_fill(dropped[tokens], UNKNOWN_ID)

@@ -52,6 +52,12 @@ class Result:
     best_epoch: int
 
 
+def epochs_of(config: TrainConfig, n_examples: int) -> int:
+    """The epochs of a run: as configured, or for 0 six, and on small data as many as give at least 2,000 steps."""
+    n_steps = math.ceil(n_examples / config.batch_size)
+    return config.epochs or max(6, math.ceil(2000 / n_steps))
+
+
 def train_step(
     network: Classifier,
     optimizer: torch.optim.Optimizer,
@@ -92,7 +98,7 @@ def train(
         config: the loop's section of the configuration.
         seed: decides the order of batches.
         watch: told of each step and epoch.
-        n_epochs: in place of `config.epochs`, as when training again for the chosen number of epochs.
+        n_epochs: in place of `epochs_of`, as when training again for the chosen number of epochs.
         checkpoint: the file to write checkpoints to; where it exists, training goes on from it to the same bits as
             a run that never stopped.
 
@@ -103,7 +109,7 @@ def train(
     device = network.head.weight.device
     optimizer = _optimizer(network, config)
     criterion = _criterion(network, train_part, config, device)
-    n_epochs = n_epochs or config.epochs
+    n_epochs = n_epochs or epochs_of(config, len(train_part))
     n_steps = math.ceil(len(train_part) / config.batch_size)
     progress, kept = Progress(), Kept()
     if config.averaging:
@@ -190,6 +196,11 @@ def _finish_epoch(network: Classifier, valid_part: EncodedPart | None, progress:
         answers = probabilities(network, valid_part)
         right = answers[np.arange(len(valid_part)), valid_part.labels]
         valid_loss = float(-np.log(np.maximum(right, 1e-300)).mean())
+        if not math.isfinite(valid_loss):
+            raise TrainingError(
+                f"epoch {progress.epoch}, after its last batch: the validation loss is not finite; try a lower "
+                f"train.learning_rate (now {rate:.2g})"
+            )
         valid_accuracy = float((answers.argmax(1) == valid_part.labels).mean())
     return Epoch(
         epoch=progress.epoch,
