@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lstmkit.cli.screen import Screen
 from lstmkit.config.schema import Config
-from lstmkit.core.errors import RequestError
+from lstmkit.core.errors import Interrupted, RequestError
 from lstmkit.experiment.folder import default_folder, opened_folder
 from lstmkit.experiment.machine import settle
 from lstmkit.experiment.prepare import Prepared, prepare
@@ -28,11 +28,16 @@ def running(config: Config, out: Path | None, resume: bool) -> Iterator[tuple[Pa
     screen = Screen()
     try:
         with opened_folder(folder, config, resume):
-            prepared = prepare(config)
+            prepared = prepare(config, screen.on_fetch)
         for line in prepared.corpus.decisions:
             screen.say(line)
+        if n_rejected := len(prepared.corpus.rejected):
+            screen.say(f"skipped {n_rejected:,} rows that cannot be used; rejected.jsonl in the run folder lists them")
         sizes = ", ".join(f"{split['n']:,} {name}" for name, split in prepared.splits().items())
         screen.say(f"{prepared.corpus.name}: {sizes}; {len(prepared.encoded.labels)} classes")
         yield folder, prepared, screen
+    except Interrupted as stop:
+        stop.note = stop.note or f"what is written in {folder} is kept, --resume goes on from it"
+        raise
     finally:
         screen.close()

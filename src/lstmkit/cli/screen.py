@@ -4,7 +4,7 @@ import sys
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from lstmkit.core.records import Epoch
 
@@ -25,6 +25,17 @@ class Screen:
         """A note for people."""
         self._end_bar()
         self._console.print(line, markup=False, soft_wrap=True)
+
+    def on_fetch(self, done: int, total: int | None) -> None:
+        """Move a bar of the bytes that have arrived of a set, where there is a terminal."""
+        if not self._console.is_terminal:
+            return
+        if self._bar is None:
+            columns = (TextColumn("fetching"), BarColumn(bar_width=30), DownloadColumn(), TimeRemainingColumn())
+            self._bar = Progress(*columns, console=self._console, transient=True)
+            self._bar.start()
+            self._task = self._bar.add_task("", total=total)
+        self._bar.update(self._task, completed=done, total=total)
 
     def on_model(self, name: str, n_parameters: int, n_epochs: int) -> None:
         """A model is about to be trained."""

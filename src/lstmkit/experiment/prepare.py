@@ -8,7 +8,7 @@ from typing import Any
 from lstmkit.config.schema import Config
 from lstmkit.core.files import write_jsonl
 from lstmkit.data.encoded import Encoded, encode
-from lstmkit.data.sources import Corpus, Part, cut, load_corpus
+from lstmkit.data.sources import Corpus, Part, Progress, cut, load_corpus
 
 
 @dataclass(frozen=True)
@@ -33,13 +33,17 @@ class Prepared:
         }
 
 
-def prepare(config: Config) -> Prepared:
+def prepare(config: Config, progress: Progress | None = None) -> Prepared:
     """Load, cut and encode `config.data.source`.
+
+    Args:
+        config: the whole configuration.
+        progress: told the bytes so far, and in all, where the set has to be fetched.
 
     Raises:
         DataError: the source cannot be used; the message names file and line.
     """
-    corpus = load_corpus(config.data)
+    corpus = load_corpus(config.data, progress)
     parts = cut(corpus, config.data, config.seed)
     return Prepared(corpus, parts, encode(corpus, parts, config.encoder, _cut_of(config)))
 

@@ -14,7 +14,7 @@ from lstmkit.artifact import Artifact, find_model, load_artifact
 from lstmkit.config.resolve import load_config, validate
 from lstmkit.config.schema import Config
 from lstmkit.core.errors import DataError, RequestError
-from lstmkit.core.files import read_json, write_json
+from lstmkit.core.files import read_json, write_json, write_jsonl
 from lstmkit.data.encoded import EncodedPart
 from lstmkit.data.sources import Corpus, Part, cut, load_corpus
 from lstmkit.evaluate.baselines import linear_baseline, majority_baseline
@@ -55,9 +55,14 @@ def evaluate_run(run: Path, request: Request, say: Callable[[str], None]) -> dic
         A record with the keys of `evaluation.json`. For another source it is written under `evaluations/` too.
 
     Raises:
-        RequestError: there is no such split, or the run is not one.
+        RequestError: there is no such split, the run is not one, or how to read a source is told and none is given.
         DataError: the source cannot be read, or holds a label that training never saw.
     """
+    if request.source is None and (request.split or request.text_column or request.label_column or request.on_bad_row):
+        raise RequestError(
+            "--split, --text-column, --label-column and --on-bad-row say how to read a SOURCE and none is given; "
+            "name one, or leave them out: a run's own test split is read as the run read it"
+        )
     if request.threads:
         torch.set_num_threads(request.threads)
     model = find_model(run)
@@ -78,6 +83,10 @@ def evaluate_run(run: Path, request: Request, say: Callable[[str], None]) -> dic
     name = re.sub(r"[^\w.-]+", "_", corpus.name)
     path = home / "evaluations" / f"{name}-{split}-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.json"
     write_json(path, evaluation)
+    if corpus.rejected:
+        listed = path.with_suffix(".rejected.jsonl")
+        write_jsonl(listed, corpus.rejected)
+        say(f"skipped {len(corpus.rejected):,} rows that cannot be used: {listed}")
     say(f"record: {path}")
     return evaluation
 
