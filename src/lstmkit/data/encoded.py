@@ -126,7 +126,7 @@ def _read(folder: Path) -> Encoded | None:
         encoder = Encoder.from_json((folder / "tokenizer.json").read_text("utf-8"), about["encoder"])
         parts = {name: _read_part(folder, name, sizes) for name, sizes in about["sizes"].items()}
         return Encoded(encoder, about["labels"], parts, about["coverage"])
-    except (OSError, ValueError, KeyError, ArtifactError):
+    except (OSError, EOFError, ValueError, TypeError, KeyError, ArtifactError):
         return None
 
 
