@@ -9,7 +9,6 @@ from lstmkit.cli import options as o
 
 app = typer.Typer(
     help="The catalogue, and what lstmkit sees in a SOURCE before training.",
-    no_args_is_help=True,
     rich_markup_mode=None,
 )
 

@@ -1,14 +1,13 @@
 """`lstmkit doctor`: what is installed, which engine is used and why, and a self-check."""
 
 import sys
-from typing import Annotated
 
 import typer
 
+from lstmkit.cli import options as o
 
-def doctor(
-    threads: Annotated[int | None, typer.Option(help="CPU threads.  [default: as torch chooses]")] = None,
-) -> None:
+
+def doctor(threads: o.Threads = None) -> None:
     """Show what is installed, which engine is used and why, and check it against the formulas. Exit 1 if it fails.
 
     Example: lstmkit doctor

@@ -16,7 +16,6 @@ from lstmkit.core.signals import catching_signals
 app = typer.Typer(
     help="Train, understand and ship LSTM sequence classifiers. `lstmkit lab digits` is a good start.",
     add_completion=False,
-    no_args_is_help=True,
     rich_markup_mode=None,  # plain help: read by people and pipes alike, and quick
 )
 app.command("lab")(lab.lab)
@@ -30,6 +29,7 @@ app.command("doctor")(doctor.doctor)
 
 @app.callback(invoke_without_command=True)
 def options(
+    context: typer.Context,
     version: bool = typer.Option(False, "--version", help="Print the version and end."),
     debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error; allowed anywhere."),
 ) -> None:
@@ -37,6 +37,8 @@ def options(
     if version:
         print(f"lstmkit {lstmkit.__version__}")  # noqa: T201
         raise typer.Exit
+    if context.invoked_subcommand is None:
+        context.fail("Missing command")
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -47,13 +49,13 @@ def run(arguments: Sequence[str]) -> int:
     words = [word for k, word in enumerate(words) if word != "--debug" or k > end]
     with catching_signals():
         try:
-            return app(words, standalone_mode=False) or 0
+            return app(words, prog_name="lstmkit", standalone_mode=False) or 0
         except TyperException as error:
             return _fail(_usage(error), 2, debug)
         except LstmkitError as error:
             return _fail(str(error), error.exit_status, debug)
         except Interrupted as stop:
-            print(f"stopped: {stop.note or 'nothing was under way that a checkpoint could keep'}", file=sys.stderr)  # noqa: T201
+            print(f"stopped: {stop.note or 'no run was under way'}", file=sys.stderr)  # noqa: T201
             return stop.exit_status
         except BrokenPipeError:
             # Who read our output has gone; there is nobody to tell. Python would complain once more while closing.

@@ -20,7 +20,7 @@ Assignments = Annotated[
 Epochs = Annotated[int | None, typer.Option(help="Short for --set train.epochs=N.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in --out, to the same bits.")]
 Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda.  [default: auto]")]
-Threads = Annotated[int | None, typer.Option(help="CPU threads.  [default: as torch chooses]")]
+Threads = Annotated[int | None, typer.Option(min=0, help="CPU threads.  [default: as torch chooses]")]
 Engine = Annotated[str | None, typer.Option(help="auto, native, torch or reference.  [default: auto]")]
 TextColumn = Annotated[str | None, typer.Option(help="Column that holds the text.  [default: found]")]
 LabelColumn = Annotated[str | None, typer.Option(help="Column that holds the label.  [default: found]")]

@@ -1,0 +1,124 @@
+"""How commands end where nothing is trained: signals outside the loop, a death before a record, wrong options."""
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from small_runs import SMALL, Command
+
+from lstmkit.data.encoder import Encoder
+from lstmkit.experiment import prepare, single
+
+
+def killed_in(real: Callable[..., Any], number: int) -> Callable[..., Any]:
+    """The same function, in which the process gets a signal."""
+
+    def function(*arguments: Any, **options: Any) -> Any:
+        os.kill(os.getpid(), number)
+        return real(*arguments, **options)
+
+    return function
+
+
+@pytest.mark.parametrize(
+    ("place", "name"),
+    [
+        (prepare, "load_corpus"),
+        (prepare, "encode"),
+        (single, "probabilities"),
+        (single, "linear_baseline"),
+        (single, "draw_run"),
+    ],
+    ids=["loading", "encoding", "scoring", "baseline", "drawing"],
+)
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["INT", "TERM"])
+def test_a_signal_outside_training(
+    lstmkit: Command,
+    reviews: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    place: Any,
+    name: str,
+    number: int,
+    status: int,
+) -> None:
+    command = ["train", reviews, "--out", tmp_path / "run", "--epochs", 1, *SMALL]
+    with monkeypatch.context() as patch:
+        patch.setattr(place, name, killed_in(getattr(place, name), number))
+        done = lstmkit(*command)
+    assert done.status == status
+    assert (
+        done.err.splitlines()[-1] == f"stopped: what is written in {tmp_path / 'run'} is kept, --resume goes on from it"
+    )
+    assert "Traceback" not in done.err
+    assert lstmkit(*command, "--resume").status == 0
+
+
+def test_a_signal_within_the_tokenizer_s_own_code(
+    lstmkit: Command, reviews: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Texts are asked for from compiled code, which must pass the interruption on as what it is."""
+    real = Encoder.fit.__func__  # type: ignore[attr-defined]
+
+    def fit(cls: type[Encoder], texts: Any, *rest: Any) -> Encoder:
+        return real(cls, (killed_in(str, signal.SIGINT)(text) for text in texts), *rest)
+
+    monkeypatch.setattr(Encoder, "fit", classmethod(fit))
+    done = lstmkit("train", reviews, "--out", tmp_path / "run", *SMALL)
+    assert done.status == 130, done.err
+
+
+def test_a_death_between_the_last_checkpoint_and_the_history_loses_no_epoch(
+    lstmkit: Command, reviews: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "run"
+    command = ["train", reviews, "--out", folder, "--epochs", 3, *SMALL]
+    with monkeypatch.context() as patch:
+        real = single.write_jsonl
+
+        def write_jsonl(path: Path, rows: Any) -> None:
+            rows = list(rows)
+            if path.name == "history.jsonl" and len(rows) == 3:
+                raise MemoryError  # any end will do: the checkpoint of epoch 3 is written
+            real(path, rows)
+
+        patch.setattr(single, "write_jsonl", write_jsonl)
+        assert lstmkit(*command).status == 1
+    assert len((folder / "history.jsonl").read_text().splitlines()) == 2
+    assert lstmkit(*command, "--resume").status == 0
+    assert len((folder / "history.jsonl").read_text().splitlines()) == 3
+
+
+def test_options_that_would_be_passed_over_are_refused(lstmkit: Command, reviews: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    assert lstmkit("train", reviews, "--out", folder, "--epochs", 1, *SMALL).status == 0
+    for options in (["--split", "valid"], ["--text-column", "text"], ["--on-bad-row", "skip"]):
+        done = lstmkit("evaluate", folder, *options)
+        assert done.status == 2
+        assert "say how to read a SOURCE and none is given" in done.err
+    for command in (["evaluate", folder], ["predict", folder, "a film"], ["doctor"]):
+        done = lstmkit(*command, "--threads", -1)
+        assert done.status == 2
+        assert "Invalid value for '--threads'" in done.err
+
+
+def test_rows_that_evaluate_skips_are_counted_and_listed(lstmkit: Command, reviews: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    assert lstmkit("train", reviews, "--out", folder, "--epochs", 1, *SMALL).status == 0
+    other = tmp_path / "other.csv"
+    other.write_text("text,label\nfine,pos\n,neg\nlonely\nbad film,neg\n")
+    done = lstmkit("evaluate", folder, other, "--on-bad-row", "skip")
+    assert done.status == 0, done.err
+    assert "skipped 2 rows that cannot be used" in done.err
+    (listed,) = (folder / "evaluations").glob("*.rejected.jsonl")
+    assert [line.count('"line": ') for line in listed.read_text().splitlines()] == [1, 1]
+
+
+@pytest.mark.parametrize("words", [[], ["data"]], ids=["lstmkit", "data"])
+def test_no_command_is_one_short_line(lstmkit: Command, words: list[str]) -> None:
+    done = lstmkit(*words)
+    assert done.status == 2
+    assert done.err == f"error: Missing command; {' '.join(['lstmkit', *words])} --help lists what is allowed\n"
