@@ -159,6 +159,25 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_checkpoint(
     assert np.isfinite(resumed.head.weight.detach().numpy()).all()
 
 
+def test_a_validation_loss_that_is_not_finite_stops_before_the_checkpoint(parts: Parts, tmp_path: Path) -> None:
+    """The last step of an epoch can overflow the weights, and no training loss of that epoch shows it."""
+    model = network()
+
+    class Poison:
+        def on_step(self, epoch: int, step: int, n_steps: int, loss: float, tokens_per_second: float) -> None:
+            if step == n_steps:
+                with torch.no_grad():
+                    model.head.weight.fill_(float("nan"))
+
+        def on_epoch(self, record: Epoch, history: list[Epoch]) -> None:
+            pass
+
+    checkpoint = tmp_path / "last.safetensors"
+    with pytest.raises(TrainingError, match=r"epoch 1, after its last batch: the validation loss is not finite"):
+        train(model, *parts, TrainConfig(epochs=2, batch_size=16), seed=0, watch=Poison(), checkpoint=checkpoint)
+    assert not checkpoint.exists()
+
+
 def test_the_mean_of_the_weights_is_what_is_kept(parts: Parts, quiet) -> None:
     """By hand: the mean after each step of an epoch, from a watch that sees the weights."""
     model = network()
