@@ -190,6 +190,34 @@ def test_a_folder_that_holds_a_run_is_never_written_over(lstmkit: Command, revie
     assert contents(finished) == before
 
 
+def test_a_finished_run_needs_no_data_any_more(lstmkit: Command, reviews: Path, finished: Path) -> None:
+    reviews.unlink()
+    done = lstmkit("train", reviews, "--out", finished, "--epochs", 1, "--resume", *SMALL)
+    assert done.status == 0
+    assert "this run is finished" in done.err
+
+
+def test_a_run_is_not_resumed_on_other_data(lstmkit: Command, reviews: Path, finished: Path) -> None:
+    (finished / "report.html").unlink()
+    content = reviews.read_text()
+    reviews.write_text(content.replace(",pos", ",x").replace(",neg", ",pos").replace(",x", ",neg"))
+    command = ["train", reviews, "--out", finished, "--epochs", 1, "--resume", *SMALL]
+    before = contents(finished)
+    done = lstmkit(*command)
+    assert done.status == 2
+    assert "the data have changed since this run was begun" in done.err.splitlines()[-1]
+    assert contents(finished) == before
+    reviews.write_text(content)
+    assert lstmkit(*command).status == 0
+
+
+def test_predictions_are_not_written_over_their_own_source(lstmkit: Command, reviews: Path, finished: Path) -> None:
+    before = reviews.read_bytes()
+    done = lstmkit("predict", finished, "--input", reviews, "--output", reviews)
+    assert_refused(done.status, done.err, "reviews.csv: is there already and is not written over")
+    assert reviews.read_bytes() == before
+
+
 def test_a_folder_with_other_files_is_refused(lstmkit: Command, reviews: Path, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")
@@ -266,7 +294,7 @@ def test_a_disk_that_fills_up_is_one_line_and_keeps_what_was_there(
         done = lstmkit(*command, *resume)
         if done.status == 0:
             break
-        assert done.status == 1
+        assert done.status == 2
         assert done.err.splitlines()[-1].startswith("error: ")
         assert "No space left on device" in done.err
         assert "Traceback" not in done.err
@@ -293,9 +321,9 @@ def test_a_real_disk_that_is_full(lstmkit: Command, tmp_path: Path) -> None:
     try:
         source = write_reviews(tmp_path / "reviews.csv")
         done = lstmkit("train", source, "--out", disk / "run", "--epochs", 1, "--set", "model.hidden_size=128")
-        assert done.status == 1
+        assert done.status == 2
         assert done.err.splitlines()[-1].startswith("error: ")
         assert "No space left on device" in done.err
-        assert sorted(path.name for path in (disk / "run").rglob("*") if path.is_file()) == ["config.toml"]
+        assert sorted(path.name for path in (disk / "run").rglob("*") if path.is_file()) == ["config.toml", "data.json"]
     finally:
         subprocess.run([shutil.which("umount") or "umount", disk], check=True)

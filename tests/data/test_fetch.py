@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 
 import pytest
 
-from lstmkit.core.errors import DataError, LstmkitError
+from lstmkit.core.errors import DataError, StorageError
 from lstmkit.data.fetch import fetch
 
 CONTENT = random.Random(0).randbytes(1_000_000)
@@ -350,9 +350,9 @@ def test_a_full_disk_is_named_and_the_next_call_goes_on(
     ordinary = Path.open
     with monkeypatch.context() as patch:
         patch.setattr(Path, "open", open_full)
-        with pytest.raises(LstmkitError, match=r"No space left on device.*make room") as caught:
+        with pytest.raises(StorageError, match=r"No space left on device.*make room") as caught:
             fetch(server.url, destination, sha256=SHA256)
-    assert caught.value.exit_status == 1
+    assert caught.value.exit_status == 2
     fetch(server.url, destination, sha256=SHA256)
     assert destination.read_bytes() == CONTENT
     assert server.ranges == [None, "bytes=400000-"]
@@ -360,7 +360,7 @@ def test_a_full_disk_is_named_and_the_next_call_goes_on(
 
 def test_a_folder_that_cannot_be_made(server: Server, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(LstmkitError, match="could not be written"):
+    with pytest.raises(StorageError, match="could not be written"):
         fetch(server.url, tmp_path / "file" / "set")
 
 

@@ -134,7 +134,7 @@ def write_run(
             "max_length": length, "truncate": "ends",
             "parameters": {"embedding": vocabulary * width, "recurrence": recurrence, "head": head,
                            "total": vocabulary * width + recurrence + head}},
-        "best_epoch": best, "epochs_run": n_epochs, "refit": False,
+        "best_epoch": best, "epochs_run": n_epochs, "epochs_planned": n_epochs, "refit": False,
         "seconds": {"train": sum(row["seconds"] for row in rows), "evaluate": 6.2},
         "accuracy_by_length": by_length, "confident_errors": mistakes(kind, labels, rng), "loop_source": LOOP,
     }  # fmt: skip

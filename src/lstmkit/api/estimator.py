@@ -26,6 +26,7 @@ from lstmkit.models import build
 from lstmkit.models.build import architecture_of
 from lstmkit.models.scoring import probabilities
 from lstmkit.train import train
+from lstmkit.train.loop import epochs_of
 
 CHECKS_NOT_APPLICABLE = {
     "check_class_weight_classifiers": "it fits real-valued features, which are no tokens, and passes class weights as "
@@ -208,7 +209,7 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
                     valid_part,
                     config.train,
                     seed=seed,
-                    watch=_Printer(config.train.epochs, bool(self.verbose)),
+                    watch=_Printer(epochs_of(config.train, len(train_part)), bool(self.verbose)),
                 )
         self.classes_ = classes
         self.config_ = config

@@ -38,11 +38,13 @@ def lab(
         label_column=label_column,
         on_bad_row=on_bad_row,
     )
-    from lstmkit.cli.running import running
+    from lstmkit.cli.running import finished, running
     from lstmkit.cli.screen import table
     from lstmkit.experiment.lab import check_lab, run_lab
 
     check_lab(resolved)
+    if finished(resolved, out, resume):
+        return
     with running(resolved, out, resume) as (folder, prepared, screen):
         record = run_lab(folder, prepared, resolved, screen)
         screen.result(table(record["models"], record["baselines"]))

@@ -37,7 +37,10 @@ def predict(
     from lstmkit.data.sources.inputs import Input, inputs_of
 
     if bool(texts) == (input is not None):
-        raise RequestError('predict takes texts or --input, one of the two; write predict RUN "a text" or --input FILE')
+        raise RequestError(
+            "predict takes texts or --input, one of the two; "
+            'write predict RUN "a text", --input FILE, or --input - for a pipe'
+        )
     skip = validate({"data": {"on_bad_row": on_bad_row or "fail"}}).data.on_bad_row == "skip"
     target = None if output == "-" else Path(output)
     if target:

@@ -1,5 +1,6 @@
 """What `lab` and `train` do before and after their own work: the data, the folder, the screen."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,10 +8,26 @@ from pathlib import Path
 from lstmkit.cli.screen import Screen
 from lstmkit.config.schema import Config
 from lstmkit.core.errors import Interrupted, RequestError
-from lstmkit.experiment.folder import default_folder, opened_folder
+from lstmkit.experiment.folder import default_folder, is_finished, opened_folder
 from lstmkit.experiment.machine import settle
 from lstmkit.experiment.prepare import Prepared, prepare
 from lstmkit.nn import choose_engine
+
+
+def finished(config: Config, out: Path | None, resume: bool) -> bool:
+    """Whether the run to be resumed is finished, and so needs neither data nor training; it is said.
+
+    Raises:
+        RequestError: there is no run to resume, or another configuration began it.
+    """
+    if not resume:
+        return False
+    if out is None:
+        raise RequestError("--resume needs to know the run; give its folder with --out")
+    if not is_finished(out, config):
+        return False
+    sys.stderr.write(f"{out}: this run is finished; report: {out / 'report.html'}\n")
+    return True
 
 
 @contextmanager
@@ -20,8 +37,6 @@ def running(config: Config, out: Path | None, resume: bool) -> Iterator[tuple[Pa
     Raises:
         RequestError: the request, the folder or the data are wrong.
     """
-    if resume and out is None:
-        raise RequestError("--resume needs to know the run; give its folder with --out")
     settle(config.run)
     choose_engine(config.run.engine)
     folder = out or default_folder(config.data.source, config.preset)

@@ -38,11 +38,13 @@ def train(
         label_column=label_column,
         on_bad_row=on_bad_row,
     )
-    from lstmkit.cli.running import running
+    from lstmkit.cli.running import finished, running
     from lstmkit.cli.screen import table
     from lstmkit.core.files import read_json
     from lstmkit.experiment.single import baselines_of, run_one
 
+    if finished(resolved, out, resume):
+        return
     with running(resolved, out, resume) as (folder, prepared, screen):
         evaluation = run_one(
             folder, prepared, resolved, lambda: baselines_of(prepared, resolved.train.refit, screen), screen

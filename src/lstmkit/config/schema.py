@@ -84,7 +84,7 @@ class TrainConfig(Section):
     """The loop."""
 
     epochs: Annotated[int, Field(ge=0)] = Field(
-        default=10, description="passes over the training part; 0: six, or more on small data, for at least 2,000 steps"
+        default=10, description="passes over the training part; 0: six, or on small data up to 60, for 2,000 steps"
     )
     batch_size: Positive = Field(default=64, description="sequences a step")
     optimizer: Literal["adam", "adamw"] = Field(

@@ -24,6 +24,12 @@ class ArtifactError(RequestError):
     """A run or model folder is absent, damaged, or from another format. Exit status 2."""
 
 
+class StorageError(LstmkitError):
+    """A file could not be written: a full disk, no permission. Exit status 2: another place or room mends it."""
+
+    exit_status = 2
+
+
 class TrainingError(LstmkitError):
     """Training cannot go on, as when the loss is not finite. Exit status 1."""
 

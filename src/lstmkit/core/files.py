@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from lstmkit.core.errors import ArtifactError, LstmkitError
+from lstmkit.core.errors import ArtifactError, StorageError
 
 
 @contextmanager
@@ -18,7 +18,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     """Open a binary file that takes the place of `path` only once it is whole.
 
     Raises:
-        LstmkitError: the file could not be written (a full disk, no permission); `path` is as it was.
+        StorageError: the file could not be written (a full disk, no permission); `path` is as it was.
     """
     partial: Path | None = None
     try:
@@ -32,7 +32,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         partial.replace(path)
     except OSError as error:
         _remove(partial)
-        raise LstmkitError(
+        raise StorageError(
             f"{path}: could not be written ({error.strerror or error}); what was there is kept"
         ) from error
     except BaseException:
@@ -104,7 +104,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     """Give an empty folder to fill; it becomes `path` once filled, or vanishes on an error. Replaces what was there.
 
     Raises:
-        LstmkitError: the folder could not be written; `path` is as it was.
+        StorageError: the folder could not be written; `path` is as it was.
     """
     fresh: Path | None = None
     try:
@@ -115,13 +115,18 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         if path.exists():
             old = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
             path.rename(old / path.name)
-            fresh.rename(path)
-            shutil.rmtree(old, ignore_errors=True)
+            try:
+                fresh.rename(path)
+            except BaseException:
+                (old / path.name).rename(path)
+                raise
+            finally:
+                shutil.rmtree(old, ignore_errors=True)
         else:
             fresh.rename(path)
     except OSError as error:
         _remove(fresh)
-        raise LstmkitError(f"{path}: could not be written ({error.strerror or error})") from error
+        raise StorageError(f"{path}: could not be written ({error.strerror or error})") from error
     except BaseException:
         _remove(fresh)
         raise

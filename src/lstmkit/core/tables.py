@@ -19,8 +19,10 @@ def check_output(path: Path) -> None:
     """See that a table can be written under this name.
 
     Raises:
-        RequestError: the suffix is none of those known, or pyarrow is needed and absent.
+        RequestError: the suffix is none of those known, a file is there already, or pyarrow is needed and absent.
     """
+    if path.exists():
+        raise RequestError(f"{path}: is there already and is not written over; choose another --output, or remove it")
     if path.suffix.lower() not in OUTPUT_SUFFIXES:
         raise RequestError(f"{path}: a table is written as {', '.join(OUTPUT_SUFFIXES)}; name it so")
     if path.suffix.lower() == ".parquet":

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from lstmkit.core.errors import DataError, LstmkitError
+from lstmkit.core.errors import DataError, StorageError
 from lstmkit.core.files import write_json
 
 Progress = Callable[[int, int | None], None]
@@ -49,7 +49,7 @@ def fetch(
 
     Raises:
         DataError: the server cannot be reached, refuses, or breaks off again and again; the checksum is wrong.
-        LstmkitError: the file cannot be written, as on a full disk.
+        StorageError: the file cannot be written, as on a full disk.
     """
     advice = f"put a copy at {place or destination}"
     if not url.startswith(("http://", "https://")):
@@ -73,7 +73,7 @@ def fetch(
             download.partial.replace(destination)
             download.forget()
     except OSError as error:
-        raise LstmkitError(
+        raise StorageError(
             f"{destination}: could not be written ({error.strerror or error}); what has arrived is kept; "
             "make room or give permission, and run the same command again"
         ) from error

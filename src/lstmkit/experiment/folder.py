@@ -1,6 +1,7 @@
 """A run folder: opened once, never written over, resumed only by the configuration that began it."""
 
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -9,7 +10,7 @@ from pathlib import Path
 from lstmkit.config.resolve import differences, load_config, to_toml
 from lstmkit.config.schema import Config
 from lstmkit.core.errors import LstmkitError, RequestError
-from lstmkit.core.files import write_text
+from lstmkit.core.files import read_json, write_json, write_text
 
 
 def default_folder(source: str, preset: str) -> Path:
@@ -50,6 +51,33 @@ def opened_folder(folder: Path, config: Config, resume: bool) -> Iterator[None]:
         if not existed:
             folder.rmdir()
         raise
+
+
+def is_finished(folder: Path, config: Config) -> bool:
+    """Whether a folder holds the finished run or lab of this configuration: its page is drawn last.
+
+    Raises:
+        RequestError: see `check_resumable`.
+    """
+    check_resumable(folder, config)
+    return (folder / "report.html").exists()
+
+
+def claim_data(folder: Path, fingerprint: str) -> None:
+    """Note what data a run was begun with, or see that they are still the same; and sweep up what a kill left.
+
+    Raises:
+        RequestError: the data are others than those that the run was begun with.
+    """
+    for partial in folder.rglob(".*"):  # written beside its place, never renamed: its writer was killed
+        shutil.rmtree(partial) if partial.is_dir() else partial.unlink()
+    record = folder / "checkpoints" / "data.json"
+    if not record.exists():
+        write_json(record, {"fingerprint": fingerprint})
+    elif read_json(record)["fingerprint"] != fingerprint:
+        raise RequestError(
+            f"{folder}: the data have changed since this run was begun; put them back, or choose another --out"
+        )
 
 
 def check_resumable(folder: Path, config: Config) -> None:

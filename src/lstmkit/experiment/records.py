@@ -13,7 +13,7 @@ from lstmkit.evaluate.metrics import accuracy_by_length
 from lstmkit.experiment.prepare import Prepared
 from lstmkit.models import Classifier
 from lstmkit.train import Result
-from lstmkit.train.loop import train_step
+from lstmkit.train.loop import epochs_of, train_step
 
 _N_ERRORS = 20
 
@@ -64,6 +64,7 @@ def details(
         },
         "best_epoch": result.best_epoch,
         "epochs_run": len(result.history),
+        "epochs_planned": epochs_of(config.train, len(encoded.parts["train"])),
         "refit": config.train.refit,
         "seconds": seconds,
         "accuracy_by_length": accuracy_by_length(test.lengths, correct),

@@ -13,6 +13,7 @@ from lstmkit.core.files import read_json, write_json, write_jsonl
 from lstmkit.core.records import Epoch
 from lstmkit.evaluate.baselines import linear_baseline, majority_baseline
 from lstmkit.evaluate.metrics import score
+from lstmkit.experiment.folder import claim_data
 from lstmkit.experiment.machine import environment, settle
 from lstmkit.experiment.prepare import Prepared, prepare_refit, write_rejected
 from lstmkit.experiment.records import details, prediction_rows
@@ -97,6 +98,7 @@ def run_one(
     if (folder / "report.html").exists():
         listener.say(f"{folder}: this run is finished")
         return read_json(folder / "evaluation.json")
+    claim_data(folder, prepared.corpus.fingerprint)
     started = datetime.now(UTC)
     device = settle(config.run)
     write_rejected(folder, prepared)

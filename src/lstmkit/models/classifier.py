@@ -6,11 +6,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from lstmkit.data.encoder import UNKNOWN_ID
 from lstmkit.models.pooling import Pooling, pool
 from lstmkit.nn import Recurrence
 from lstmkit.ragged import Ragged
-
-UNKNOWN_ID = 0
 
 
 class Classifier(nn.Module):

@@ -171,6 +171,7 @@ class Details(_Record):
     architecture: Architecture
     best_epoch: Positive
     epochs_run: Positive
+    epochs_planned: Positive
     refit: bool = False
     seconds: Seconds
     accuracy_by_length: list[LengthBin] = []
@@ -234,7 +235,7 @@ class Run:
     @property
     def lines(self) -> list[str]:
         """The epoch lines, as training printed them."""
-        return [epoch.line(self.config.train.epochs) for epoch in self.epochs]
+        return [epoch.line(self.details.epochs_planned) for epoch in self.epochs]
 
 
 @dataclass(frozen=True)

@@ -53,9 +53,9 @@ class Result:
 
 
 def epochs_of(config: TrainConfig, n_examples: int) -> int:
-    """The epochs of a run: as configured, or for 0 six, and on small data as many as give at least 2,000 steps."""
+    """The epochs of a run: as configured, or for 0 six, and on small data up to 60, for 2,000 steps."""
     n_steps = math.ceil(n_examples / config.batch_size)
-    return config.epochs or max(6, math.ceil(2000 / n_steps))
+    return config.epochs or min(60, max(6, math.ceil(2000 / n_steps)))
 
 
 def train_step(
@@ -168,7 +168,7 @@ def train(
                 )
                 if signals.received:
                     save()
-                    where = f"stopped in epoch {progress.epoch} after batch {progress.step} of {n_steps}"
+                    where = f"in epoch {progress.epoch} after batch {progress.step} of {n_steps}"
                     raise Interrupted(signals.received, f"{where}; a checkpoint is written, --resume goes on from it")
                 if now_s - saved_s > config.checkpoint_seconds:
                     save()
