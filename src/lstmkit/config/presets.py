@@ -7,6 +7,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "lab": {"train": {"learning_rate": 2e-3}},
     # The best network that is still quick; chosen on IMDB's validation part (docs/decisions.md).
     "default": {
+        "encoder": {"vocabulary_size": 10_000},
         "model": {
             "embedding_size": 100,
             "embedding_std": 0.1,
