@@ -192,7 +192,7 @@ class Reader:
         assert not (lost := missing(shown, printed.getvalue())), f"not printed: {lost}\n{said}"
 
 
-def undrawn(folder: Path) -> Path:
+def undrawn(folder: Path, runs_too: bool = True) -> Path:
     """An empty page, where a run would draw its own."""
     page = folder / "report.html"
     page.write_text("")
