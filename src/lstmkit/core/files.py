@@ -12,6 +12,8 @@ from typing import Any, BinaryIO
 
 from lstmkit.core.errors import ArtifactError, StorageError
 
+PARTIAL = ".partial"  # how the names of files and folders end that are being written
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
@@ -23,7 +25,9 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     partial: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        with tempfile.NamedTemporaryFile(
+            dir=path.parent, prefix=f".{path.name}.", suffix=PARTIAL, delete=False
+        ) as file:
             partial = Path(file.name)
             yield file  # type: ignore[misc]  # a wrapper with the file's methods
             file.flush()
@@ -109,11 +113,11 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     fresh: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+        fresh = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=PARTIAL))
         fresh.chmod(0o777 & ~_umask())
         yield fresh
         if path.exists():
-            old = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+            old = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=PARTIAL))
             path.rename(old / path.name)
             try:
                 fresh.rename(path)

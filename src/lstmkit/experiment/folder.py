@@ -10,7 +10,7 @@ from pathlib import Path
 from lstmkit.config.resolve import differences, load_config, to_toml
 from lstmkit.config.schema import Config
 from lstmkit.core.errors import LstmkitError, RequestError
-from lstmkit.core.files import read_json, write_json, write_text
+from lstmkit.core.files import PARTIAL, read_json, write_json, write_text
 
 
 def default_folder(source: str, preset: str) -> Path:
@@ -69,7 +69,7 @@ def claim_data(folder: Path, fingerprint: str) -> None:
     Raises:
         RequestError: the data are others than those that the run was begun with.
     """
-    for partial in folder.rglob(".*"):  # written beside its place, never renamed: its writer was killed
+    for partial in list(folder.rglob(f".*{PARTIAL}")):  # written beside its place, never renamed: its writer was killed
         shutil.rmtree(partial) if partial.is_dir() else partial.unlink()
     record = folder / "checkpoints" / "data.json"
     if not record.exists():
