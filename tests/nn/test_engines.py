@@ -17,7 +17,8 @@ TOLERANCE = {torch.float64: 1e-12, torch.float32: 1e-5}
 
 def relative(one: torch.Tensor, other: torch.Tensor) -> float:
     """Distance relative in norm, in float64."""
-    return float((one.double() - other.double()).norm() / other.double().norm().clamp(min=1e-30))
+    one, other = one.detach().double(), other.detach().double()
+    return float((one - other).norm() / other.norm().clamp(min=1e-30))
 
 
 @settings(max_examples=25, deadline=None)
