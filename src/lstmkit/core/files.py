@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -136,14 +136,12 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         raise
 
 
-def sha256_of(path: Path, progress: Callable[[int], None] | None = None) -> str:
-    """The SHA-256 of a file's content, in hexadecimal. `progress` is told the bytes read at each block."""
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file's content, in hexadecimal."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(1 << 20):
             digest.update(block)
-            if progress:
-                progress(len(block))
     return digest.hexdigest()
 
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 from jaxtyping import Int
@@ -16,7 +16,6 @@ from lstmkit.core.errors import ArtifactError, DataError
 UNKNOWN = "[UNK]"
 UNKNOWN_ID = 0
 Kind = Literal["words", "subwords", "characters", "tokens"]
-T = TypeVar("T")
 _CHUNK = 4096  # texts tokenized at once: enough to keep the threads busy, little to hold
 
 
@@ -82,12 +81,6 @@ class Encoder:
         offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64)
         return (np.concatenate(pieces) if pieces else np.zeros(0, dtype=np.int32)), offsets
 
-    def tokens_of(self, text: str) -> list[str]:
-        """The tokens that the network is given for one text, unknown ones as `[UNK]`."""
-        encoding = self.tokenizer.encode(text, add_special_tokens=False)
-        numbered = zip(encoding.ids, encoding.tokens, strict=True)
-        return self._shorten([UNKNOWN if number == UNKNOWN_ID else token for number, token in numbered])
-
     def describe(self) -> dict[str, Any]:
         """What `model.json` keeps of the encoder; the tokenizer itself is in `tokenizer.json`."""
         return {"kind": self.kind, "max_length": self.max_length, "truncate": self.truncate}
@@ -109,7 +102,7 @@ class Encoder:
         except Exception as error:
             raise ArtifactError(f"tokenizer.json: damaged ({error}); restore it or train again") from error
 
-    def _shorten(self, tokens: list[T]) -> list[T]:
+    def _shorten(self, tokens: list[int]) -> list[int]:
         if len(tokens) <= self.max_length:
             return tokens
         if self.truncate == "head":
