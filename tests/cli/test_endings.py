@@ -11,6 +11,8 @@ from small_runs import SMALL, Command
 
 from lstmkit.data.encoder import Encoder
 from lstmkit.experiment import prepare, single
+from lstmkit.train import loop
+from lstmkit.train.checkpoint import Progress
 
 
 def killed_in(real: Callable[..., Any], number: int) -> Callable[..., Any]:
@@ -90,6 +92,47 @@ def test_a_death_between_the_last_checkpoint_and_the_history_loses_no_epoch(
     assert len((folder / "history.jsonl").read_text().splitlines()) == 2
     assert lstmkit(*command, "--resume").status == 0
     assert len((folder / "history.jsonl").read_text().splitlines()) == 3
+
+
+def test_a_resumed_run_says_where_it_goes_on(
+    lstmkit: Command, reviews: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ["train", reviews, "--out", tmp_path / "run", "--epochs", 3, *SMALL]
+    real, calls = loop.train_step, iter(range(1, 99))
+
+    def train_step(*arguments: Any) -> tuple[float, int]:
+        if next(calls) == 8:
+            os.kill(os.getpid(), signal.SIGINT)
+        return real(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "train_step", train_step)
+        stopped = lstmkit(*command)
+    assert stopped.status == 130
+    assert "resuming" not in stopped.err
+    assert "stopped: in epoch 2 after batch 2 of 6;" in stopped.err.splitlines()[-1]
+    with monkeypatch.context() as patch:
+        patch.setattr(single, "probabilities", killed_in(single.probabilities, signal.SIGINT))
+        again = lstmkit(*command, "--resume")
+    assert "resuming in epoch 2 of 3, after batch 2 of 6\n" in again.err
+    done = lstmkit(*command, "--resume")
+    assert done.status == 0
+    assert "resuming after the last epoch, 3 of 3: training is done, scoring follows\n" in done.err
+
+
+@pytest.mark.parametrize(
+    ("progress", "words"),
+    [
+        (Progress(epoch=4, step=0), "resuming after epoch 3 of 10"),
+        (Progress(epoch=4, step=7), "resuming in epoch 4 of 10, after batch 7 of 9"),
+        (
+            Progress(epoch=4, step=0, stopped=True),
+            "resuming after the last epoch, 3 of 10: training is done, scoring follows",
+        ),
+    ],
+)
+def test_where_a_run_goes_on_in_words(progress: Progress, words: str) -> None:
+    assert single.resumption(progress, n_epochs=10, n_steps=9) == words
 
 
 def test_options_that_would_be_passed_over_are_refused(lstmkit: Command, reviews: Path, tmp_path: Path) -> None:

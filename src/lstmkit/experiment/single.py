@@ -1,5 +1,6 @@
 """One model: train, keep the best epoch on validation, score the test split once, write the records and the report."""
 
+import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +23,7 @@ from lstmkit.models.build import architecture_of
 from lstmkit.models.scoring import probabilities
 from lstmkit.report import draw_run
 from lstmkit.train import Result, train
+from lstmkit.train.checkpoint import Progress, read_progress
 from lstmkit.train.loop import epochs_of
 
 
@@ -128,6 +130,22 @@ def run_one(
     return evaluation
 
 
+def resumption(progress: Progress, n_epochs: int, n_steps: int) -> str:
+    """In words, where a run goes on.
+
+    Args:
+        progress: as the checkpoint has it.
+        n_epochs: epochs of the run.
+        n_steps: steps of an epoch.
+    """
+    n_done = progress.epoch - 1
+    if progress.stopped or n_done >= n_epochs:
+        return f"resuming after the last epoch, {n_done} of {n_epochs}: training is done, scoring follows"
+    if progress.step:
+        return f"resuming in epoch {progress.epoch} of {n_epochs}, after batch {progress.step} of {n_steps}"
+    return f"resuming after epoch {n_done} of {n_epochs}"
+
+
 def _train(
     folder: Path, prepared: Prepared, config: Config, device: torch.device, listener: Listener
 ) -> tuple[Classifier, Result, Prepared]:
@@ -165,11 +183,11 @@ def _train_on(
         f"device: {device.type}, {torch.get_num_threads()} threads; engine: {engine.name} ({engine.reason}); "
         f"seed: {config.seed}"
     )
-    listener.on_model(
-        config.model.cell,
-        network.n_parameters()["total"],
-        n_epochs or epochs_of(config.train, len(encoded.parts["train"])),
-    )
+    n_planned = n_epochs or epochs_of(config.train, len(encoded.parts["train"]))
+    listener.on_model(config.model.cell, network.n_parameters()["total"], n_planned)
+    if checkpoint.exists():
+        n_steps = math.ceil(len(encoded.parts["train"]) / config.train.batch_size)
+        listener.say(resumption(read_progress(checkpoint), n_planned, n_steps))
     result = train(
         network,
         encoded.parts["train"],

@@ -14,7 +14,7 @@ from lstmkit.core.errors import ArtifactError
 from lstmkit.core.files import write_bytes
 
 _FORMAT = 1
-
+_DAMAGE = (SafetensorError, OSError, KeyError, ValueError, TypeError, RuntimeError)
 
 Weights = dict[str, Tensor]
 
@@ -85,6 +85,19 @@ def save_checkpoint(
     write_bytes(path, safetensors.torch.save(flat, about))
 
 
+def read_progress(path: Path) -> Progress:
+    """Where the run of a checkpoint stands; its tensors are not read.
+
+    Raises:
+        ArtifactError: the file is damaged, or is of a newer format.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            return _progress_in(path, file.metadata() or {})
+    except _DAMAGE as error:
+        raise _not_resumable(path, error) from error
+
+
 def load_checkpoint(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[Progress, Kept]:
     """Put network, optimizer and random generators back where the checkpoint found them.
 
@@ -98,9 +111,7 @@ def load_checkpoint(path: Path, network: nn.Module, optimizer: torch.optim.Optim
         with safe_open(path, framework="pt") as file:
             about = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a dict)
-        if int(about["format"]) > _FORMAT:
-            raise ArtifactError(f"{path}: written by a newer lstmkit; upgrade lstmkit to resume from it")
-        progress = Progress(**json.loads(about["progress"]))
+        progress = _progress_in(path, about)
         network.load_state_dict(_under("network.", tensors))
         for name, parameter in network.named_parameters():
             if state := _under(f"optimizer.{name}.", tensors):
@@ -109,12 +120,22 @@ def load_checkpoint(path: Path, network: nn.Module, optimizer: torch.optim.Optim
         torch.set_rng_state(tensors["random.cpu"])
         if "random.cuda" in tensors and torch.cuda.is_available():
             torch.cuda.set_rng_state(tensors["random.cuda"])
-    except (SafetensorError, OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise ArtifactError(f"{path}: cannot be resumed from ({reason}); train again into a new folder") from error
+    except _DAMAGE as error:
+        raise _not_resumable(path, error) from error
     device = next(network.parameters()).device
     mean = {name: tensor.to(device) for name, tensor in _under("mean.", tensors).items()}
     return progress, Kept(_under("best.", tensors), mean)
+
+
+def _progress_in(path: Path, about: dict[str, str]) -> Progress:
+    if int(about["format"]) > _FORMAT:
+        raise ArtifactError(f"{path}: written by a newer lstmkit; upgrade lstmkit to resume from it")
+    return Progress(**json.loads(about["progress"]))
+
+
+def _not_resumable(path: Path, error: Exception) -> ArtifactError:
+    reason = str(error).splitlines()[0]
+    return ArtifactError(f"{path}: cannot be resumed from ({reason}); train again into a new folder")
 
 
 def _under(prefix: str, tensors: Weights) -> Weights:
