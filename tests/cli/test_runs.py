@@ -60,6 +60,8 @@ def test_train_leaves_the_contract_s_files(lstmkit: Command, reviews: Path, tmp_
     assert low < evaluation["accuracy"] <= high
     assert set(evaluation["baselines"]) == {"linear", "majority"}
     assert f"{evaluation['accuracy']:.2%}" in done.out
+    assert re.search(r"linear baseline: 92 texts, \d+ features; C is one of 1, 3, 10, 30, 100\n", done.err)
+    assert len(re.findall(r"linear baseline: C \d+: \d+\.\d\d% on validation\n", done.err)) == 5
     predictions = jsonl(folder / "predictions.jsonl")
     assert len(predictions) == evaluation["n"]
     assert set(predictions[0]) == {"id", "label", "predicted", "probability", "probabilities"}
@@ -189,6 +191,8 @@ def test_evaluate_again_and_on_another_source(lstmkit: Command, run_folder: Path
     done = lstmkit("evaluate", run_folder, other)
     assert done.status == 0, done.err
     assert json.loads(done.out)["n"] == 30
+    assert "fitting the linear baseline again to the run's training data" in done.err
+    assert len(re.findall(r"linear baseline: C \d+: ", done.err)) == 5
     (record,) = (run_folder / "evaluations").iterdir()
     assert set(json.loads(record.read_text())["baselines"]) == {"linear", "majority"}
     assert (run_folder / "evaluation.json").read_bytes() == before

@@ -93,7 +93,9 @@ def linear_baseline(
     # These products are small or bound by memory: a second thread makes them slower, and may change the rounding.
     with threadpool_limits(1):
         model = _Linear(kind, train_texts, train_labels)
-        tell(f"linear baseline: {len(train_texts):,} texts, {model.n_features:,} features")
+        tell(
+            f"linear baseline: {len(train_texts):,} texts, {model.n_features:,} features; C is one of {_listed(C_GRID)}"
+        )
         grid: dict[float, float] = {}
         if model.can_learn and valid_texts:
             grid = model.search(valid_texts, valid_labels, tell)
@@ -183,6 +185,10 @@ def _vectorize(kind: Literal["text", "tokens"], texts: Sequence[str], n_outputs:
             if "empty vocabulary" not in str(error) and "no terms remain" not in str(error):
                 raise
     return TfidfVectorizer(), csr_array((len(texts), 0), dtype=np.float32)
+
+
+def _listed(values: Sequence[float]) -> str:
+    return ", ".join(f"{value:g}" for value in values)
 
 
 def _commonest(labels: Sequence[str]) -> str:

@@ -49,7 +49,7 @@ def evaluate_run(run: Path, request: Request, say: Callable[[str], None]) -> dic
     Args:
         run: a run or lab folder.
         request: what to score on.
-        say: told in one line what was done.
+        say: told in a line each what is done.
 
     Returns:
         A record with the keys of `evaluation.json`. For another source it is written under `evaluations/` too.
@@ -79,7 +79,7 @@ def evaluate_run(run: Path, request: Request, say: Callable[[str], None]) -> dic
     corpus, part, split = _part_of(config, request, request.source)
     evaluation = _score(artifact, part, split)
     evaluation["source"] = request.source
-    evaluation["baselines"] = _baselines(training, part, config, corpus.kind)
+    evaluation["baselines"] = _baselines(training, part, config, corpus.kind, say)
     name = re.sub(r"[^\w.-]+", "_", corpus.name)
     path = home / "evaluations" / f"{name}-{split}-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.json"
     write_json(path, evaluation)
@@ -118,7 +118,10 @@ def _score(artifact: Artifact, part: Part, split: str) -> dict[str, Any]:
     return score(artifact.labels, truth, answers, split)
 
 
-def _baselines(training: dict[str, Part], part: Part, config: Config, kind: str) -> dict[str, Any]:
+def _baselines(
+    training: dict[str, Part], part: Part, config: Config, kind: str, say: Callable[[str], None]
+) -> dict[str, Any]:
+    say("fitting the linear baseline again to the run's training data")
     train_part, valid_part = training["train"], training["valid"]
     linear = linear_baseline(
         train_part.texts,
@@ -129,6 +132,7 @@ def _baselines(training: dict[str, Part], part: Part, config: Config, kind: str)
         part.labels,
         kind="tokens" if kind == "tokens" else "text",
         refit=config.train.refit,
+        progress=say,
     )
     linear.pop("predictions")
     return {"linear": linear, "majority": majority_baseline(train_part.labels, part.labels)}

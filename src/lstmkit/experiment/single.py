@@ -73,6 +73,7 @@ def baselines_of(prepared: Prepared, refit: bool, listener: Listener) -> dict[st
         test_part.labels,
         kind=prepared.corpus.kind,
         refit=refit,
+        progress=listener.say,
     )
     linear.pop("predictions")
     return {"linear": linear, "majority": majority_baseline(train_part.labels, test_part.labels)}
