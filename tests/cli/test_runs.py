@@ -198,6 +198,38 @@ def test_evaluate_again_and_on_another_source(lstmkit: Command, run_folder: Path
     assert (run_folder / "evaluation.json").read_bytes() == before
 
 
+def test_evaluate_says_how_many_examples_were_trained_on(lstmkit: Command, tmp_path: Path) -> None:
+    """Thirty texts that occur once each, so that just the training part is known."""
+    rows = [f"film number w{k} was {word},{label}" for k in range(15) for word, label in (("fine", "a"), ("dull", "b"))]
+    source = tmp_path / "all.csv"
+    source.write_text("\n".join(["text,label", *rows]) + "\n")
+    folder = tmp_path / "run"
+    assert lstmkit("train", source, "--out", folder, "--epochs", 1, *SMALL).status == 0
+    splits = json.loads((folder / "details.json").read_text())["splits"]
+    n_train = splits["train"]["n"]
+    assert n_train < 30
+    own = lstmkit("evaluate", folder)
+    assert "stand in the run's training data" not in own.err
+    assert json.loads(own.out)["n_in_training"] == 0
+    shouted = tmp_path / "shouted.csv"
+    shouted.write_text(
+        "\n".join(["text,label", *rows])
+        .upper()
+        .replace("TEXT,LABEL", "text,label")
+        .replace(",A", ",a")
+        .replace(",B", ",b")
+    )
+    for other in (source, shouted):
+        done = lstmkit("evaluate", folder, other)
+        assert done.status == 0, done.err
+        assert f"{n_train} of the 30 examples scored also stand in the run's training data" in done.err
+        assert json.loads(done.out)["n_in_training"] == n_train
+    refitted = tmp_path / "refitted"
+    assert lstmkit("train", source, "--out", refitted, "--epochs", 1, "--set", "train.refit=true", *SMALL).status == 0
+    done = lstmkit("evaluate", refitted, source)
+    assert json.loads(done.out)["n_in_training"] == n_train + splits["valid"]["n"]
+
+
 def test_evaluate_refuses_a_label_that_was_never_seen(lstmkit: Command, run_folder: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.csv"
     other.write_text("text,label\nfine,pos\nbad,neg\nso so,mixed\n")

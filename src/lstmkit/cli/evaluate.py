@@ -49,6 +49,7 @@ def evaluate(
         "accuracy_ci95": [low, high],
         "loss": evaluation["loss"],
         "macro_f1": evaluation["macro_f1"],
+        "n_in_training": evaluation["n_in_training"],
         "baselines": {name: record["accuracy"] for name, record in evaluation["baselines"].items()},
     }
     sys.stdout.write(json.dumps(summary, ensure_ascii=False) + "\n")

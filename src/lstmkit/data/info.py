@@ -1,6 +1,5 @@
 """What lstmkit sees in a source before training: plain data by `describe`, lines for a terminal by `render`."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
@@ -8,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from lstmkit.data.duplicates import digest_of_text
 from lstmkit.data.sources import Corpus, Part
 
 _PERCENTILES = (1, 5, 25, 50, 75, 95, 99)
@@ -41,10 +41,8 @@ def describe(
     for split, part in parts.items():
         lengths[split] = []
         for index, text in enumerate(part.texts):
-            words = text.split()
-            lengths[split].append(len(words))
-            folded = " ".join(words).casefold().encode()
-            seen.setdefault(hashlib.blake2b(folded, digest_size=16).digest(), []).append((split, index))
+            lengths[split].append(len(text.split()))
+            seen.setdefault(digest_of_text(text), []).append((split, index))
     groups = [
         [_Example(split, parts[split].ids[index], parts[split].labels[index]) for split, index in places]
         for places in seen.values()

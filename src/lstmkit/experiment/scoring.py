@@ -15,6 +15,7 @@ from lstmkit.config.resolve import load_config, validate
 from lstmkit.config.schema import Config
 from lstmkit.core.errors import DataError, RequestError
 from lstmkit.core.files import read_json, write_json, write_jsonl
+from lstmkit.data.duplicates import n_known
 from lstmkit.data.encoded import EncodedPart
 from lstmkit.data.sources import Corpus, Part, cut, load_corpus
 from lstmkit.evaluate.baselines import linear_baseline, majority_baseline
@@ -52,7 +53,8 @@ def evaluate_run(run: Path, request: Request, say: Callable[[str], None]) -> dic
         say: told in a line each what is done.
 
     Returns:
-        A record with the keys of `evaluation.json`. For another source it is written under `evaluations/` too.
+        A record with the keys of `evaluation.json`, and `n_in_training`: how many of the examples the model was
+        trained on. For another source it is written under `evaluations/` too.
 
     Raises:
         RequestError: there is no such split, the run is not one, or how to read a source is told and none is given.
@@ -72,6 +74,7 @@ def evaluate_run(run: Path, request: Request, say: Callable[[str], None]) -> dic
     training = cut(load_corpus(config.data), config.data, config.seed)
     if request.source is None:
         evaluation = _score(artifact, training["test"], "test")
+        evaluation["n_in_training"] = _in_training(training["test"], training, config, say)
         before = read_json(home / "evaluation.json")
         agrees = "agrees with" if before["accuracy"] == evaluation["accuracy"] else "DIFFERS from"
         say(f"the accuracy {agrees} evaluation.json ({before['accuracy']:.2%})")
@@ -79,6 +82,7 @@ def evaluate_run(run: Path, request: Request, say: Callable[[str], None]) -> dic
     corpus, part, split = _part_of(config, request, request.source)
     evaluation = _score(artifact, part, split)
     evaluation["source"] = request.source
+    evaluation["n_in_training"] = _in_training(part, training, config, say)
     evaluation["baselines"] = _baselines(training, part, config, corpus.kind, say)
     name = re.sub(r"[^\w.-]+", "_", corpus.name)
     path = home / "evaluations" / f"{name}-{split}-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.json"
@@ -116,6 +120,18 @@ def _score(artifact: Artifact, part: Part, split: str) -> dict[str, Any]:
     tokens, offsets = artifact.encoder.encode(part.texts)
     answers = probabilities(artifact.network, EncodedPart(tokens, offsets, truth))
     return score(artifact.labels, truth, answers, split)
+
+
+def _in_training(part: Part, training: dict[str, Part], config: Config, say: Callable[[str], None]) -> int:
+    """How many of the examples scored the model was trained on; it is said where there are any."""
+    seen = [*training["train"].texts, *(training["valid"].texts if config.train.refit else [])]
+    n = n_known(part.texts, seen)
+    if n:
+        say(
+            f"{n:,} of the {len(part):,} examples scored also stand in the run's training data (white space and case "
+            "folded); on these the accuracy shows what was learned by heart"
+        )
+    return n
 
 
 def _baselines(
