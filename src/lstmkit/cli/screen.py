@@ -1,6 +1,8 @@
 """What a run shows: results on stdout; notes and, on a terminal, a bar on stderr."""
 
 import sys
+import time
+from datetime import timedelta
 from typing import Any
 
 from rich.console import Console
@@ -20,6 +22,8 @@ class Screen:
         self._task = TaskID(0)
         self._n_epochs = 0
         self._model = ""
+        self._started_s = 0.0
+        self._n_before: int | None = None
 
     def say(self, line: str) -> None:
         """A note for people."""
@@ -40,31 +44,30 @@ class Screen:
     def on_model(self, name: str, n_parameters: int, n_epochs: int) -> None:
         """A model is about to be trained."""
         self._model, self._n_epochs = _NAMES[name], n_epochs
+        self._started_s, self._n_before = time.monotonic(), None
         self._out(f"{self._model}: {n_parameters:,} parameters, {n_epochs} epochs")
 
     def on_step(self, epoch: int, step: int, n_steps: int, loss: float, tokens_per_second: float) -> None:
-        """Move the bar, where there is a terminal."""
+        """Move the epoch's bar, where there is a terminal; the time left is that of all epochs, validation included."""
         if not self._console.is_terminal:
             return
+        n_done = (epoch - 1) * n_steps + step
+        if self._n_before is None:
+            self._n_before = n_done - 1  # what a resumed run had behind it says nothing about this machine's speed
+        elapsed_s = time.monotonic() - self._started_s
+        left_s = (self._n_epochs * n_steps - n_done) * elapsed_s / (n_done - self._n_before)
+        about = f"loss {loss:.4f}  {tokens_per_second:,.0f} tokens/s  {timedelta(seconds=round(left_s))} left"
         if self._bar is None:
             self._bar = Progress(
                 TextColumn("{task.description}"),
                 BarColumn(bar_width=30),
-                TextColumn("{task.completed}/{task.total}"),
-                TextColumn("loss {task.fields[loss]:.4f}  {task.fields[speed]:,.0f} tokens/s  left"),
-                TimeRemainingColumn(compact=True),
+                TextColumn("{task.completed}/{task.total}  {task.fields[about]}"),
                 console=self._console,
                 transient=True,
             )
             self._bar.start()
-            self._task = self._bar.add_task("", total=n_steps, loss=loss, speed=tokens_per_second)
-        self._bar.update(
-            self._task,
-            description=f"{self._model} {epoch}/{self._n_epochs}",
-            completed=step,
-            loss=loss,
-            speed=tokens_per_second,
-        )
+            self._task = self._bar.add_task("", total=n_steps, about=about)
+        self._bar.update(self._task, description=f"{self._model} {epoch}/{self._n_epochs}", completed=step, about=about)
 
     def on_epoch(self, record: Epoch, history: list[Epoch]) -> None:
         """The epoch line of the contract."""
