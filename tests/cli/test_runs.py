@@ -166,6 +166,21 @@ def test_predict_writes_tables(lstmkit: Command, run_folder: Path, tmp_path: Pat
         assert len(target.read_text().splitlines()) == 10 + (suffix == ".csv")
 
 
+def test_predict_does_not_take_a_row_of_several_fields_for_a_text(
+    lstmkit: Command, run_folder: Path, tmp_path: Path
+) -> None:
+    source = tmp_path / "in.csv"
+    source.write_text("id;review\n1;a fine film\n")
+    done = lstmkit("predict", run_folder, "--input", source)
+    assert done.status == 2
+    assert "one column ('id;review'); its fields look separated by semicolons; save it with commas" in done.err
+    done = lstmkit("predict", run_folder, "--input", source, "--text-column", "review")
+    assert done.status == 2
+    assert "no column 'review'; there are 'id;review'; its fields look separated by semicolons" in done.err
+    done = lstmkit("predict", run_folder, "--input", source, "--text-column", "id;review")
+    assert done.status == 0
+
+
 def test_an_empty_text_is_an_error_by_line_or_is_listed(lstmkit: Command, run_folder: Path, tmp_path: Path) -> None:
     source = tmp_path / "in.txt"
     source.write_text("fine\n\n  \nbad\n")

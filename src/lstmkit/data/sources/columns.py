@@ -14,6 +14,7 @@ TEXT_NAMES = (
 LABEL_NAMES = (
     "label", "labels", "category", "class", "sentiment", "intent", "target", "polarity", "topic", "tag", "rating",
 )  # fmt: skip
+_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars", ",": "commas"}
 _LONGEST_NAME = 60  # characters; a longer "column name" is a row of data
 
 
@@ -36,7 +37,8 @@ def choose_columns(
             _require(file, name, names)
         return reading.columns
     if len(names) < 2:
-        raise DataError(f"{file.path}: one column ({names[0]!r}); a text and a label column are needed")
+        hint = _other_separator(names) or "a text and a label column are needed"
+        raise DataError(f"{file.path}: one column ({names[0]!r}); {hint}")
     asked_text, asked_label = reading.data.text_column, reading.data.label_column
     for name in (asked_text, asked_label):
         if name:
@@ -77,15 +79,28 @@ def choose_text_column(file: SourceFile, names: Sequence[str], sample: Sequence[
         return asked
     if found := _by_name(names, TEXT_NAMES, taken=""):
         return found
+    if hint := _other_separator(names):
+        raise DataError(f"{file.path}: one column ({names[0]!r}); {hint}, or name the column with --text-column")
     longest = max(names, key=lambda name: _mean_length(sample, name))
     if not _mean_length(sample, longest):
         raise DataError(f"{file.path}: no column of {_listed(names)} holds text; name one with --text-column")
     return longest
 
 
+def _other_separator(names: Sequence[str]) -> str:
+    """What to do where the only column's name looks like several with another separator between; else nothing."""
+    if len(names) == 1:
+        for separator, called in _SEPARATORS.items():
+            if separator in names[0]:
+                return f"its fields look separated by {called}; save it with commas as .csv, or with tabs as .tsv"
+    return ""
+
+
 def _require(file: SourceFile, name: str, names: Sequence[str]) -> None:
     if name not in names:
-        raise DataError(f"{file.path}: no column {name!r}; there are {_listed(names)}{nearest(name, names)}")
+        hint = _other_separator(names)
+        remedy = f"; {hint}" if hint else nearest(name, names)
+        raise DataError(f"{file.path}: no column {name!r}; there are {_listed(names)}{remedy}")
 
 
 def _listed(names: Sequence[str], most: int = 12) -> str:

@@ -49,9 +49,17 @@ def fault_in(content: bytes, offset: int = 0, encoding: str = "utf-8") -> tuple[
     try:
         content.decode(encoding)
     except UnicodeDecodeError as error:
-        detail = f" at byte offset {offset + error.start} (0x{content[error.start]:02x})"
-        return f"not {encoding.upper()}", detail, error.start
+        return f"not {encoding.upper()}", _of_byte(content, error.start, offset), error.start
     return "", "", 0
+
+
+def _of_byte(content: bytes, position: int, offset: int) -> str:
+    """Where the byte is; and what it would be in a Western encoding, where it stands alone as accents do there."""
+    where = f" at byte offset {offset + position} (0x{content[position]:02x})"
+    if content[position + 1 : position + 2] >= b"\x80":  # part of a longer sequence: damaged UTF-8, or no Western text
+        return where
+    sign = content[position : position + 1].decode("cp1252", errors="ignore")
+    return f"{where}, {sign!r} in {'Latin-1' if content[position] >= 0xA0 else 'Windows-1252'}" if sign else where
 
 
 def _decoded(number: int, raw: bytes, offset: int, encoding: str) -> Line:

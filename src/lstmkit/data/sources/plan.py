@@ -119,7 +119,10 @@ class Reading:
         n_such = self._counts[reason]
         count = f" ({n_such:,} such rows)" if n_such > 1 else ""
         if self.data.on_bad_row == "fail":
-            raise DataError(f"{where}: {reason}{detail}{count}; mend it, or leave such rows out with --on-bad-row skip")
+            remedy = "save the file as UTF-8" if reason == "not UTF-8" else "mend it"
+            raise DataError(
+                f"{where}: {reason}{detail}{count}; {remedy}, or leave such rows out with --on-bad-row skip"
+            )
         if not n_rows:
             raise DataError(f"{where}: {reason}{detail}{count}; no row of {root} is usable, so none can be skipped")
 
