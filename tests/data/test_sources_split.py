@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lstmkit.cli.options import configuration
 from lstmkit.config.schema import DataConfig
 from lstmkit.core.errors import DataError
 from lstmkit.data.sources import Corpus, Part, cut, load_corpus
@@ -90,25 +91,35 @@ def test_the_cut_is_the_same_for_good() -> None:
     assert list(parts["test"].ids) == ["all:3", "all:11", "all:13"]
 
 
+def digits(*assignments: str) -> dict[str, Part]:
+    """The digits, cut as a command with these `--set` does."""
+    config = configuration(default_preset="lab", source="digits", preset=None, file=None, assignments=list(assignments))
+    return cut(load_corpus(config.data), config.data, config.seed)
+
+
 def test_digits_are_cut_70_15_15() -> None:
-    data = DataConfig(source="digits")
-    corpus = load_corpus(data)
-    parts = cut(corpus, data, 0)
+    parts = digits()
     assert {split: len(part) for split, part in parts.items()} == {"train": 1259, "valid": 269, "test": 269}
-    whole = Counter(corpus.parts["all"].labels)
+    whole = Counter(label for part in parts.values() for label in part.labels)
     for split, share in (("train", 0.7), ("valid", 0.15), ("test", 0.15)):
         for label, n in Counter(parts[split].labels).items():
             assert abs(n - share * whole[label]) <= 1
 
 
-def test_fractions_asked_for_go_before_the_custom_of_a_set() -> None:
-    data = DataConfig(source="digits", test_fraction=0.5, valid_fraction=0.2)
-    parts = cut(load_corpus(data), data, 0)
-    assert {split: round(len(part) / 1797, 2) for split, part in parts.items()} == {
-        "train": 0.4,
-        "valid": 0.1,
-        "test": 0.5,
-    }
+@pytest.mark.parametrize(
+    ("asked", "shares"),
+    [
+        (["data.test_fraction=0.5", "data.valid_fraction=0.2"], {"train": 0.4, "valid": 0.1, "test": 0.5}),
+        (
+            ["data.valid_fraction=0.1"],
+            {"train": 0.765, "valid": 0.085, "test": 0.15},
+        ),  # the schema's default, but asked for
+        (["data.test_fraction=0.3"], {"train": 0.576, "valid": 0.124, "test": 0.3}),
+    ],
+)
+def test_fractions_asked_for_go_before_the_custom_of_a_set(asked: list[str], shares: dict[str, float]) -> None:
+    parts = digits(*asked)
+    assert {split: len(part) / 1797 for split, part in parts.items()} == pytest.approx(shares, abs=0.003)
 
 
 def test_many_labels_are_not_all_listed() -> None:

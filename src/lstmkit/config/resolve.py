@@ -20,6 +20,7 @@ def resolve(
     assignments: Sequence[str] = (),
     overrides: Mapping[str, Any] | None = None,
     default_preset: str = "default",
+    customary: Mapping[str, Any] | None = None,
 ) -> Config:
     """Build the configuration.
 
@@ -29,6 +30,7 @@ def resolve(
         assignments: `key.path=value` strings; a value is read as TOML, else taken as a string.
         overrides: dotted keys and values from options of their own; None values are left out.
         default_preset: the command's preset.
+        customary: dotted keys and values that the source brings; they win over the preset's and no others.
 
     Raises:
         RequestError: an unknown preset or key, an ill-typed value, a file that is absent or not TOML.
@@ -41,6 +43,8 @@ def resolve(
         )
     tree: dict[str, Any] = {"preset": name}
     for key, value in _flat(PRESETS[name]).items():
+        _put(tree, key, value)
+    for key, value in (customary or {}).items():
         _put(tree, key, value)
     for key, value in _flat(from_file).items():
         _put(tree, key, name if key == "preset" else value)

@@ -1,9 +1,10 @@
 """The sets that lstmkit knows by name: what they are, where a copy is looked for, how it is read."""
 
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from lstmkit.core.errors import DataError
 from lstmkit.core.files import cache_folder
@@ -31,7 +32,7 @@ class Entry:
         plan: how to read a copy in a folder; None where the folder holds none. None for a set that scikit-learn brings.
         url: its official address; empty where none is known for sure.
         md5: the official checksum of what is at `url`.
-        test_fraction, valid_fraction: shares of the whole, where the set has no splits and custom has a say.
+        customary: configuration keys that custom has a say in, with the values that hold unless others are given.
     """
 
     name: str
@@ -45,8 +46,7 @@ class Entry:
     plan: Callable[[Path], Plan | None] | None = None
     url: str = ""
     md5: str = ""
-    test_fraction: float | None = None
-    valid_fraction: float | None = None
+    customary: Mapping[str, Any] = field(default_factory=dict)
 
 
 def find_copy(entry: Entry) -> Plan | None:
@@ -153,8 +153,7 @@ _ENTRIES = (
         licence="CC BY 4.0",
         citation="Alpaydin and Kaynak 1998, UCI Machine Learning Repository",
         layout="sklearn.datasets.load_digits; tokens 0 to 16; no network",
-        test_fraction=0.15,
-        valid_fraction=0.15,
+        customary={"data.test_fraction": 0.15, "data.valid_fraction": 0.15 / 0.85},  # 15% and 15% of the whole
     ),
     Entry(
         name="imdb",

@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from lstmkit.config.schema import DataConfig
 from lstmkit.core.errors import DataError
-from lstmkit.data.sources.catalogue import CATALOGUE
 from lstmkit.data.sources.corpus import SPLITS, Corpus, Part
 
 _MOST_SHOWN = 8  # labels in an error
@@ -18,8 +17,7 @@ def cut(corpus: Corpus, data: DataConfig, seed: int) -> dict[str, Part]:
 
     A test part that the source lacks is cut first (`data.test_fraction` of the training part), then a validation part
     (`data.valid_fraction` of the training part that is left). Of each label its share is taken, rounded, and at least
-    one example; a part keeps the source's order. A set of the catalogue that has customary fractions of its own
-    (`digits`: 15% and 15% of the whole) is cut by those where `data` has the schema's defaults.
+    one example; a part keeps the source's order.
 
     Args:
         corpus: what `load_corpus` gave.
@@ -39,7 +37,7 @@ def cut(corpus: Corpus, data: DataConfig, seed: int) -> dict[str, Part]:
     missing = [split for split in ("test", "valid") if split not in parts]
     for position, split in enumerate(missing):
         train = parts["train"]
-        fraction = _fraction(data, split, n_all=sum(map(len, corpus.parts.values())), n_now=len(train))
+        fraction = {"test": data.test_fraction, "valid": data.valid_fraction}[split]
         others = len(missing) - position  # parts that an example of each label must be left for
         chosen = _stratified(corpus.name, train.labels, fraction, others, missing, np.random.PCG64([seed, position]))
         parts[split] = train.take(np.flatnonzero(chosen))
@@ -61,16 +59,6 @@ def _check_labels(name: str, parts: dict[str, Part]) -> None:
                 f"{name}: {example}: label {label!r} of the {split} part never occurs in training "
                 f"({_listed(known)}); add training examples of it, or leave it out"
             )
-
-
-def _fraction(data: DataConfig, split: str, n_all: int, n_now: int) -> float:
-    """The share of the present training part that `split` takes."""
-    # A run's config.toml spells every key out, so "was it given?" cannot be asked; "is it the default?" can.
-    key = f"{split}_fraction"
-    asked = getattr(data, key)
-    custom = getattr(CATALOGUE.get(data.source), key, None)
-    is_default = asked == DataConfig.model_fields[key].default
-    return custom * n_all / n_now if custom and is_default else asked
 
 
 def _stratified(
