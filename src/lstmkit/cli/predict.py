@@ -1,7 +1,7 @@
 """`lstmkit predict RUN [TEXT..]`: classify texts, a file or a pipe, in order and in bounded memory."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,12 +29,14 @@ def predict(
 ) -> None:
     """Classify texts and write label and probabilities, one row for each, in the order given.
 
+    A table's other columns are kept.
+
     Examples: lstmkit predict runs/first "a fine film"; lstmkit predict runs/first --input new.csv --output labels.csv
     """
     from lstmkit.config.resolve import validate
     from lstmkit.core.errors import RequestError
-    from lstmkit.core.tables import check_output, jsonl_lines, write_table
-    from lstmkit.data.sources.inputs import Input, inputs_of
+    from lstmkit.core.tables import check_output, jsonl_lines, plain, write_table
+    from lstmkit.data.sources.inputs import Input, Inputs, inputs_of
 
     if bool(texts) == (input is not None):
         raise RequestError(
@@ -46,17 +48,18 @@ def predict(
     if target:
         check_output(target)
     if input is None:
-        rows = iter(
-            [Input(k, text, "" if text.strip() else "the text is empty") for k, text in enumerate(texts or [], 1)]
-        )
+        given = [Input(k, text, "" if text.strip() else "the text is empty") for k, text in enumerate(texts or [], 1)]
+        inputs = Inputs(iter(given))
         place = "text"
     else:
         if input == "-" and input_format in ("tsv", "parquet"):
             raise RequestError(
                 f"--input-format {input_format} cannot come through a pipe; give a file, or lines, csv or jsonl"
             )
-        rows = inputs_of(Path("/dev/stdin") if input == "-" else Path(input), input_format, text_column or "")
+        inputs = inputs_of(Path("/dev/stdin") if input == "-" else Path(input), input_format, text_column or "")
         place = "stdin" if input == "-" else input
+    for note in inputs.notes:
+        sys.stderr.write(note + "\n")
 
     from lstmkit.api.predictor import load
 
@@ -65,16 +68,46 @@ def predict(
 
         torch.set_num_threads(threads)
     predictor = load(run, engine or "auto")
-    predictions = _predictions(predictor, _usable(rows, place, skip))
+    answered = ["predicted", "probability"]
+    flat = [f"probability_{name}" for name in predictor.labels]
+    name_of = _Names({"line", "text", "probabilities", *answered, *flat})
+    is_flat = target is not None and target.suffix.lower() != ".jsonl"
+    rows = _usable(inputs.rows, place, skip)
+    predictions = _predictions(predictor, rows, name_of, (lambda value: value) if is_flat else plain)
+    if target and is_flat:
+        columns = {
+            "line": "int64",
+            "text": "string",
+            **{name_of(name): kind or "string" for name, kind in inputs.columns.items()},
+            "predicted": "string",
+            **dict.fromkeys(["probability", *flat], "double"),
+        }
+        write_table(target, (_flat(row, columns, place) for row in predictions), columns)
+    elif target:
+        write_table(target, predictions, {})
+    else:
+        for line in jsonl_lines(predictions):
+            sys.stdout.write(line)
+        sys.stdout.flush()
     if target:
-        flat = target.suffix.lower() != ".jsonl"
-        columns = ["line", "text", "predicted", "probability", *(f"probability_{name}" for name in predictor.labels)]
-        write_table(target, (_flat(row) for row in predictions) if flat else predictions, columns)
         sys.stderr.write(f"predictions: {target}\n")
-        return
-    for line in jsonl_lines(predictions):
-        sys.stdout.write(line)
-    sys.stdout.flush()
+
+
+class _Names(dict[str, str]):
+    """What the input's columns are called in the output: as they are, with `input_` before where that is taken."""
+
+    def __init__(self, taken: set[str]) -> None:
+        super().__init__()
+        self._taken = taken
+
+    def __call__(self, name: str) -> str:
+        if name not in self:
+            free = name
+            while free in self._taken:
+                free = f"input_{free}"
+            self._taken.add(free)
+            self[name] = free
+        return self[name]
 
 
 def _usable(rows: Iterator[Any], place: str, skip: bool) -> Iterator[Any]:
@@ -93,7 +126,9 @@ def _usable(rows: Iterator[Any], place: str, skip: bool) -> Iterator[Any]:
         sys.stderr.write(f"skipped {n_skipped:,} rows\n")
 
 
-def _predictions(predictor: Any, rows: Iterator[Any]) -> Iterator[dict[str, Any]]:
+def _predictions(
+    predictor: Any, rows: Iterator[Any], name_of: Callable[[str], str], kept: Callable[[Any], Any]
+) -> Iterator[dict[str, Any]]:
     from itertools import islice
 
     labels = predictor.labels
@@ -103,12 +138,21 @@ def _predictions(predictor: Any, rows: Iterator[Any]) -> Iterator[dict[str, Any]
             yield {
                 "line": row.line,
                 "text": row.text,
+                **{name_of(name): kept(value) for name, value in row.others.items()},
                 "predicted": labels[best],
                 "probability": float(answer[best]),
                 "probabilities": {name: float(p) for name, p in zip(labels, answer, strict=True)},
             }
 
 
-def _flat(row: dict[str, Any]) -> dict[str, Any]:
+def _flat(row: dict[str, Any], columns: Mapping[str, Any], place: str) -> dict[str, Any]:
+    from lstmkit.core.errors import DataError
+
     probabilities = row.pop("probabilities")
+    for name in row:
+        if name not in columns:
+            raise DataError(
+                f"{place}:{row['line']}: the field {name!r} is in none of the first rows, so the table has no column "
+                "for it; write .jsonl"
+            )
     return row | {f"probability_{name}": p for name, p in probabilities.items()}

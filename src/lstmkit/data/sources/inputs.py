@@ -1,15 +1,17 @@
 """Examples without labels, streamed from a file or a pipe: what `predict` reads."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence, Set
 from itertools import chain, islice
 from pathlib import Path
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from lstmkit.config.schema import DataConfig
 from lstmkit.core.errors import DataError, RequestError
 from lstmkit.data.sources.columns import choose_text_column
 from lstmkit.data.sources.lines import lines_of
-from lstmkit.data.sources.parquet import parquet_columns, parquet_rows
+from lstmkit.data.sources.parquet import parquet_rows, parquet_types
 from lstmkit.data.sources.plan import Reading, SourceFile, checked_text
 from lstmkit.data.sources.tables import Record, open_table
 
@@ -18,14 +20,37 @@ INPUT_FORMATS = ("lines", "csv", "tsv", "jsonl", "parquet")
 
 
 class Input(NamedTuple):
-    """One example to predict; where `fault` is not empty it cannot be used, and the fault says why."""
+    """One example to predict; where `fault` is not empty it cannot be used, and the fault says why.
+
+    Attributes:
+        line: the line, or the row of a Parquet file, counted from 1.
+        text: what is classified.
+        fault: why it cannot be.
+        others: the row's other fields by column.
+    """
 
     line: int
     text: str
     fault: str = ""
+    others: Mapping[str, Any] = MappingProxyType({})
 
 
-def inputs_of(path: Path, format: str | None = None, text_column: str = "") -> Iterator[Input]:  # noqa: A002
+class Inputs(NamedTuple):
+    """An open file of examples.
+
+    Attributes:
+        rows: the examples in the file's order, read as they are asked for.
+        columns: the columns beside the text: those of the header, or for JSONL those of the first rows; each with its
+            Arrow type where the file knows types, else None.
+        notes: what was decided, a line each.
+    """
+
+    rows: Iterator[Input]
+    columns: Mapping[str, Any] = MappingProxyType({})
+    notes: Sequence[str] = ()
+
+
+def inputs_of(path: Path, format: str | None = None, text_column: str = "") -> Inputs:  # noqa: A002
     """The examples of a file in its order, a few rows held at a time.
 
     Args:
@@ -44,10 +69,10 @@ def inputs_of(path: Path, format: str | None = None, text_column: str = "") -> I
         raise RequestError(f"input format {format!r} is unknown; there are {', '.join(INPUT_FORMATS)}")
     file = SourceFile(path, path.name)
     if format == "lines":
-        return _lines(file)
+        return Inputs(_lines(file))
     if format == "parquet":
         return _parquet(file, text_column)
-    return _rows(file, format, text_column)
+    return _table(file, format, text_column)
 
 
 def _lines(file: SourceFile) -> Iterator[Input]:
@@ -55,7 +80,7 @@ def _lines(file: SourceFile) -> Iterator[Input]:
         yield _checked(number, text.rstrip("\r\n"), fault + detail)
 
 
-def _rows(file: SourceFile, format: str, text_column: str) -> Iterator[Input]:  # noqa: A002
+def _table(file: SourceFile, format: str, text_column: str) -> Inputs:  # noqa: A002
     table = open_table(file, Reading(DataConfig()), suffix=f".{format}")
     head = list(islice(table.records, _SAMPLE_ROWS))
     names = table.names or list(dict.fromkeys(name for record in head for name in record.values))
@@ -63,26 +88,38 @@ def _rows(file: SourceFile, format: str, text_column: str) -> Iterator[Input]:  
         if head:
             first = head[0]
             raise DataError(f"{file.path}:{first.line}: {first.fault or 'no column'}{first.detail}; a text is needed")
-        return
+        return Inputs(iter(()))
     column = choose_text_column(file, names, [record.values for record in head if not record.fault], text_column)
-    for record in chain(head, table.records):
-        yield _of_record(record, column)
+    repeated = {name: n for name, n in Counter(names).items() if n > 1}
+    if column in repeated:
+        raise DataError(f"{file.path}: {repeated[column]} columns are named {column!r}; rename all but one")
+    notes = [_chosen(column), *(f"left out: {n} columns named {name!r}" for name, n in repeated.items())]
+    others = {name: None for name in names if name != column and name not in repeated}
+    left_out = {column, *repeated}
+    return Inputs((_of_record(record, column, left_out) for record in chain(head, table.records)), others, notes)
 
 
-def _parquet(file: SourceFile, text_column: str) -> Iterator[Input]:
-    names = parquet_columns(file.path)
+def _parquet(file: SourceFile, text_column: str) -> Inputs:
+    types = parquet_types(file.path)
     sample = list(parquet_rows(file.path, most=_SAMPLE_ROWS))
-    column = choose_text_column(file, names, sample, text_column)
-    for number, row in enumerate(parquet_rows(file.path, columns=[column]), start=1):
-        yield _checked(number, row[column])
+    column = choose_text_column(file, list(types), sample, text_column)
+    rows = (
+        _checked(number, row.pop(column), others=row) for number, row in enumerate(parquet_rows(file.path), start=1)
+    )
+    return Inputs(rows, {name: kind for name, kind in types.items() if name != column}, [_chosen(column)])
 
 
-def _of_record(record: Record, column: str) -> Input:
-    return _checked(record.line, record.values.get(column), record.fault + record.detail)
+def _chosen(column: str) -> str:
+    return f"text column: {column!r}"
 
 
-def _checked(line: int, value: object, fault: str = "") -> Input:
+def _of_record(record: Record, column: str, left_out: Set[str]) -> Input:
+    others = {name: value for name, value in record.values.items() if name not in left_out}
+    return _checked(record.line, record.values.get(column), record.fault + record.detail, others)
+
+
+def _checked(line: int, value: object, fault: str = "", others: Mapping[str, Any] = MappingProxyType({})) -> Input:
     if fault:
         return Input(line, "", fault)
     fault, text = checked_text(value)
-    return Input(line, "" if fault else text, fault)
+    return Input(line, "", fault) if fault else Input(line, text, others=others)

@@ -22,6 +22,12 @@ def parquet_columns(path: Path) -> list[str]:
         return list(file.schema_arrow.names)
 
 
+def parquet_types(path: Path) -> dict[str, Any]:
+    """The columns of a Parquet file, each with its Arrow type; raises as `parquet_columns` does."""
+    with _parquet(path) as file:
+        return {field.name: field.type for field in file.schema_arrow}
+
+
 def parquet_rows(path: Path, columns: list[str] | None = None, most: int | None = None) -> Iterator[dict[str, Any]]:
     """The rows of a Parquet file as plain values, a batch held at a time.
 
