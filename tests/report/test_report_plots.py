@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -19,9 +19,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
+from matplotlib.font_manager import findfont, get_font
 from matplotlib.lines import Line2D
 
-from lstmkit.report import draw_run, plots
+from lstmkit.report import draw_run, plots, style
 from lstmkit.report.records import Run, read_run
 from lstmkit.report.style import PALETTE, house_style, inline, label, save
 
@@ -100,11 +101,51 @@ def test_any_text_is_a_label(run: Run, tmp_path: Path, text: str) -> None:
     assert all(len(words) < 60 for words in texts(svg))
 
 
-def test_labels_are_shortened_in_the_middle_and_squares_stand_for_unknown_glyphs() -> None:
+def test_labels_are_shortened_in_the_middle() -> None:
     assert label("card_payment_fee_charged_twice", 16) == "card_pay…d_twice"
-    assert label("🙂 fine") == "□ fine"
     assert label(" \n ") == "(empty)"
     assert label("\u202eabc") == "abc"
+
+
+@pytest.fixture
+def other_fonts(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Which fonts the system has for what matplotlib's own lacks: none, until a test adds one."""
+    names: list[str] = []
+    monkeypatch.setattr(style, "_other_fonts", lambda: tuple(names))
+    style._can_draw.cache_clear()
+    yield names
+    style._can_draw.cache_clear()
+
+
+@pytest.mark.usefixtures("other_fonts")
+def test_what_no_font_can_draw_is_spelled_out_in_the_png_and_stands_as_it_is_in_the_svg(
+    run: Run, tmp_path: Path
+) -> None:
+    assert style.drawable("über") == "über"
+    assert style.drawable("日本 go") == "U+65E5 U+672C go"
+    assert style.drawable("日本") != style.drawable("日中")
+    assert len(style.drawable("日" * 24)) == 24
+    pictures, words = [], []
+    for text in ("日本 go", "U+65E5 U+672C go"):
+        evaluation = run.evaluation.model_copy(update={"labels": [text, "other"]})
+        with house_style():
+            words.append(texts(drawn(plots.confusion_matrix([("lstm", evaluation)]), tmp_path)))
+        pictures.append((tmp_path / "plot.png").read_bytes())
+    assert pictures[0] == pictures[1]
+    assert words[0].count("日本 go") == 2
+    assert words[1].count("U+65E5 U+672C go") == 2
+
+
+def test_a_font_of_the_system_is_used_where_matplotlibs_lacks_a_letter(
+    run: Run, tmp_path: Path, other_fonts: list[str]
+) -> None:
+    other_fonts.append("STIXGeneral")  # matplotlib brings it, too: it stands in for one that a system has
+    letter = "\N{MATHEMATICAL SCRIPT SMALL A}"
+    assert not get_font(findfont("DejaVu Sans")).get_char_index(ord(letter))
+    assert style.drawable(letter) == letter
+    evaluation = run.evaluation.model_copy(update={"labels": [letter, "other"]})
+    with house_style():
+        drawn(plots.confusion_matrix([("lstm", evaluation)]), tmp_path)  # a missing glyph would warn, and fail
 
 
 def test_a_label_that_looks_like_markup_is_left_alone_in_a_page(run: Run, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from lstmkit.report.records import Evaluation, Lab, Run
-from lstmkit.report.style import NAMES, colour, label
+from lstmkit.report.style import NAMES, colour, label, label_ticks, width_em
 
 _WIDTH_IN = 4.8
 _LARGEST_WITH_NUMBERS = 12
@@ -115,7 +115,7 @@ def confusion_matrix(evaluations: Sequence[tuple[str, Evaluation]]) -> Figure:
     size = len(labels)
     cell = min(_LARGEST_CELL_IN, max(_SMALLEST_CELL_IN, _MATRIX_IN / size))
     font = 9.0 if size <= _LARGEST_WITH_NUMBERS else min(8.0, cell * 72 * 0.78)
-    longest = max(len(text) for text in labels) * font * 0.62 / 72
+    longest = max(width_em(text) for text in labels) * font / 72
     upright = longest > cell * 0.9
     left, bottom = 0.5 + longest, 0.7 + (longest if upright else font / 72 * 1.4)
     panel = left + size * cell + 0.25
@@ -126,8 +126,9 @@ def confusion_matrix(evaluations: Sequence[tuple[str, Evaluation]]) -> Figure:
         at = index * width / len(evaluations) + left
         axes = figure.add_axes((at / width, bottom / height, size * cell / width, size * cell / height))
         _draw_matrix(axes, evaluation.confusion_matrix, colour(name), numbers=size <= _LARGEST_WITH_NUMBERS)
-        axes.set_xticks(range(size), labels, rotation=90 if upright else 0, fontsize=font)
-        axes.set_yticks(range(size), labels, fontsize=font)
+        turned = {"rotation": 90, "rotation_mode": "anchor", "ha": "right", "va": "center"} if upright else {}
+        label_ticks(axes.xaxis, labels, fontsize=font, **turned)
+        label_ticks(axes.yaxis, labels, fontsize=font)
         axes.set_xlabel("predicted label")
         axes.set_ylabel("true label")
         axes.set_title(f"{NAMES[name]}, {label(evaluation.split)} set")

@@ -3,15 +3,18 @@
 import io
 import re
 import unicodedata
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
+from matplotlib.ticker import FixedFormatter, FixedLocator
 
 from lstmkit.core.files import write_bytes
 
@@ -32,8 +35,15 @@ PALETTE: dict[str, tuple[str, str]] = {
 }
 NAMES = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN"}
 
+_FONT = "DejaVu Sans"  # comes with matplotlib
+# What systems have for scripts that it lacks, the commonest first; those that are installed are asked in this order.
+_OTHER_FONTS = (
+    "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "Source Han Sans SC", "WenQuanYi Zen Hei", "PingFang SC",
+    "Hiragino Sans", "Apple SD Gothic Neo", "Microsoft YaHei", "Yu Gothic", "Malgun Gothic", "Noto Sans Devanagari",
+    "Noto Sans Thai", "Nirmala UI", "Leelawadee UI", "Noto Emoji", "Symbola", "Segoe UI Emoji", "Segoe UI Symbol",
+)  # fmt: skip
+
 _RC: dict[Any, Any] = {
-    "font.family": "DejaVu Sans",
     "font.size": 9.0,
     "text.parse_math": False,  # a label's $ and _ are the user's, not a formula
     "svg.hashsalt": "lstmkit",
@@ -66,6 +76,7 @@ def house_style() -> Iterator[None]:
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(_RC)
+        mpl.rcParams["font.family"] = [_FONT, *_other_fonts()]
         ink, muted, line = colour("ink"), colour("muted"), colour("line")
         mpl.rcParams.update({"text.color": ink, "axes.labelcolor": muted, "axes.titlecolor": ink, "grid.color": line,
                              "xtick.color": line, "ytick.color": line, "axes.edgecolor": line,
@@ -80,8 +91,12 @@ def save(figure: Figure, folder: Path, name: str) -> str:
         LstmkitError: a file could not be written.
     """
     png, svg = io.BytesIO(), io.StringIO()
-    figure.savefig(png, format="png", dpi=_PNG_DPI, metadata={"Software": None})
-    figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
+    with warnings.catch_warnings():
+        # An SVG holds text and no glyphs: who shows it has fonts of their own. Here it is only measured.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
+        figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
+    with _spelled_out(figure):
+        figure.savefig(png, format="png", dpi=_PNG_DPI, metadata={"Software": None})
     write_bytes(folder / f"{name}.png", png.getvalue())
     write_bytes(folder / f"{name}.svg", svg.getvalue().encode())
     return svg.getvalue()
@@ -120,15 +135,68 @@ def printable(text: str) -> str:
 
 
 def label(text: str, longest: int = 24) -> str:
-    """A text as a plot can show it: one line, shortened in the middle, a square for what the font cannot draw."""
+    """A text as a plot can show it: one line, shortened in the middle."""
     seen = "".join(c for c in printable(text) if unicodedata.category(c) != "Cf")  # no turning of the reading direction
-    line = " ".join(seen.split())
+    return _shortened(" ".join(seen.split()), longest) or "(empty)"
+
+
+def drawable(text: str, longest: int = 24) -> str:
+    """A label with code points, as `U+1F642`, for what no font at hand can draw: two labels stay two."""
+    if all(_can_draw(c) for c in text):
+        return text
+    spelled = "".join(c if _can_draw(c) else f" U+{ord(c):04X} " for c in text)
+    return _shortened(" ".join(spelled.split()), longest)
+
+
+def width_em(text: str) -> float:
+    """About how wide a label is, in ems, drawn or spelled out, whichever is wider."""
+    wide = sum(1.0 if unicodedata.east_asian_width(c) in "WF" else 0.62 for c in text)
+    return max(wide, 0.62 * len(drawable(text)))
+
+
+def label_ticks(axis: Axis, labels: Sequence[str], **options: Any) -> None:
+    """Put one label at each whole number; `save` spells them out in the PNG, where fonts lack what they hold.
+
+    Args:
+        axis: the axis.
+        labels: as `label` gives them.
+        options: of the tick labels, as matplotlib takes them.
+    """
+    axis.set_major_locator(FixedLocator(range(len(labels))))
+    axis.set_major_formatter(FixedFormatter(labels))
+    for tick_label in axis.get_ticklabels():
+        tick_label.set(**options)
+
+
+@contextmanager
+def _spelled_out(figure: Figure) -> Iterator[None]:
+    formatters = {
+        formatter: list(formatter.seq)
+        for axes in figure.axes
+        for axis in (axes.xaxis, axes.yaxis)
+        if isinstance(formatter := axis.get_major_formatter(), FixedFormatter)
+    }
+    for formatter, labels in formatters.items():
+        formatter.seq = [drawable(text) for text in labels]
+    try:
+        yield
+    finally:
+        for formatter, labels in formatters.items():
+            formatter.seq = labels
+
+
+def _shortened(line: str, longest: int) -> str:
     tail = (longest - 1) // 2
-    short = line if len(line) <= longest else f"{line[: longest - 1 - tail]}…{line[-tail:]}"
-    return "".join(c if _font_has(c) else "□" for c in short) or "(empty)"
+    return line if len(line) <= longest else f"{line[: longest - 1 - tail]}…{line[-tail:]}"
+
+
+@lru_cache(maxsize=1)
+def _other_fonts() -> tuple[str, ...]:
+    installed = {entry.name for entry in fontManager.ttflist}
+    return tuple(name for name in _OTHER_FONTS if name in installed)
 
 
 @lru_cache(maxsize=4096)
-def _font_has(character: str) -> bool:
-    fonts = (findfont(FontProperties(family="DejaVu Sans", weight=weight)) for weight in ("normal", "bold"))
-    return all(get_font(path).get_char_index(ord(character)) for path in fonts)
+def _can_draw(character: str) -> bool:
+    fonts = (findfont(FontProperties(family=name)) for name in (_FONT, *_other_fonts()))
+    return any(get_font(path).get_char_index(ord(character)) for path in fonts)
