@@ -1,5 +1,6 @@
 """What a terminal shows: a bar with the run's time left on stderr; without a terminal, no bar."""
 
+import io
 import os
 import pty
 import re
@@ -56,6 +57,12 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
     return now
 
 
+def on_a_terminal() -> Screen:
+    shown = Screen()
+    shown._console = Console(file=io.StringIO(), force_terminal=True)
+    return shown
+
+
 def left_on(shown: Screen) -> str:
     bar = shown._bar
     assert bar is not None
@@ -63,8 +70,7 @@ def left_on(shown: Screen) -> str:
 
 
 def test_the_time_left_is_the_run_s(clock: dict[str, float]) -> None:
-    shown = Screen()
-    shown._console = Console(file=open(os.devnull, "w"), force_terminal=True)  # noqa: SIM115, PTH123
+    shown = on_a_terminal()
     shown.on_model("lstm", 10, 4)
     clock["s"] += 10
     shown.on_step(1, 1, 10, 0.7, 100.0)
@@ -81,8 +87,7 @@ def test_the_time_left_is_the_run_s(clock: dict[str, float]) -> None:
 
 
 def test_the_steps_of_an_earlier_life_do_not_count(clock: dict[str, float]) -> None:
-    shown = Screen()
-    shown._console = Console(file=open(os.devnull, "w"), force_terminal=True)  # noqa: SIM115, PTH123
+    shown = on_a_terminal()
     shown.on_model("lstm", 10, 2)
     clock["s"] += 5
     shown.on_step(2, 6, 10, 0.7, 100.0)
