@@ -123,7 +123,7 @@ def test_the_lines_say_it(info: dict[str, Any]) -> None:
 
 def test_parts_once_cut_are_described_as_cut() -> None:
     info = describe(read("digits"), parts_of("digits"))
-    assert {split: found["n"] for split, found in info["splits"].items()} == {"train": 1259, "valid": 269, "test": 269}
+    assert {split: found["n"] for split, found in info["splits"].items()} == {"train": 1375, "valid": 153, "test": 269}
     assert info["unit"] == "tokens"
     assert info["splits"]["train"]["lengths"]["max"] == 64
     assert list(info["leaks"]) == ["train/valid", "train/test", "valid/test"]
