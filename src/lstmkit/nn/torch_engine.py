@@ -1,8 +1,4 @@
-"""torch's kernels (oneDNN on a CPU, cuDNN on a GPU) over a padded rectangle.
-
-`PackedSequence` input would be exact too, and is 12 to 20 times slower on a CPU when lengths differ
-(pytorch#149194). Padding stands behind each sequence and is dropped, so no valid state ever sees it.
-"""
+"""torch's kernels: oneDNN on a CPU, cuDNN on a GPU."""
 
 from typing import Literal
 
@@ -10,24 +6,53 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from lstmkit.nn.layers import Results, State, Weights
 from lstmkit.ragged import Layout
 
 
-def run(
-    cell: Literal["lstm", "gru", "rnn"],
-    rows: Float[Tensor, "rows input"],
+def layer(
+    inputs: Tensor,
+    rows: Tensor | None,
     layout: Layout,
-    weights: tuple[Tensor, Tensor, Tensor, Tensor],
+    weights: list[Weights],
+    state: State | None = None,
+    *,
+    wants_ends: bool = True,
+) -> Results:
+    """One layer of an LSTM; arguments and results: `lstmkit.nn.layers.LayerRun`."""
+    read = inputs if rows is None else inputs.index_select(0, rows)
+    if state is None:
+        zeros = inputs.new_zeros(len(weights), layout.n_sequences, weights[0][1].shape[1])
+        state = (zeros, zeros)
+    flat = [tensor for group in weights for tensor in group]
+    if layout.is_rectangular:
+        padded, h_n, c_n = torch.lstm(layout.to_padded(read), state, flat, *_options(len(weights) == 2), False)
+        return layout.from_padded(padded), h_n, c_n
+    if wants_ends or inputs.device.type != "cpu":
+        # A rectangle knows the state at its own end alone; packed kernels end with each sequence.
+        return torch.lstm(read, layout.batch_sizes, state, flat, *_options(len(weights) == 2))
+    # On a CPU packed kernels are 12 to 20 times slower than padded ones where lengths differ (pytorch#149194). Padding stands
+    # behind each sequence and is dropped, so no valid state ever sees it.
+    found = []
+    for d, group in enumerate(weights):
+        # Each sequence is reversed within its own length, so the backward direction starts at its last valid step.
+        turned = layout.reversed_rows(read) if d == 1 else read
+        start = (state[0][d : d + 1].contiguous(), state[1][d : d + 1].contiguous())
+        states = layout.from_padded(torch.lstm(layout.to_padded(turned), start, list(group), *_options(False), False)[0])
+        found.append(layout.reversed_rows(states) if d == 1 else states)
+    return torch.cat(found, 1) if len(found) > 1 else found[0], None, None
+
+
+def _options(bidirectional: bool) -> tuple[bool, int, float, bool, bool]:
+    # has_biases, num_layers, dropout, train, bidirectional
+    return True, 1, 0.0, torch.is_grad_enabled(), bidirectional
+
+
+def other_cell(
+    cell: Literal["gru", "rnn"], inputs: Float[Tensor, "rows input"], layout: Layout, weights: Weights
 ) -> Float[Tensor, "rows hidden"]:
-    """One layer in one direction, from a zero state; arguments and result as `lstmkit.nn.reference.run`."""
-    padded = layout.to_padded(rows)
-    start = rows.new_zeros(1, layout.n_sequences, weights[1].shape[1])
-    # has_biases, num_layers, dropout, train, bidirectional, batch_first
-    rest = (list(weights), True, 1, 0.0, torch.is_grad_enabled(), False, False)
-    if cell == "lstm":
-        states = torch.lstm(padded, (start, start), *rest)[0]
-    elif cell == "gru":
-        states = torch.gru(padded, start, *rest)[0]
-    else:
-        states = torch.rnn_tanh(padded, start, *rest)[0]
-    return layout.from_padded(states)
+    """One layer of another cell; arguments and result as `lstmkit.nn.reference.other_cell`."""
+    padded = layout.to_padded(inputs)
+    start = inputs.new_zeros(1, layout.n_sequences, weights[1].shape[1])
+    run = torch.gru if cell == "gru" else torch.rnn_tanh
+    return layout.from_padded(run(padded, start, list(weights), *_options(False), False)[0])

@@ -47,6 +47,11 @@ class Layout:
         return int(self.lengths[0])
 
     @property
+    def n_rows(self) -> int:
+        """Steps of all sequences together."""
+        return int(self.offsets[-1])
+
+    @property
     def is_rectangular(self) -> bool:
         """Whether all sequences have one length."""
         return bool(self.lengths[0] == self.lengths[-1])
@@ -58,9 +63,14 @@ class Layout:
         return self.n_sequences - ended.cumsum(0)[:-1]
 
     @cached_property
+    def offsets(self) -> Int[Tensor, " time_plus_1"]:
+        """Row at which each step begins, and one past the last row, int64 `(time + 1,)`."""
+        return torch.cat([self.batch_sizes.new_zeros(1), self.batch_sizes.cumsum(0)])
+
+    @property
     def starts(self) -> Int[Tensor, " time"]:
         """Row at which each step begins, int64 `(time,)`."""
-        return self.batch_sizes.cumsum(0) - self.batch_sizes
+        return self.offsets[:-1]
 
     @cached_property
     def step_of_row(self) -> Int[Tensor, " rows"]:
@@ -86,6 +96,34 @@ class Layout:
     def last_rows(self) -> Int[Tensor, " batch"]:
         """The row of each sequence's last step, int64 `(batch,)`."""
         return self.starts[self.lengths - 1] + torch.arange(self.n_sequences)
+
+    @property
+    def first_rows(self) -> Int[Tensor, " batch"]:
+        """The row of each sequence's first step, int64 `(batch,)`."""
+        return torch.arange(self.n_sequences)
+
+    def rows_before(self, reverse: bool) -> Int[Tensor, " rows"]:
+        """The row of the step that is read before each row, int32 `(rows,)`; -1 where a sequence is begun.
+
+        Args:
+            reverse: whether each sequence is read from its own end.
+        """
+        return self._rows_after if reverse else self._rows_earlier
+
+    @cached_property
+    def _rows_earlier(self) -> Int[Tensor, " rows"]:
+        first = self.n_sequences
+        rows = torch.arange(self.n_rows, dtype=torch.int32)
+        rows[first:] -= torch.repeat_interleave(self.batch_sizes[:-1], self.batch_sizes[1:]).int()
+        rows[:first] = -1
+        return rows
+
+    @cached_property
+    def _rows_after(self) -> Int[Tensor, " rows"]:
+        rows = torch.arange(self.n_rows, dtype=torch.int32)
+        rows += torch.repeat_interleave(self.batch_sizes, self.batch_sizes).int()
+        rows[self.last_rows] = -1
+        return rows
 
     def to_padded(
         self, rows: Shaped[Tensor, "rows *features"], fill: float = 0.0

@@ -1,0 +1,66 @@
+"""What every engine computes: one layer of an LSTM, in one or two directions, over ragged rows."""
+
+from typing import Protocol
+
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from lstmkit.ragged import Layout
+
+Weights = tuple[Tensor, Tensor, Tensor, Tensor]
+"""`weight_ih (gates*hidden, input)`, `weight_hh (gates*hidden, hidden)`, `bias_ih`, `bias_hh (gates*hidden)`."""
+
+State = tuple[Float[Tensor, "directions batch hidden"], Float[Tensor, "directions batch hidden"]]
+"""`h, c` of each direction and sequence, longest sequence first."""
+
+
+Results = tuple[
+    Float[Tensor, "rows states"],
+    Float[Tensor, "directions batch hidden"] | None,
+    Float[Tensor, "directions batch hidden"] | None,
+]
+"""Hidden states `(rows, directions * hidden)`, forward features first, in the order of the batch's rows; `h_n` and `c_n`, the
+state that each direction ends in, or None where they were not wanted."""
+
+
+class LayerRun(Protocol):
+    """An engine's layer. A function of its arguments alone; no argument is changed."""
+
+    def __call__(
+        self,
+        inputs: Float[Tensor, "distinct features"],
+        rows: Int[Tensor, " rows"] | None,
+        layout: Layout,
+        weights: list[Weights],
+        state: State | None = None,
+        *,
+        wants_ends: bool = True,
+    ) -> Results:
+        """Run the layer.
+
+        Args:
+            inputs: what the steps read. Tokens repeat, so each distinct one stands here once.
+            rows: int32; row r of the batch reads `inputs[rows[r]]`. None: `inputs[r]`.
+            layout: where each step of each sequence lies.
+            weights: of the forward direction, and of the backward one where there are two.
+            state: where each sequence begins; None: zeros.
+            wants_ends: whether `h_n` and `c_n` will be used; an engine may leave them out otherwise.
+        """
+        ...
+
+
+class Recurrences(Protocol):
+    """An engine's recurrence alone, behind the input projection."""
+
+    def __call__(
+        self,
+        table: Float[Tensor, "distinct gates"],
+        rows: Int[Tensor, " rows"] | None,
+        layout: Layout,
+        weights_hh: list[Tensor],
+        state: State | None = None,
+        *,
+        wants_ends: bool = True,
+    ) -> Results:
+        """As `LayerRun`, over `table = inputs @ weight_ih.T + bias_ih + bias_hh`, the directions beside each other."""
+        ...

@@ -1,0 +1,72 @@
+// Plain data that crosses the C interface. Pointers are borrowed for the length of a call; nothing is kept.
+#ifndef LSTMKIT_JOBS_H
+#define LSTMKIT_JOBS_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// One direction of one LSTM layer over a ragged batch. Arrays are row-major and of one element type.
+//
+// Row starts[t] + k is step t of the k-th longest sequence; the sequences running at step t are a prefix of the batch.
+// With `reverse`, steps are taken from the last to the first over the same rows, so that sequences join as t falls.
+typedef struct {
+  int64_t hidden;
+  int64_t n_steps;
+  int64_t n_sequences;
+  int64_t reverse;
+  const int64_t* starts;  // (n_steps + 1)
+  const void* table;      // (table rows, 4 hidden), the gates' input, biases included
+  int64_t table_stride;
+  const int32_t* rows;  // (rows) into the table; NULL: row r of the batch reads row r of the table
+  const void* weight;   // packed: for forward W_hh transposed, for backward W_hh
+  const void* h0;       // (n_sequences, hidden) or NULL for zeros
+  const void* c0;
+  void* states;  // (rows, hidden), stride states_stride
+  int64_t states_stride;
+  void* gates;  // (rows, 4 hidden), stride gates_stride: forward leaves activated gates, backward turns them into the
+                // gradients of the gates' input. It may be the table, where `rows` is NULL. NULL: nothing is kept
+  int64_t gates_stride;
+  void* cells;  // (rows, hidden); without gates (n_sequences, hidden), in: c0 or zeros, out: c_n
+  const void* grad_states;  // (rows, hidden), stride grad_stride; NULL for zeros
+  int64_t grad_stride;
+  void* grad_hidden;  // (n_sequences, hidden), in: dLoss/dh_n, out: dLoss/dh_0
+  void* grad_cell;    // the same for c
+  void* work;         // forward: (n_sequences) rows of work_stride bytes, see lstmkit_work_stride
+  int64_t work_stride;
+} lstmkit_direction;
+
+// out(n, m) = a(n, k) @ b + bias
+typedef struct {
+  int64_t n;
+  int64_t k;
+  int64_t m;
+  const void* a;
+  int64_t a_stride;
+  const void* packed;  // b, packed by lstmkit_pack
+  const void* bias;    // (m) or NULL
+  void* out;
+  int64_t out_stride;
+} lstmkit_product;
+
+// out(m, p) = sum over rows r of a[r, :m] outer b[b_rows[r], :p], rows with a negative b_rows[r] left out
+typedef struct {
+  int64_t n;
+  int64_t m;
+  int64_t p;
+  const void* a;
+  int64_t a_stride;
+  const void* b;
+  int64_t b_stride;
+  const int32_t* b_rows;  // NULL: r itself
+  void* out;              // (m, p), contiguous
+  void* column_sums;      // (m) sums of a over all rows, or NULL
+  void* work;             // per task lstmkit_outer_work bytes
+} lstmkit_outer;
+
+#ifdef __cplusplus
+}
+#endif
+#endif
