@@ -1,6 +1,7 @@
 """Every engine against torch's modules run on each sequence alone, forward and gradients."""
 
 import math
+import re
 
 import pytest
 import torch
@@ -9,11 +10,12 @@ from hypothesis import strategies as st
 from torch import nn
 
 from lstmkit.core.errors import RequestError
-from lstmkit.nn import Recurrence, choose_engine
+from lstmkit.nn import EngineChoice, Recurrence, choose_engine, engines
+from lstmkit.nn.library import Found
 from lstmkit.ragged import Layout, Ragged
 
 CELLS = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
-ENGINES = ("torch", "reference")
+ENGINES = ("auto", "torch", "reference")
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 1e-5}
 
 
@@ -128,7 +130,32 @@ def test_a_long_sequence_among_short_ones() -> None:
     assert relative(module(batch.rows, batch.layout), wanted.rows) < 1e-12
 
 
-def test_an_engine_that_is_not_there_is_refused() -> None:
-    with pytest.raises(RequestError, match="engine 'native' is not in this build; there are auto, torch, reference"):
+def test_the_native_engine_is_the_default_and_says_what_it_runs_on() -> None:
+    choice = choose_engine("auto")
+    assert choice.name == "native"
+    assert re.fullmatch(r"compiled, (avx512|avx2|baseline|neon)", choice.reason)
+    assert choose_engine("native") == EngineChoice("native", f"asked for; {choice.reason}")
+
+
+def test_a_fallback_speaks_and_a_request_by_name_never_falls_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert choose_engine("auto", "gru") == EngineChoice("torch", "the native engine runs LSTMs alone, no gru")
+    assert choose_engine("auto", device="cuda").reason == "the native engine runs on the CPU alone, not on cuda"
+    assert choose_engine("torch") == EngineChoice("torch", "asked for")
+    with pytest.raises(RequestError, match="engine native cannot be used: the native engine runs LSTMs alone, no rnn; use"):
+        choose_engine("native", "rnn")
+    with pytest.raises(RequestError, match="engine 'fast' is not one; there are auto, native, torch, reference"):
+        choose_engine("fast")
+    monkeypatch.setattr(engines, "native_library", lambda: Found(None, "no compiled engine"))
+    assert choose_engine("auto") == EngineChoice("torch", "no compiled engine")
+    with pytest.raises(RequestError, match="engine native cannot be used: no compiled engine; use auto or torch"):
         choose_engine("native")
-    assert choose_engine("auto").reason
+
+
+def test_the_environment_asks_for_an_engine_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LSTMKIT_ENGINE", "reference")
+    assert choose_engine("auto") == EngineChoice("reference", "asked for by LSTMKIT_ENGINE")
+    assert choose_engine("torch").name == "torch"
+    assert Recurrence("lstm", 2, 3).engine.name == "reference"
+    monkeypatch.setenv("LSTMKIT_ENGINE", "quick")
+    with pytest.raises(RequestError, match="engine 'quick' is not one"):
+        choose_engine("auto")

@@ -79,7 +79,7 @@ class Classifier(nn.Module):
     def forward(self, batch: Ragged) -> Float[Tensor, "batch classes"]:
         """Logits for a ragged batch of token numbers, in the order in which its sequences were given."""
         tokens = self._drop_words(batch) if self.training else batch.rows
-        states = self.recurrence(self.embedding(tokens), batch.layout)
+        states = self.recurrence.read_tokens(tokens, self.embedding, batch.layout)
         pooled = pool(states, batch.layout, self.pooling, self.recurrence.bidirectional)
         pooled = nn.functional.dropout(pooled, self.head_dropout, self.training)
         return batch.to_given_order(self.head(pooled))

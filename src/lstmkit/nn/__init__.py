@@ -1,6 +1,7 @@
 """The recurrent engine: LSTM, GRU and tanh RNN over ragged batches, by the implementation that suits the machine."""
 
 from lstmkit.nn.engines import EngineChoice, choose_engine
+from lstmkit.nn.lstm import LSTM, TokenLSTM
 from lstmkit.nn.recurrence import Recurrence
 
-__all__ = ["EngineChoice", "Recurrence", "choose_engine"]
+__all__ = ["LSTM", "EngineChoice", "Recurrence", "TokenLSTM", "choose_engine"]

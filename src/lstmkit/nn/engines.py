@@ -1,20 +1,20 @@
 """Which implementation runs the recurrence, and why."""
 
-from collections.abc import Callable
+import os
 from dataclasses import dataclass
 from typing import Literal
 
-from jaxtyping import Float
+import torch
 from torch import Tensor
 
 from lstmkit.core.errors import RequestError
-from lstmkit.nn import reference, torch_engine
-from lstmkit.ragged import Layout
+from lstmkit.nn import native, reference, torch_engine
+from lstmkit.nn.layers import LayerRun
+from lstmkit.nn.library import native_library
 
 Cell = Literal["lstm", "gru", "rnn"]
-Weights = tuple[Tensor, Tensor, Tensor, Tensor]
-"""`weight_ih (gates*hidden, input)`, `weight_hh (gates*hidden, hidden)`, `bias_ih`, `bias_hh (gates*hidden)`."""
-Run = Callable[[Cell, Float[Tensor, "rows input"], Layout, Weights], Float[Tensor, "rows hidden"]]
+ENGINES = ("auto", "native", "torch", "reference")
+_LAYERS: dict[str, LayerRun] = {"native": native.layer, "torch": torch_engine.layer, "reference": reference.layer}
 
 
 @dataclass(frozen=True)
@@ -22,26 +22,64 @@ class EngineChoice:
     """An engine with the reason that it was taken.
 
     Attributes:
-        name: torch or reference.
+        name: native, torch or reference.
         reason: one line for people.
-        run: one layer in one direction over ragged rows; every engine has this signature.
     """
 
     name: str
     reason: str
-    run: Run
+
+    @property
+    def layer(self) -> LayerRun:
+        """One layer of an LSTM by this engine."""
+        return _LAYERS[self.name]
 
 
-def choose_engine(asked: str) -> EngineChoice:
+def choose_engine(asked: str, cell: Cell = "lstm", device: str = "cpu") -> EngineChoice:
     """Find the engine for a request; one asked for by name is never replaced by another.
 
+    Args:
+        asked: auto, native, torch or reference. For auto, `LSTMKIT_ENGINE` may name one for the whole program.
+        cell: the native engine runs LSTMs alone.
+        device: type of the device that the network is on; the native engine runs on the CPU alone.
+
     Raises:
-        RequestError: `asked` is not an engine of this build.
+        RequestError: `asked` is no engine, or it cannot do what is asked here.
     """
-    if asked == "auto":
-        return EngineChoice("torch", "torch's own kernels on batches of similar length", torch_engine.run)
-    if asked == "torch":
-        return EngineChoice("torch", "asked for", torch_engine.run)
-    if asked == "reference":
-        return EngineChoice("reference", "asked for", reference.run)
-    raise RequestError(f"engine {asked!r} is not in this build; there are auto, torch, reference")
+    by = "asked for"
+    if asked == "auto" and os.environ.get("LSTMKIT_ENGINE", "auto") != "auto":
+        asked, by = os.environ["LSTMKIT_ENGINE"], "asked for by LSTMKIT_ENGINE"
+    if asked not in ENGINES:
+        raise RequestError(f"engine {asked!r} is not one; there are {', '.join(ENGINES)}")
+    if asked in ("torch", "reference"):
+        return EngineChoice(asked, by)
+    found = native_library()
+    obstacle = None
+    if device != "cpu":
+        obstacle = f"the native engine runs on the CPU alone, not on {device}"
+    elif cell != "lstm":
+        obstacle = f"the native engine runs LSTMs alone, no {cell}"
+    elif found.library is None:
+        obstacle = found.reason
+    if obstacle is None:
+        return EngineChoice("native", found.reason if asked == "auto" else f"{by}; {found.reason}")
+    if asked == "native":
+        raise RequestError(f"engine native cannot be used: {obstacle}; use auto or torch")
+    return EngineChoice("torch", obstacle)
+
+
+def obstacle_of(tensor: Tensor) -> str | None:
+    """Why the native engine cannot take this call, as far as the call itself decides; None where it can."""
+    if tensor.device.type != "cpu":
+        return f"the native engine runs on the CPU alone, not on {tensor.device.type}"
+    if tensor.dtype not in (torch.float32, torch.float64):
+        return f"the native engine knows float32 and float64, not {str(tensor.dtype).removeprefix('torch.')}"
+    if torch.is_autocast_enabled("cpu"):
+        return "under autocast"
+    if torch._C._are_functorch_transforms_active():
+        return "under a transform of torch.func, such as vmap"
+    if torch.autograd.forward_ad._current_level >= 0:
+        return "under forward-mode differentiation"
+    if torch.compiler.is_compiling():
+        return "while torch compiles"
+    return None

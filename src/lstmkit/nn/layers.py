@@ -1,6 +1,6 @@
 """What every engine computes: one layer of an LSTM, in one or two directions, over ragged rows."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -19,10 +19,11 @@ Results = tuple[
     Float[Tensor, "directions batch hidden"] | None,
     Float[Tensor, "directions batch hidden"] | None,
 ]
-"""Hidden states `(rows, directions * hidden)`, forward features first, in the order of the batch's rows; `h_n` and `c_n`, the
-state that each direction ends in, or None where they were not wanted."""
+"""Hidden states `(rows, directions * hidden)`, forward features first, in the order of the batch's rows; `h_n` and
+`c_n`, the state that each direction ends in, or None where they were not wanted."""
 
 
+@runtime_checkable
 class LayerRun(Protocol):
     """An engine's layer. A function of its arguments alone; no argument is changed."""
 
@@ -49,6 +50,7 @@ class LayerRun(Protocol):
         ...
 
 
+@runtime_checkable
 class Recurrences(Protocol):
     """An engine's recurrence alone, behind the input projection."""
 

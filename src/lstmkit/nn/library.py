@@ -115,8 +115,8 @@ class Found:
 def native_library() -> Found:
     """Load the library that was built with the package, once for the process.
 
-    `LSTMKIT_ISA` (avx512, avx2, baseline, neon) forces one variant of its kernels; by default the best that the processor
-    runs is used.
+    `LSTMKIT_ISA` (avx512, avx2, baseline, neon) forces one variant of its kernels; by default the best that the
+    processor runs is used.
     """
     folder = Path(__file__).parent
     paths = [path for path in (folder / f"_native{suffix}" for suffix in (".so", ".dylib", ".dll")) if path.exists()]
@@ -129,7 +129,9 @@ def native_library() -> Found:
     except (OSError, AttributeError) as error:
         return Found(None, f"the compiled engine cannot be loaded ({str(error).splitlines()[0]})")
     if found != _INTERFACE:
-        return Found(None, f"the compiled engine is of another version ({found}, not {_INTERFACE}); install lstmkit again")
+        return Found(
+            None, f"the compiled engine is of another version ({found}, not {_INTERFACE}); install lstmkit again"
+        )
     for name, (result, arguments) in _SIGNATURES.items():
         function = getattr(library, name)
         function.restype, function.argtypes = result, arguments

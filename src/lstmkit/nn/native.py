@@ -1,12 +1,13 @@
 """The native engine: one layer of an LSTM over ragged rows, forward and backward, in the compiled library.
 
-Every number that it computes is summed in an order that depends neither on threads nor on the other sequences of the batch,
-but for sums over the whole batch, whose order is that of the rows.
+Every number that it computes is summed in an order that depends neither on threads nor on the other sequences of the
+batch, but for sums over the whole batch, whose order is that of the rows.
 """
 
 import ctypes
+from collections.abc import Sequence
 from ctypes import byref
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -35,7 +36,8 @@ def _pointer(tensor: Tensor | None) -> int | None:
 
 
 def packed(weight: Tensor, transposed: bool) -> Tensor:
-    """Pack a matrix for `multiply`: `weight (m, k)` transposed, so that it gives `a @ weight.T`, or `weight (k, m)` as it is."""
+    """Pack a matrix for `multiply`: `weight (m, k)` transposed, so that it gives `a @ weight.T`, or `weight (k, m)`
+    as it is."""
     weight = weight.detach()
     if weight.stride(1) != 1:
         weight = weight.contiguous()
@@ -43,17 +45,22 @@ def packed(weight: Tensor, transposed: bool) -> Tensor:
     k, m = (weight.shape[1], weight.shape[0]) if transposed else (weight.shape[0], weight.shape[1])
     k_stride, m_stride = (1, weight.stride(0)) if transposed else (weight.stride(0), 1)
     out = weight.new_empty(library().lstmkit_packed_size(kind, k, m))
-    library().lstmkit_pack(
-        kind, torch.get_num_threads(), weight.data_ptr(), k_stride, m_stride, k, m, out.data_ptr()
-    )
+    library().lstmkit_pack(kind, torch.get_num_threads(), weight.data_ptr(), k_stride, m_stride, k, m, out.data_ptr())
     return out
 
 
 def multiply(a: Tensor, b_packed: Tensor, out: Tensor, bias: Tensor | None = None) -> Tensor:
     """out = a @ b + bias. `a (n, k)` and `out (n, m)` need contiguous rows only."""
     job = Product(
-        len(a), a.shape[1], out.shape[1], a.data_ptr(), a.stride(0), b_packed.data_ptr(), _pointer(bias),
-        out.data_ptr(), out.stride(0),
+        len(a),
+        a.shape[1],
+        out.shape[1],
+        a.data_ptr(),
+        a.stride(0),
+        b_packed.data_ptr(),
+        _pointer(bias),
+        out.data_ptr(),
+        out.stride(0),
     )
     library().lstmkit_multiply(_is_double(a.dtype), torch.get_num_threads(), byref(job))
     return out
@@ -66,8 +73,17 @@ def sum_outer(a: Tensor, b: Tensor, b_rows: Tensor | None = None, sums: bool = F
     kind, n_threads = _is_double(a.dtype), torch.get_num_threads()
     work = empty(library().lstmkit_outer_work(kind, n_threads, *out.shape), dtype=torch.uint8)
     job = Outer(
-        len(a), a.shape[1], b.shape[1], a.data_ptr(), a.stride(0), b.data_ptr(), b.stride(0), _pointer(b_rows),
-        out.data_ptr(), _pointer(columns), work.data_ptr(),
+        len(a),
+        a.shape[1],
+        b.shape[1],
+        a.data_ptr(),
+        a.stride(0),
+        b.data_ptr(),
+        b.stride(0),
+        _pointer(b_rows),
+        out.data_ptr(),
+        _pointer(columns),
+        work.data_ptr(),
     )
     library().lstmkit_sum_outer(kind, n_threads, byref(job))
     return out, columns
@@ -78,8 +94,17 @@ def sum_rows(source: Tensor, rows: Tensor, n_out: int) -> Tensor:
     out = empty(n_out, source.shape[1], dtype=source.dtype)
     work = torch.empty(len(rows) + n_out + 1, dtype=torch.int32)
     library().lstmkit_sum_rows(
-        _is_double(source.dtype), torch.get_num_threads(), source.data_ptr(), source.stride(0), source.shape[1],
-        rows.data_ptr(), len(rows), n_out, work.data_ptr(), work[len(rows) :].data_ptr(), out.data_ptr(),
+        _is_double(source.dtype),
+        torch.get_num_threads(),
+        source.data_ptr(),
+        source.stride(0),
+        source.shape[1],
+        rows.data_ptr(),
+        len(rows),
+        n_out,
+        work.data_ptr(),
+        work[len(rows) :].data_ptr(),
+        out.data_ptr(),
     )
     return out
 
@@ -157,7 +182,7 @@ class _Run:
         self.n_directions = len(weights) // self.per_direction
         self.weights = [weights[k : k + self.per_direction] for k in range(0, len(weights), self.per_direction)]
         self.weight_hh = [group[1] if projects else group[0] for group in self.weights]
-        self.inputs = inputs
+        self.inputs = inputs if inputs.stride(1) == 1 else inputs.contiguous()
         self.h0 = None if h0 is None else h0.detach().contiguous()
         self.c0 = None if c0 is None else c0.detach().contiguous()
         self.hidden = self.weight_hh[0].shape[1]
@@ -171,10 +196,8 @@ class _Run:
 
     def _table(self, out: Tensor | None) -> Tensor:
         if not self.projects:
-            return self.inputs if self.inputs.stride(1) == 1 else self.inputs.contiguous()
-        bias = torch.cat([group[2] + group[3] for group in self.weights])
-        table = empty(len(self.inputs), len(bias), dtype=bias.dtype) if out is None else out
-        return multiply(self.inputs, packed(self._weight_ih(), transposed=True), table, bias)
+            return self.inputs
+        return _project(self.inputs, self._weight_ih(), self.weights, out)
 
     def forward(self, keeps: bool) -> tuple[Tensor, Tensor, Tensor]:
         """States, h_n and c_n; what backward needs is kept where asked."""
@@ -221,9 +244,7 @@ class _Run:
         job.cells = cells.data_ptr()
         return job
 
-    def backward(
-        self, states: Tensor, grads: tuple[Tensor | None, ...], wants_inputs: bool
-    ) -> list[Tensor | None]:
+    def backward(self, states: Tensor, grads: tuple[Tensor | None, ...], wants_inputs: bool) -> list[Tensor | None]:
         """Gradients of inputs, h0, c0 and the weights, in the order of the function's arguments."""
         if self.spent:  # a graph that was retained: the gates were turned into gradients the first time
             self.forward(keeps=True)
@@ -236,9 +257,7 @@ class _Run:
         if grad_states is not None and grad_states.stride(1) != 1:
             grad_states = grad_states.contiguous()
         carried = [
-            torch.zeros(n_directions, batch, hidden, dtype=gates.dtype)
-            if grad is None
-            else grad.contiguous().clone()
+            torch.zeros(n_directions, batch, hidden, dtype=gates.dtype) if grad is None else grad.contiguous().clone()
             for grad in (grad_h, grad_c)
         ]
         jobs = (Direction * n_directions)()
@@ -288,20 +307,33 @@ class _Run:
         groups = [tuple(weights[k : k + size]) for k in range(0, len(weights), size)]
         run = reference.layer if self.projects else reference.recur
         outputs = run(inputs, self.rows, self.layout, groups, None if h0 is None else (h0, c0))  # type: ignore[arg-type]
-        pairs = [(output, grad) for output, grad in zip(outputs, grads, strict=True) if grad is not None]
+        pairs = [(cast(Tensor, o), grad) for o, grad in zip(outputs, grads, strict=True) if grad is not None]
         asked = [inputs, *([] if h0 is None else [h0, c0]), *weights]
         active = [tensor for tensor in asked if tensor is not None and tensor.requires_grad]
         found = iter(
             torch.autograd.grad(
-                [output for output, _ in pairs],
+                tuple(output for output, _ in pairs),
                 active,
-                [grad for _, grad in pairs],
+                tuple(grad for _, grad in pairs),
                 create_graph=True,
                 allow_unused=True,
             )
         )
         by_tensor = [next(found) if t is not None and t.requires_grad else None for t in asked]
         return by_tensor if h0 is not None else [by_tensor[0], None, None, *by_tensor[1:]]
+
+
+def _project(inputs: Tensor, weight_ih: Tensor, weights: Sequence[Sequence[Tensor]], out: Tensor | None) -> Tensor:
+    bias = torch.cat([group[2] + group[3] for group in weights])
+    table = empty(len(inputs), len(bias), dtype=bias.dtype) if out is None else out
+    return multiply(inputs, packed(weight_ih, transposed=True), table, bias)
+
+
+def table_of(inputs: Tensor, weights: list[Weights]) -> Tensor:
+    """What the gates receive of each row of `inputs (n, features)`: `(n, directions * 4 * hidden)`, without a
+    gradient."""
+    with torch.no_grad():
+        return _project(inputs, torch.cat([group[0] for group in weights]), weights, None)
 
 
 def layer(

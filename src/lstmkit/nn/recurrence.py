@@ -4,10 +4,13 @@ import math
 from typing import cast
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from lstmkit.nn.engines import Cell, Weights, choose_engine
+from lstmkit.nn import reference, torch_engine
+from lstmkit.nn.engines import Cell, EngineChoice, choose_engine
+from lstmkit.nn.layers import Weights
+from lstmkit.nn.stack import FirstLayer, TokenReader, reading_rows, run_stack
 from lstmkit.ragged import Layout
 
 _GATES = {"lstm": 4, "gru": 3, "rnn": 1}
@@ -25,7 +28,7 @@ class Recurrence(nn.Module):
         dropout: share of values dropped between layers while training.
         forget_bias: the forget gate's bias at the start. torch's LSTM has two bias vectors that are added;
             it is put into `bias_ih` alone (Jozefowicz et al. 2015, section 2.2, for the value 1).
-        engine: auto, torch or reference.
+        engine: auto, native, torch or reference.
     """
 
     def __init__(
@@ -47,7 +50,9 @@ class Recurrence(nn.Module):
         self.bidirectional = bidirectional
         self.dropout = dropout
         self.forget_bias = forget_bias
-        self.engine = choose_engine(engine)
+        self._asked = engine
+        self._reader = TokenReader()
+        choose_engine(engine, cell)
         self._directions = ("", "_reverse") if bidirectional else ("",)
         gates = _GATES[cell] * hidden_size
         for layer in range(num_layers):
@@ -65,6 +70,11 @@ class Recurrence(nn.Module):
         """Features of a state: units times directions."""
         return self.hidden_size * len(self._directions)
 
+    @property
+    def engine(self) -> EngineChoice:
+        """The engine that runs this module where it is now."""
+        return choose_engine(self._asked, self.cell, next(self.parameters()).device.type)
+
     def reset_parameters(self) -> None:
         """Draw weights from U(-b, b) with b = 1/sqrt(hidden), as torch does; biases are 0, the forget bias as asked."""
         bound = 1 / math.sqrt(self.hidden_size)
@@ -76,19 +86,43 @@ class Recurrence(nn.Module):
                 if self.cell == "lstm" and name.startswith("bias_ih"):
                     nn.init.constant_(parameter[self.hidden_size : 2 * self.hidden_size], self.forget_bias)
 
-    def forward(self, rows: Float[Tensor, "rows input"], layout: Layout) -> Float[Tensor, "rows states"]:
-        """The last layer's hidden state after each step; row k of the result belongs to row k of the input."""
+    def forward(self, inputs: Float[Tensor, "rows input"], layout: Layout) -> Float[Tensor, "rows states"]:
+        """The last layer's hidden state after each step, from a zero state; row k belongs to row k of the input."""
+        engine = self.engine
+        if self.cell == "lstm":
+            return self._stacked(reading_rows(engine, inputs, layout, False), engine, layout)
+        return self._others(inputs, engine, layout)
+
+    def read_tokens(
+        self, tokens: Int[Tensor, " rows"], embedding: nn.Embedding, layout: Layout
+    ) -> Float[Tensor, "rows states"]:
+        """The same over tokens, as `forward(embedding(tokens), layout)`."""
+        engine = self.engine
+        if self.cell == "lstm":
+            return self._stacked(self._reader.layer(engine, tokens, embedding, layout, False), engine, layout)
+        return self._others(embedding(tokens), engine, layout)
+
+    def _stacked(self, first: FirstLayer, engine: EngineChoice, layout: Layout) -> Tensor:
+        weights = [
+            [self._weights(f"_l{k}{direction}") for direction in self._directions] for k in range(self.num_layers)
+        ]
+        return run_stack(
+            first, engine, layout, weights, None, dropout=self.dropout, training=self.training, wants_ends=False
+        )[0]
+
+    def _others(self, states: Tensor, engine: EngineChoice, layout: Layout) -> Tensor:
+        cell = cast(reference.OtherCell, self.cell)
+        run = reference.other_cell if engine.name == "reference" else torch_engine.other_cell
         for layer in range(self.num_layers):
             if layer:
-                rows = nn.functional.dropout(rows, self.dropout, self.training)
-            directions = [self.engine.run(self.cell, rows, layout, self._weights(f"_l{layer}"))]
+                states = nn.functional.dropout(states, self.dropout, self.training)
+            found = [run(cell, states, layout, self._weights(f"_l{layer}"))]
             if self.bidirectional:
                 # Each sequence is reversed within its own length, so the backward pass starts at its last valid step.
-                weights = self._weights(f"_l{layer}_reverse")
-                states = self.engine.run(self.cell, layout.reversed_rows(rows), layout, weights)
-                directions.append(layout.reversed_rows(states))
-            rows = torch.cat(directions, 1) if self.bidirectional else directions[0]
-        return rows
+                turned = run(cell, layout.reversed_rows(states), layout, self._weights(f"_l{layer}_reverse"))
+                found.append(layout.reversed_rows(turned))
+            states = torch.cat(found, 1) if self.bidirectional else found[0]
+        return states
 
     def _weights(self, suffix: str) -> Weights:
         names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")

@@ -9,6 +9,8 @@ from torch import Tensor
 from lstmkit.nn.layers import Results, State, Weights
 from lstmkit.ragged import Layout
 
+OtherCell = Literal["gru", "rnn"]
+
 
 def recur(
     table: Tensor,
@@ -64,12 +66,13 @@ def layer(
 
 
 def other_cell(
-    cell: Literal["gru", "rnn"], inputs: Float[Tensor, "rows input"], layout: Layout, weights: Weights
+    cell: OtherCell, inputs: Float[Tensor, "rows input"], layout: Layout, weights: Weights
 ) -> Float[Tensor, "rows hidden"]:
     """One layer of another cell, read forwards from a zero state.
 
     Args:
-        cell: gru (Cho et al. 2014, as torch computes it: the reset gate acts behind the product) or rnn (Elman 1990, tanh).
+        cell: gru (Cho et al. 2014, as torch computes it: the reset gate acts behind the product) or rnn (Elman 1990,
+        tanh).
         inputs: time-major.
         layout: where each step of each sequence lies.
         weights: gates in torch's order (r z n).

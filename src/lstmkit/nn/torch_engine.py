@@ -1,12 +1,11 @@
 """torch's kernels: oneDNN on a CPU, cuDNN on a GPU."""
 
-from typing import Literal
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from lstmkit.nn.layers import Results, State, Weights
+from lstmkit.nn.reference import OtherCell
 from lstmkit.ragged import Layout
 
 
@@ -31,14 +30,16 @@ def layer(
     if wants_ends or inputs.device.type != "cpu":
         # A rectangle knows the state at its own end alone; packed kernels end with each sequence.
         return torch.lstm(read, layout.batch_sizes, state, flat, *_options(len(weights) == 2))
-    # On a CPU packed kernels are 12 to 20 times slower than padded ones where lengths differ (pytorch#149194). Padding stands
-    # behind each sequence and is dropped, so no valid state ever sees it.
+    # On a CPU packed kernels are 12 to 20 times slower than padded ones where lengths differ (pytorch#149194).
+    # Padding stands behind each sequence and is dropped, so no valid state ever sees it.
     found = []
     for d, group in enumerate(weights):
         # Each sequence is reversed within its own length, so the backward direction starts at its last valid step.
         turned = layout.reversed_rows(read) if d == 1 else read
         start = (state[0][d : d + 1].contiguous(), state[1][d : d + 1].contiguous())
-        states = layout.from_padded(torch.lstm(layout.to_padded(turned), start, list(group), *_options(False), False)[0])
+        states = layout.from_padded(
+            torch.lstm(layout.to_padded(turned), start, list(group), *_options(False), False)[0]
+        )
         found.append(layout.reversed_rows(states) if d == 1 else states)
     return torch.cat(found, 1) if len(found) > 1 else found[0], None, None
 
@@ -49,7 +50,7 @@ def _options(bidirectional: bool) -> tuple[bool, int, float, bool, bool]:
 
 
 def other_cell(
-    cell: Literal["gru", "rnn"], inputs: Float[Tensor, "rows input"], layout: Layout, weights: Weights
+    cell: OtherCell, inputs: Float[Tensor, "rows input"], layout: Layout, weights: Weights
 ) -> Float[Tensor, "rows hidden"]:
     """One layer of another cell; arguments and result as `lstmkit.nn.reference.other_cell`."""
     padded = layout.to_padded(inputs)

@@ -1,8 +1,8 @@
 """Large tensors whose memory is used again from step to step.
 
-The memory of a fresh large tensor comes from the system page by page, each cleared at its first touch, and goes back at once
-when the tensor dies: in a training step that costs as much as a fifth of the arithmetic (docs/engine.md). Memory that nothing
-uses any more waits here for the next tensor instead.
+The memory of a fresh large tensor comes from the system page by page, each cleared at its first touch, and goes back
+at once when the tensor dies: in a training step that costs as much as a fifth of the arithmetic (docs/engine.md).
+Memory that nothing uses any more waits here for the next tensor instead.
 """
 
 import math

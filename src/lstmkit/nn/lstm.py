@@ -1,0 +1,207 @@
+"""`torch.nn.LSTM` with an engine for ragged batches, and an LSTM over tokens with its embedding inside."""
+
+from functools import lru_cache
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
+
+from lstmkit.core.errors import RequestError
+from lstmkit.nn.engines import EngineChoice, choose_engine, obstacle_of
+from lstmkit.nn.layers import State, Weights
+from lstmkit.nn.stack import FirstLayer, TokenReader, reading_rows, run_stack
+from lstmkit.ragged import Layout, Ragged
+
+_NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+
+
+@lru_cache(maxsize=16)
+def _rectangle(n_steps: int, batch: int) -> Layout:
+    return Layout(torch.full((batch,), n_steps))
+
+
+class LSTM(nn.LSTM):
+    """`torch.nn.LSTM`: its constructor, parameters, state_dict, call and results; padded, packed and unbatched input.
+
+    Args:
+        *args: as for `torch.nn.LSTM`.
+        engine: auto, native, torch or reference. Under auto the native engine runs what it can, and torch's own what it
+            cannot; an engine named here, or by `LSTMKIT_ENGINE`, is used or refused.
+        **kwargs: as for `torch.nn.LSTM`.
+
+    Attributes:
+        last_engine: the engine that ran the last call; empty before the first.
+        last_reason: why it did.
+
+    Example:
+        >>> lstm = LSTM(12, 64, num_layers=2, bidirectional=True)
+        >>> output, (h_n, c_n) = lstm(torch.randn(50, 8, 12))
+    """
+
+    def __init__(self, *args: Any, engine: str = "auto", **kwargs: Any) -> None:
+        choose_engine(engine)
+        super().__init__(*args, **kwargs)
+        self.engine = engine
+        self.last_engine = ""
+        self.last_reason = ""
+
+    def forward(self, input: Any, hx: Any = None) -> Any:  # noqa: A002  (torch's own name)
+        """As `torch.nn.LSTM.forward`: `output, (h_n, c_n)`.
+
+        Args:
+            input: `(time, batch, input_size)`, `(batch, time, input_size)` with `batch_first`, `(time, input_size)`,
+            or a
+                PackedSequence of rows `(rows, input_size)`.
+            hx: `(h_0, c_0)`, each `(layers * directions, batch, hidden_size)`; zeros where None.
+
+        Raises:
+            ValueError: a sequence has no steps.
+            RuntimeError: shapes do not agree.
+            RequestError: the engine was asked for by name and cannot run this call.
+        """
+        data = input.data if isinstance(input, PackedSequence) else input
+        engine = self._engine_for(data)
+        self.last_engine, self.last_reason = engine.name, engine.reason
+        if isinstance(input, PackedSequence):
+            if engine.name == "torch":
+                return super().forward(input, hx)
+            return self._packed(input, hx, engine)
+        if input.dim() in (2, 3) and input.shape[1 if self.batch_first and input.dim() == 3 else 0] == 0:
+            raise ValueError("a sequence has no steps; each needs one at least")
+        if engine.name == "torch" or input.dim() not in (2, 3) or 0 in input.shape:
+            return super().forward(input, hx)
+        return self._padded(input, hx, engine)
+
+    def _engine_for(self, data: Tensor) -> EngineChoice:
+        engine = choose_engine(self.engine)
+        if engine.name == "torch":
+            return engine
+        obstacle = "with projections" if self.proj_size else None
+        if engine.name == "native":
+            obstacle = obstacle or obstacle_of(data) or obstacle_of(cast(Tensor, self.weight_hh_l0))
+        if obstacle is None:
+            return engine
+        if engine.reason.startswith("asked for"):
+            raise RequestError(f"engine {engine.name} cannot be used here: {obstacle}; use auto or torch")
+        return EngineChoice("torch", obstacle)
+
+    def _packed(self, packed: PackedSequence, hx: tuple[Tensor, Tensor] | None, engine: EngineChoice) -> Any:
+        batch = Ragged.from_packed(packed)
+        hx = self.permute_hidden(hx, packed.sorted_indices) if hx is not None else None
+        self.check_forward_args(packed.data, hx or self._zeros(packed.data, batch.layout), packed.batch_sizes)
+        states, h_n, c_n = self._stack(reading_rows(engine, packed.data, batch.layout, True), batch.layout, hx, engine)
+        output = PackedSequence(states, packed.batch_sizes, packed.sorted_indices, packed.unsorted_indices)
+        return output, self.permute_hidden((h_n, c_n), packed.unsorted_indices)
+
+    def _padded(self, given: Tensor, hx: tuple[Tensor, Tensor] | None, engine: EngineChoice) -> Any:
+        batched = given.dim() == 3
+        if not batched:
+            given = given.unsqueeze(1)
+            if hx is not None:
+                if hx[0].dim() != 2 or hx[1].dim() != 2:
+                    raise RuntimeError("for an unbatched input h_0 and c_0 have two dimensions")
+                hx = hx[0].unsqueeze(1), hx[1].unsqueeze(1)
+        elif self.batch_first:
+            given = given.transpose(0, 1)
+        layout = _rectangle(given.shape[0], given.shape[1])
+        self.check_forward_args(given, hx or self._zeros(given, layout), None)
+        rows = given.reshape(-1, given.shape[2])
+        states, h_n, c_n = self._stack(reading_rows(engine, rows, layout, True), layout, hx, engine)
+        output = states.view(*given.shape[:2], -1)
+        if not batched:
+            return output.squeeze(1), (h_n.squeeze(1), c_n.squeeze(1))
+        return output.transpose(0, 1) if self.batch_first else output, (h_n, c_n)
+
+    def _stack(
+        self, first: FirstLayer, layout: Layout, hx: tuple[Tensor, Tensor] | None, engine: EngineChoice
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        suffixes = ("", "_reverse") if self.bidirectional else ("",)
+        weights = [[self._weights(f"_l{layer}{suffix}") for suffix in suffixes] for layer in range(self.num_layers)]
+        return cast(
+            "tuple[Tensor, Tensor, Tensor]",
+            run_stack(
+                first, engine, layout, weights, hx, dropout=self.dropout, training=self.training, wants_ends=True
+            ),
+        )
+
+    def _weights(self, suffix: str) -> Weights:
+        if self.bias:
+            return tuple(getattr(self, name + suffix) for name in _NAMES)  # type: ignore[return-value]
+        weight_ih, weight_hh = (getattr(self, name + suffix) for name in _NAMES[:2])
+        zeros = weight_hh.new_zeros(len(weight_hh))
+        return weight_ih, weight_hh, zeros, zeros
+
+    def _zeros(self, like: Tensor, layout: Layout) -> State:
+        n = self.num_layers * (2 if self.bidirectional else 1)
+        zeros = like.new_zeros(()).expand(n, layout.n_sequences, self.hidden_size)
+        return zeros, zeros
+
+
+class TokenLSTM(LSTM):
+    """An LSTM over tokens, the embedding inside.
+
+    What the gates receive of a token, `weight_ih @ embedding[token] + biases`, depends on the token alone: it is made
+    once for each distinct token of a batch, and looked up by the steps. The result is that of an `Embedding` followed
+    by an `LSTM`, and so are all gradients.
+
+    Args:
+        num_embeddings: tokens, numbered from 0.
+        embedding_dim: features of a token.
+        hidden_size: units of each layer and direction.
+        num_layers: layers on top of each other.
+        sparse: whether the embedding's gradient is sparse, with rows for the batch's tokens alone, as for
+            `torch.nn.Embedding`; it then needs an optimizer that takes such gradients (`lstmkit.nn.Adam`,
+            `torch.optim.SGD`).
+        engine: as for `LSTM`.
+        **kwargs: as for `torch.nn.LSTM`, without `batch_first`.
+
+    Example:
+        >>> lstm = TokenLSTM(1000, 32, 64)
+        >>> tokens = pack_sequence([torch.tensor([5, 3, 8]), torch.tensor([2])])
+        >>> states, (h_n, c_n) = lstm(tokens)
+    """
+
+    def __init__(
+        self,
+        num_embeddings: int,
+        embedding_dim: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        *,
+        sparse: bool = False,
+        engine: str = "auto",
+        **kwargs: Any,
+    ) -> None:
+        if kwargs.get("batch_first"):
+            raise TypeError("TokenLSTM takes a PackedSequence, so batch_first has no place")
+        super().__init__(embedding_dim, hidden_size, num_layers, engine=engine, **kwargs)
+        factory = {name: kwargs[name] for name in ("device", "dtype") if name in kwargs}
+        self.embedding = nn.Embedding(num_embeddings, embedding_dim, sparse=sparse, **factory)
+        self._reader = TokenReader()
+
+    def forward(self, input: Any, hx: tuple[Tensor, Tensor] | None = None) -> Any:  # noqa: A002
+        """`states, (h_n, c_n)`, the states as a PackedSequence.
+
+        Args:
+            input: int64 tokens `(rows,)`, packed.
+            hx: `(h_0, c_0)` as for `LSTM`.
+
+        Raises:
+            TypeError: the input is no PackedSequence of whole numbers.
+            IndexError: a token is outside the embedding.
+            RequestError: the engine was asked for by name and cannot run this call.
+        """
+        if not isinstance(input, PackedSequence) or input.data.dim() != 1 or input.data.is_floating_point():
+            raise TypeError("TokenLSTM takes a PackedSequence of tokens; see torch.nn.utils.rnn.pack_sequence")
+        engine = self._engine_for(self.embedding.weight)
+        self.last_engine, self.last_reason = engine.name, engine.reason
+        if engine.name == "torch":
+            embedded = PackedSequence(self.embedding(input.data), *input[1:])
+            return nn.LSTM.forward(self, embedded, hx)
+        layout = Ragged.from_packed(input).layout
+        hx = self.permute_hidden(hx, input.sorted_indices) if hx is not None else None
+        first = self._reader.layer(engine, input.data.long(), self.embedding, layout, True)
+        states, h_n, c_n = self._stack(first, layout, hx, engine)
+        output = PackedSequence(states, *input[1:])
+        return output, self.permute_hidden((h_n, c_n), input.unsorted_indices)

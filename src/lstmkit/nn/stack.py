@@ -1,0 +1,125 @@
+"""Layers on top of each other, and what a first layer reads: rows of features, or tokens."""
+
+from collections.abc import Callable
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from lstmkit.nn import native
+from lstmkit.nn.engines import EngineChoice
+from lstmkit.nn.layers import Results, State, Weights
+from lstmkit.ragged import Layout
+
+FirstLayer = Callable[[list[Weights], State | None], Results]
+"""The lowest layer, given its weights and where its sequences begin."""
+
+
+def run_stack(
+    first: FirstLayer,
+    engine: EngineChoice,
+    layout: Layout,
+    weights: list[list[Weights]],
+    state: State | None,
+    *,
+    dropout: float,
+    training: bool,
+    wants_ends: bool,
+) -> Results:
+    """All layers, each reading the states of the one below.
+
+    Args:
+        first: runs the lowest layer.
+        engine: runs the others.
+        layout: where each step of each sequence lies.
+        weights: by layer and direction.
+        state: `h_0, c_0`, each `(layers * directions, batch, hidden)`, longest sequence first; None: zeros.
+        dropout: share of values dropped between layers.
+        training: whether any are.
+        wants_ends: see `lstmkit.nn.layers.LayerRun`.
+    """
+    n = len(weights[0])
+    starts = [
+        None if state is None else (state[0][k : k + n], state[1][k : k + n]) for k in range(0, n * len(weights), n)
+    ]
+    found = [first(weights[0], starts[0])]
+    for own, start in zip(weights[1:], starts[1:], strict=True):
+        below = nn.functional.dropout(found[-1][0], dropout, training)
+        found.append(engine.layer(below, None, layout, own, start, wants_ends=wants_ends))
+    states = found[-1][0]
+    if not wants_ends:
+        return states, None, None
+    if len(found) == 1:
+        return found[0]
+    h_n, c_n = (torch.cat([cast(Tensor, results[k]) for results in found]) for k in (1, 2))
+    return states, h_n, c_n
+
+
+def reading_rows(engine: EngineChoice, inputs: Tensor, layout: Layout, wants_ends: bool) -> FirstLayer:
+    """A first layer over rows of features `(rows, features)`."""
+    return lambda weights, state: engine.layer(inputs, None, layout, weights, state, wants_ends=wants_ends)
+
+
+class TokenReader:
+    """A first layer over tokens.
+
+    What the gates receive of a token, `weight_ih @ embedding[token] + biases`, depends on the token alone. It is made
+    once for each distinct token of a batch. Where no gradient is wanted the whole vocabulary's is made and kept, as
+    soon as the batches since the weights last changed have had as many distinct tokens as that takes.
+    """
+
+    def __init__(self) -> None:
+        self._key: tuple[tuple[int, int], ...] = ()
+        self._n_made = 0
+        self._table: Tensor | None = None
+
+    def layer(
+        self, engine: EngineChoice, tokens: Tensor, embedding: nn.Embedding, layout: Layout, wants_ends: bool
+    ) -> FirstLayer:
+        """The first layer for one batch.
+
+        Args:
+            engine: runs it.
+            tokens: int64 `(rows,)`.
+            embedding: turns a token into features.
+            layout: where each step of each sequence lies.
+            wants_ends: see `lstmkit.nn.layers.LayerRun`.
+
+        Raises:
+            IndexError: a token is outside the embedding.
+        """
+
+        def run(weights: list[Weights], state: State | None) -> Results:
+            if engine.name == "torch":
+                return engine.layer(embedding(tokens), None, layout, weights, state, wants_ends=wants_ends)
+            found, rows = _distinct(tokens, embedding.num_embeddings, engine.name)
+            if engine.name == "native" and not torch.is_grad_enabled():
+                table = self._whole_table(embedding, weights, len(found))
+                if table is not None:
+                    weights_hh = [weight_hh for _, weight_hh, _, _ in weights]
+                    return native.recur(table, tokens.int(), layout, weights_hh, state)
+            return engine.layer(embedding(found), rows, layout, weights, state, wants_ends=wants_ends)
+
+        return run
+
+    def _whole_table(self, embedding: nn.Embedding, weights: list[Weights], n_distinct: int) -> Tensor | None:
+        tensors = [embedding.weight, *(tensor for group in weights for tensor in group)]
+        if any(tensor.is_inference() for tensor in tensors):  # they do not tell when they change
+            return None
+        key = tuple((tensor.data_ptr(), tensor._version) for tensor in tensors)
+        if key != self._key:
+            self._key, self._n_made, self._table = key, 0, None
+        if self._table is None:
+            self._n_made += n_distinct
+            if self._n_made < embedding.num_embeddings:
+                return None
+            self._table = native.table_of(embedding.weight.detach(), weights)
+        return self._table
+
+
+def _distinct(tokens: Tensor, vocabulary: int, engine: str) -> tuple[Tensor, Tensor]:
+    """Distinct tokens, int64, and for each token its number among them, int32."""
+    if engine == "native":
+        return native.distinct(tokens, vocabulary)
+    found, rows = torch.unique(tokens, return_inverse=True)
+    return found, rows.int()
