@@ -141,7 +141,9 @@ def test_a_fallback_speaks_and_a_request_by_name_never_falls_back(monkeypatch: p
     assert choose_engine("auto", "gru") == EngineChoice("torch", "the native engine runs LSTMs alone, no gru")
     assert choose_engine("auto", device="cuda").reason == "the native engine runs on the CPU alone, not on cuda"
     assert choose_engine("torch") == EngineChoice("torch", "asked for")
-    with pytest.raises(RequestError, match="engine native cannot be used: the native engine runs LSTMs alone, no rnn; use"):
+    with pytest.raises(
+        RequestError, match="engine native cannot be used: the native engine runs LSTMs alone, no rnn; use"
+    ):
         choose_engine("native", "rnn")
     with pytest.raises(RequestError, match="engine 'fast' is not one; there are auto, native, torch, reference"):
         choose_engine("fast")

@@ -27,7 +27,7 @@ def relative(one: Tensor, other: Tensor) -> float:
 def draw(
     lengths: list[int], hidden: int, features: int, n_directions: int, with_state: bool, n_distinct: int, seed: int
 ) -> tuple[Layout, Tensor, Tensor | None, list[Weights], tuple[Tensor, Tensor] | None, list[Tensor]]:
-    """A layer's arguments in float64, and the gradients that come down to it. Recurrent weights of spectral radius 0.8."""
+    """A layer's arguments in float64 (recurrent weights of spectral radius 0.8), and the gradients that reach it."""
     generator = torch.Generator().manual_seed(seed)
 
     def normal(*shape: int, scale: float = 1.0) -> Tensor:
@@ -66,7 +66,9 @@ def everything(run: LayerRun, dtype: torch.dtype, case: tuple) -> tuple[list[Ten
     return list(results), list(torch.autograd.grad(results, leaves, [grad.to(dtype) for grad in grads]))  # type: ignore[arg-type]
 
 
-def agree(found: tuple[list[Tensor], list[Tensor]], wanted: tuple[list[Tensor], list[Tensor]], tolerance: float) -> None:
+def agree(
+    found: tuple[list[Tensor], list[Tensor]], wanted: tuple[list[Tensor], list[Tensor]], tolerance: float
+) -> None:
     """Each result by itself; each gradient by itself in float64, all in one vector in float32."""
     assert len(found[0]) == len(wanted[0]) == 3
     assert len(found[1]) == len(wanted[1]) >= 5
@@ -170,7 +172,7 @@ def test_the_check_sees_what_is_broken() -> None:
     wanted = everything(reference.layer, torch.float64, case)
 
     def broken(change: Callable[[list, Layout], list]) -> LayerRun:
-        def run(inputs, rows, layout, weights, state=None, *, wants_ends=True):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+        def run(inputs, rows, layout, weights, state=None, *, wants_ends=True):  # type: ignore[no-untyped-def]
             inputs, weights = change([inputs, weights], layout)
             return native.layer(inputs, rows, layout, weights, state)
 

@@ -53,7 +53,9 @@ def compare(ours: nn.LSTM, theirs: nn.LSTM, given_input: Any, hx: tuple[Tensor, 
         results = flat(module(subject, start))
         assert all(result.dtype == kind for result in results)
         torch.manual_seed(0)
-        loss = torch.stack([(result * torch.randn(result.shape, dtype=torch.float64)).sum() for result in results]).sum()
+        loss = torch.stack(
+            [(result * torch.randn(result.shape, dtype=torch.float64)).sum() for result in results]
+        ).sum()
         loss.backward()
         grads = [leaf.grad for leaf in (*leaves, *(start or ()), *module.parameters())]
         assert all(grad is not None for grad in grads)
@@ -144,6 +146,7 @@ def test_dropout_stands_between_layers_and_only_in_training() -> None:
     assert torch.equal(single(given_input)[0], single(given_input)[0])
 
 
+@pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
 def test_what_the_native_engine_cannot_do_goes_to_torch_with_its_reason() -> None:
     given_input = torch.randn(6, 2, 4)
     cases = []
@@ -160,13 +163,25 @@ def test_what_the_native_engine_cannot_do_goes_to_torch_with_its_reason() -> Non
     meta = LSTM(4, 5, device="meta")
     meta(given_input.to("meta"))
     cases.append((meta, "the native engine runs on the CPU alone, not on meta"))
-    mapped = LSTM(4, 5)
-    with torch.no_grad():
-        torch.func.vmap(lambda x: mapped(x)[0])(torch.randn(3, 6, 2, 4))
-    cases.append((mapped, "under a transform of torch.func, such as vmap"))
-    assert len(cases) == 5
+    assert len(cases) == 4
     for module, reason in cases:
         assert (module.last_engine, module.last_reason) == ("torch", reason)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")  # by torch.func.jvp itself
+def test_transforms_go_to_the_formulas_for_torchs_kernels_have_no_rules_for_them() -> None:
+    module = LSTM(4, 5)
+    batches = torch.randn(3, 6, 2, 4)
+    mapped = torch.func.vmap(lambda x: module(x)[0])(batches)
+    assert (module.last_engine, module.last_reason) == ("reference", "under a transform of torch.func, such as vmap")
+    for one, batch in zip(mapped, batches, strict=True):
+        assert relative(one, module(batch)[0]) < 1e-5
+    _, derivative = torch.func.jvp(lambda x: module(x)[0].sum(), (batches[0],), (torch.ones(6, 2, 4),))
+    assert module.last_engine == "reference"
+    step = batches[0].double().requires_grad_()
+    double = copy.deepcopy(module).double()
+    gradient = torch.autograd.grad(double(step)[0].sum(), step)[0]
+    assert abs(float(derivative.detach()) - float(gradient.sum())) < 1e-4
 
 
 def test_an_engine_asked_for_by_name_never_falls_back() -> None:

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from lstmkit.nn import max_and_mean
 from lstmkit.ragged import Layout
 
 Pooling = Literal["last", "mean", "max", "max_mean"]
@@ -31,10 +32,7 @@ def pool(
             return last
         half = states.shape[1] // 2
         return torch.cat([last[:, :half], states[: layout.n_sequences, half:]], 1)
-    pooled: list[Tensor] = []
-    if pooling in ("max", "max_mean"):
-        pooled.append(layout.to_padded(states, fill=float("-inf")).amax(0))
-    if pooling in ("mean", "max_mean"):
-        lengths = layout.lengths.to(states.device, states.dtype)
-        pooled.append(layout.to_padded(states).sum(0) / lengths[:, None])
-    return torch.cat(pooled, 1)
+    largest, mean = max_and_mean(states, layout)
+    if pooling == "max_mean":
+        return torch.cat([largest, mean], 1)
+    return largest if pooling == "max" else mean

@@ -3,5 +3,6 @@
 from lstmkit.nn.engines import EngineChoice, choose_engine
 from lstmkit.nn.lstm import LSTM, TokenLSTM
 from lstmkit.nn.recurrence import Recurrence
+from lstmkit.nn.segments import max_and_mean
 
-__all__ = ["LSTM", "EngineChoice", "Recurrence", "TokenLSTM", "choose_engine"]
+__all__ = ["LSTM", "EngineChoice", "Recurrence", "TokenLSTM", "choose_engine", "max_and_mean"]

@@ -68,18 +68,20 @@ def choose_engine(asked: str, cell: Cell = "lstm", device: str = "cpu") -> Engin
     return EngineChoice("torch", obstacle)
 
 
-def obstacle_of(tensor: Tensor) -> str | None:
-    """Why the native engine cannot take this call, as far as the call itself decides; None where it can."""
+def stand_in(tensor: Tensor) -> EngineChoice | None:
+    """What takes a call that the native engine cannot, as far as the call itself decides; None where it can."""
     if tensor.device.type != "cpu":
-        return f"the native engine runs on the CPU alone, not on {tensor.device.type}"
+        return EngineChoice("torch", f"the native engine runs on the CPU alone, not on {tensor.device.type}")
     if tensor.dtype not in (torch.float32, torch.float64):
-        return f"the native engine knows float32 and float64, not {str(tensor.dtype).removeprefix('torch.')}"
+        dtype = str(tensor.dtype).removeprefix("torch.")
+        return EngineChoice("torch", f"the native engine knows float32 and float64, not {dtype}")
     if torch.is_autocast_enabled("cpu"):
-        return "under autocast"
-    if torch._C._are_functorch_transforms_active():
-        return "under a transform of torch.func, such as vmap"
-    if torch.autograd.forward_ad._current_level >= 0:
-        return "under forward-mode differentiation"
+        return EngineChoice("torch", "under autocast")
     if torch.compiler.is_compiling():
-        return "while torch compiles"
+        return EngineChoice("torch", "while torch compiles")
+    # torch's own kernels have no rules for these; the formulas are plain operations, which all have.
+    if torch._C._are_functorch_transforms_active():
+        return EngineChoice("reference", "under a transform of torch.func, such as vmap")
+    if torch.autograd.forward_ad._current_level >= 0:
+        return EngineChoice("reference", "under forward-mode differentiation")
     return None

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-_INTERFACE = 1  # of native/interface.h
+_INTERFACE = 2  # of native/interface.h
 
 
 class Direction(Structure):
@@ -75,6 +75,22 @@ class Outer(Structure):
     )
 
 
+class Pooling(Structure):
+    """`lstmkit_pooling` of native/jobs.h: the largest value and the mean of each sequence's rows."""
+
+    _fields_ = (
+        ("n_steps", c_int64),
+        ("n_sequences", c_int64),
+        ("width", c_int64),
+        ("starts", c_void_p),
+        ("states", c_void_p),
+        ("states_stride", c_int64),
+        ("largest", c_void_p),
+        ("largest_at", c_void_p),
+        ("mean", c_void_p),
+    )
+
+
 _SIGNATURES = {
     "lstmkit_interface": (c_int64, ()),
     "lstmkit_isas": (c_char_p, ()),
@@ -94,6 +110,8 @@ _SIGNATURES = {
         None,
         (c_int32, c_int64, c_void_p, c_int64, c_int64, c_void_p, c_int64, c_int64, c_void_p, c_void_p, c_void_p),
     ),
+    "lstmkit_pool": (None, (c_int32, c_int64, POINTER(Pooling))),
+    "lstmkit_unpool": (None, (c_int32, c_int64, POINTER(Pooling))),
     "lstmkit_activate": (None, (c_int32, c_int64, c_int64, c_void_p, c_void_p)),
 }
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from lstmkit.core.errors import RequestError
-from lstmkit.nn.engines import EngineChoice, choose_engine, obstacle_of
+from lstmkit.nn.engines import EngineChoice, choose_engine, stand_in
 from lstmkit.nn.layers import State, Weights
 from lstmkit.nn.stack import FirstLayer, TokenReader, reading_rows, run_stack
 from lstmkit.ragged import Layout, Ragged
@@ -77,14 +77,14 @@ class LSTM(nn.LSTM):
         engine = choose_engine(self.engine)
         if engine.name == "torch":
             return engine
-        obstacle = "with projections" if self.proj_size else None
-        if engine.name == "native":
-            obstacle = obstacle or obstacle_of(data) or obstacle_of(cast(Tensor, self.weight_hh_l0))
-        if obstacle is None:
+        other = EngineChoice("torch", "with projections") if self.proj_size else None
+        if other is None and engine.name == "native":
+            other = stand_in(data) or stand_in(cast(Tensor, self.weight_hh_l0))
+        if other is None:
             return engine
         if engine.reason.startswith("asked for"):
-            raise RequestError(f"engine {engine.name} cannot be used here: {obstacle}; use auto or torch")
-        return EngineChoice("torch", obstacle)
+            raise RequestError(f"engine {engine.name} cannot be used here: {other.reason}; use auto or torch")
+        return other
 
     def _packed(self, packed: PackedSequence, hx: tuple[Tensor, Tensor] | None, engine: EngineChoice) -> Any:
         batch = Ragged.from_packed(packed)
@@ -97,15 +97,14 @@ class LSTM(nn.LSTM):
     def _padded(self, given: Tensor, hx: tuple[Tensor, Tensor] | None, engine: EngineChoice) -> Any:
         batched = given.dim() == 3
         if not batched:
-            given = given.unsqueeze(1)
+            given = given.unsqueeze(0 if self.batch_first else 1)
             if hx is not None:
                 if hx[0].dim() != 2 or hx[1].dim() != 2:
                     raise RuntimeError("for an unbatched input h_0 and c_0 have two dimensions")
                 hx = hx[0].unsqueeze(1), hx[1].unsqueeze(1)
-        elif self.batch_first:
-            given = given.transpose(0, 1)
-        layout = _rectangle(given.shape[0], given.shape[1])
+        layout = _rectangle(*(given.shape[:2] if not self.batch_first else given.shape[1::-1]))
         self.check_forward_args(given, hx or self._zeros(given, layout), None)
+        given = given.transpose(0, 1) if self.batch_first else given
         rows = given.reshape(-1, given.shape[2])
         states, h_n, c_n = self._stack(reading_rows(engine, rows, layout, True), layout, hx, engine)
         output = states.view(*given.shape[:2], -1)

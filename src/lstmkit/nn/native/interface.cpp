@@ -125,7 +125,7 @@ using namespace lstmkit;
 
 extern "C" {
 
-int64_t lstmkit_interface(void) { return 1; }
+int64_t lstmkit_interface(void) { return 2; }
 
 const char* lstmkit_isas(void) {
   static char names[64];
@@ -315,6 +315,31 @@ void lstmkit_sum_rows(int32_t is_double, int64_t n_threads, const void* source, 
         c->use->sum_rows(c->source, c->stride, c->width, c->order, c->offsets, c->out, bounds[0], bounds[1]);
       },
       &context);
+}
+
+static void run_pooling(int64_t n_threads, const lstmkit_pooling* job,
+                        void (*run)(const lstmkit_pooling*, int64_t, int64_t)) {
+  struct Context {
+    const lstmkit_pooling* job;
+    void (*run)(const lstmkit_pooling*, int64_t, int64_t);
+    int64_t n_tasks;
+  } context{job, run, n_threads < job->n_sequences ? n_threads * 2 : job->n_sequences};
+  run_tasks(
+      n_threads, context.n_tasks,
+      [](void* data, int64_t number) {
+        auto* c = static_cast<Context*>(data);
+        const int64_t n = c->job->n_sequences;
+        c->run(c->job, n * number / c->n_tasks, n * (number + 1) / c->n_tasks);
+      },
+      &context);
+}
+
+void lstmkit_pool(int32_t is_double, int64_t n_threads, const lstmkit_pooling* job) {
+  run_pooling(n_threads, job, kernels(is_double).pool);
+}
+
+void lstmkit_unpool(int32_t is_double, int64_t n_threads, const lstmkit_pooling* job) {
+  run_pooling(n_threads, job, kernels(is_double).unpool);
 }
 
 void lstmkit_activate(int32_t is_double, int64_t op, int64_t n, const void* x, void* y) {

@@ -55,6 +55,10 @@ LSTMKIT_API void lstmkit_sum_rows(int32_t is_double, int64_t n_threads, const vo
                                   const int32_t* rows, int64_t n, int64_t n_out, int32_t* order, int32_t* offsets,
                                   void* out);
 
+// `lstmkit_unpool` divides the mean's gradient in place.
+LSTMKIT_API void lstmkit_pool(int32_t is_double, int64_t n_threads, const lstmkit_pooling* job);
+LSTMKIT_API void lstmkit_unpool(int32_t is_double, int64_t n_threads, const lstmkit_pooling* job);
+
 // y = sigmoid(x) for op 0, tanh(x) for op 1
 LSTMKIT_API void lstmkit_activate(int32_t is_double, int64_t op, int64_t n, const void* x, void* y);
 

@@ -66,6 +66,19 @@ typedef struct {
   void* work;             // per task lstmkit_outer_work bytes
 } lstmkit_outer;
 
+// Largest value and mean of each sequence's rows, by column; and back. Either may be left out with NULL.
+typedef struct {
+  int64_t n_steps;
+  int64_t n_sequences;
+  int64_t width;
+  const int64_t* starts;  // (n_steps + 1), rows as for a direction
+  void* states;           // (rows, width), stride states_stride; backward writes their gradient here
+  int64_t states_stride;
+  void* largest;       // (n_sequences, width); backward: its gradient
+  int32_t* largest_at; // (n_sequences, width), the row that it is in, the first of equals
+  void* mean;          // (n_sequences, width); backward: its gradient
+} lstmkit_pooling;
+
 #ifdef __cplusplus
 }
 #endif

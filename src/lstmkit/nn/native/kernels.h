@@ -28,6 +28,10 @@ struct Kernels {
   void (*sum_rows)(const void* source, int64_t stride, int64_t width, const int32_t* order, const int32_t* offsets,
                    void* out, int64_t begin, int64_t end);
 
+  // Sequences begin..end-1.
+  void (*pool)(const lstmkit_pooling* job, int64_t begin, int64_t end);
+  void (*unpool)(const lstmkit_pooling* job, int64_t begin, int64_t end);
+
   // op 0: sigmoid, 1: tanh
   void (*activate)(int64_t op, int64_t n, const void* x, void* y);
 };

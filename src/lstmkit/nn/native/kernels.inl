@@ -579,6 +579,68 @@ void sum_rows(const void* source, int64_t stride, int64_t width, const int32_t* 
 }
 
 template <class T>
+void pool(const lstmkit_pooling* job, int64_t begin, int64_t end) {
+  const int64_t width = job->width;
+  for (int64_t t = 0; t < job->n_steps; ++t) {
+    const int64_t size = job->starts[t + 1] - job->starts[t];
+    for (int64_t k = begin; k < smaller(size, end); ++k) {
+      const int64_t row = job->starts[t] + k;
+      const T* values = static_cast<const T*>(job->states) + row * job->states_stride;
+      if (job->largest) {
+        T* largest = static_cast<T*>(job->largest) + k * width;
+        int32_t* at = job->largest_at + k * width;
+        for (int64_t j = 0; j < width; ++j) {
+          const T value = values[j], before = largest[j];
+          const bool takes = t == 0 || value > before || value != value;  // NaN stays
+          largest[j] = takes ? value : before;
+          at[j] = takes ? int32_t(row) : at[j];
+        }
+      }
+      if (job->mean) {
+        T* mean = static_cast<T*>(job->mean) + k * width;
+        if (t == 0) {
+          for (int64_t j = 0; j < width; ++j) mean[j] = values[j];
+        } else {
+          for (int64_t j = 0; j < width; ++j) mean[j] += values[j];
+        }
+        const bool last = t + 1 == job->n_steps || job->starts[t + 2] - job->starts[t + 1] <= k;
+        if (last) {
+          for (int64_t j = 0; j < width; ++j) mean[j] /= T(t + 1);
+        }
+      }
+    }
+  }
+}
+
+template <class T>
+void unpool(const lstmkit_pooling* job, int64_t begin, int64_t end) {
+  const int64_t width = job->width;
+  for (int64_t k = begin; job->mean && k < end; ++k) {  // what each row of the sequence gets of its mean's gradient
+    int64_t length = 0;
+    while (length < job->n_steps && job->starts[length + 1] - job->starts[length] > k) ++length;
+    T* mean = static_cast<T*>(job->mean) + k * width;
+    for (int64_t j = 0; j < width; ++j) mean[j] /= T(length);
+  }
+  for (int64_t t = 0; t < job->n_steps; ++t) {
+    const int64_t size = job->starts[t + 1] - job->starts[t];
+    for (int64_t k = begin; k < smaller(size, end); ++k) {
+      const int64_t row = job->starts[t] + k;
+      T* grad = static_cast<T*>(job->states) + row * job->states_stride;
+      const T* largest = static_cast<const T*>(job->largest) + k * width;
+      const T* mean = static_cast<const T*>(job->mean) + k * width;
+      const int32_t* at = job->largest_at + k * width;
+      if (job->largest && job->mean) {
+        for (int64_t j = 0; j < width; ++j) grad[j] = mean[j] + (at[j] == row ? largest[j] : T(0));
+      } else if (job->largest) {
+        for (int64_t j = 0; j < width; ++j) grad[j] = at[j] == row ? largest[j] : T(0);
+      } else {
+        for (int64_t j = 0; j < width; ++j) grad[j] = mean[j];
+      }
+    }
+  }
+}
+
+template <class T>
 void activate(int64_t op, int64_t n, const void* x, void* y) {
   for (int64_t i = 0; i < n; i += kWidth<T>) {
     const int64_t valid = smaller(kWidth<T>, n - i);
@@ -589,7 +651,7 @@ void activate(int64_t op, int64_t n, const void* x, void* y) {
 
 template <class T>
 constexpr lstmkit::Kernels kernels() {
-  return {kPanel<T>, kRows, kOuterDepth, kOuterBlock<T>, pack<T>, forward<T>, backward<T>, product<T>, outer<T>, sum_rows<T>, activate<T>};
+  return {kPanel<T>, kRows, kOuterDepth, kOuterBlock<T>, pack<T>, forward<T>, backward<T>, product<T>, outer<T>, sum_rows<T>, pool<T>, unpool<T>, activate<T>};
 }
 
 }  // namespace
