@@ -98,7 +98,6 @@ BAD_REQUESTS: dict[str, tuple[list[str], str]] = {
     "an ill-typed option": (["--epochs", "three"], "Invalid value for '--epochs'"),
     "--resume without --out": (["--resume"], "--resume needs to know the run"),
     "--resume of nothing": (["--resume", "--out", "none"], "none: no run to resume"),
-    "an engine that is not there": (["--engine", "native"], "engine 'native' is not in this build"),
     "an unknown engine": (["--engine", "fast"], "run.engine = 'fast'"),
     "no cuda": (["--device", "cuda"], "device cuda is not available"),
     "dropout between one layer": (["--set", "model.layer_dropout=0.3"], "model.num_layers is 1"),

@@ -493,8 +493,7 @@ void product(const lstmkit_product* job, int64_t begin, int64_t end) {
   }
 }
 
-constexpr int64_t kOuterDepth = 128;  // rows of the batch packed at once
-constexpr int64_t kAhead = 12;        // rows of the batch asked for before they are packed: each is far from the last
+constexpr int64_t kOuterDepth = 192;  // rows of the batch packed at once
 
 template <class T>
 constexpr int64_t kOuterBlock = kRows * 32;
@@ -514,17 +513,13 @@ void outer(const lstmkit_outer* job, int64_t begin, int64_t end, void* work) {
   const T* b = static_cast<const T*>(job->b);
   for (int64_t first = 0; first < job->n;) {
     int64_t depth = 0;
-    for (int64_t i = 0; i < m; ++i) partial[i] = 0;
+    for (int64_t i = 0; job->column_sums && i < padded_m; ++i) partial[i] = 0;
     for (; first < job->n && depth < kOuterDepth; ++first) {
       const T* row = a + first * job->a_stride + begin;
-      if (job->column_sums) {
-        for (int64_t i = 0; i < m; ++i) partial[i] += row[i];
-      }
       const int64_t other = job->b_rows ? job->b_rows[first] : first;
-      if (other < 0) continue;
-      if (first + kAhead < job->n) {
-        const char* next = reinterpret_cast<const char*>(row + kAhead * job->a_stride);
-        for (int64_t line = 0; line < m * int64_t(sizeof(T)); line += 64) __builtin_prefetch(next + line, 0, 3);
+      if (other < 0) {
+        for (int64_t i = 0; job->column_sums && i < m; ++i) partial[i] += row[i];
+        continue;
       }
       int64_t i = 0;
       for (; i + kRows <= m; i += kRows) {
@@ -545,11 +540,27 @@ void outer(const lstmkit_outer* job, int64_t begin, int64_t end, void* work) {
       }
       ++depth;
     }
-    for (int64_t i = 0; i < m; ++i) columns[i] += partial[i];
+    if (job->column_sums) {
+      for (int64_t i = 0; i < padded_m; i += kRows) {
+        T sum[kRows] = {};
+        const T* block = left + i * kOuterDepth;
+        for (int64_t d = 0; d < depth; ++d) {
+          UNROLL for (int64_t r = 0; r < kRows; ++r) sum[r] += block[d * kRows + r];
+        }
+        for (int64_t r = 0; r < kRows; ++r) columns[i + r] += partial[i + r] + sum[r];
+      }
+    }
+    // While this block is multiplied, the rows of the next one are on their way.
+    const int64_t n_tiles = padded_m / kRows * ceil_div(p, kPanel<T>), n_next = smaller(kOuterDepth, job->n - first);
+    int64_t number = 0;
     for (int64_t column = 0; column < p; column += kPanel<T>) {
       const int64_t wide = panel_width<T>(column, p);
       const PackedTile<T> compute = packed_tile_for<T>(wide / kWidth<T>);
-      for (int64_t i = 0; i < padded_m; i += kRows) {
+      for (int64_t i = 0; i < padded_m; i += kRows, ++number) {
+        for (int64_t ahead = n_next * number / n_tiles; ahead < n_next * (number + 1) / n_tiles; ++ahead) {
+          const char* next = reinterpret_cast<const char*>(a + (first + ahead) * job->a_stride + begin);
+          for (int64_t line = 0; line < m * int64_t(sizeof(T)); line += 64) __builtin_prefetch(next + line, 0, 2);
+        }
         compute(depth, left + i * kOuterDepth, right + column * kOuterDepth, sums + i * padded_p + column, padded_p);
       }
     }
