@@ -8,6 +8,8 @@ PYTHON ?= python3
 TORCH_INDEX ?=
 OUT ?= runs/demo-$(shell date -u +%Y%m%dT%H%M%SZ)
 BIN := .venv/bin
+NATIVE := $(wildcard setup.py src/lstmkit/nn/native/*)
+NOTE := src/lstmkit/nn/_native.txt
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .PHONY: demo test docs clean
@@ -29,9 +31,10 @@ docs: .venv/installed
 	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("error: Python %d.%d; lstmkit needs 3.11 or newer; give one with PYTHON=python3.11" % sys.version_info[:2])'
 	$(PYTHON) -m venv .venv
 
-.venv/installed: .venv/bin/python pyproject.toml constraints.txt
+.venv/installed: .venv/bin/python pyproject.toml constraints.txt $(NATIVE)
 	$(if $(TORCH_INDEX),$(PIP) torch --index-url $(TORCH_INDEX))
 	$(PIP) --editable '.[parquet]'
+	@test ! -f $(NOTE) || echo "note: installed without the native engine: $$(cat $(NOTE))"
 	@touch $@
 
 .venv/installed-dev: .venv/installed
@@ -40,4 +43,4 @@ docs: .venv/installed
 	@touch $@
 
 clean:
-	rm -rf .venv build dist
+	rm -rf .venv build dist src/lstmkit/nn/_native.*

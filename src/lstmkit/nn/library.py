@@ -139,7 +139,9 @@ def native_library() -> Found:
     folder = Path(__file__).parent
     paths = [path for path in (folder / f"_native{suffix}" for suffix in (".so", ".dylib", ".dll")) if path.exists()]
     if not paths:
-        return Found(None, "no compiled engine (it was not built at install: no C++17 compiler, or it failed)")
+        note = folder / "_native.txt"  # written by setup.py
+        why = note.read_text("utf-8").strip() if note.exists() else "it is not beside library.py; install lstmkit again"
+        return Found(None, f"no compiled engine ({why})")
     try:
         library = ctypes.CDLL(str(paths[0]))
         library.lstmkit_interface.restype = c_int64
@@ -147,9 +149,8 @@ def native_library() -> Found:
     except (OSError, AttributeError) as error:
         return Found(None, f"the compiled engine cannot be loaded ({str(error).splitlines()[0]})")
     if found != _INTERFACE:
-        return Found(
-            None, f"the compiled engine is of another version ({found}, not {_INTERFACE}); install lstmkit again"
-        )
+        why = f"of another version ({found}, not {_INTERFACE}); install lstmkit again"
+        return Found(None, f"the compiled engine is {why}")
     for name, (result, arguments) in _SIGNATURES.items():
         function = getattr(library, name)
         function.restype, function.argtypes = result, arguments
