@@ -57,7 +57,8 @@ def test_a_gradient_is_cut_to_the_norm_and_0_leaves_it(parts: Parts, clip_norm: 
     before = torch.nn.utils.parameters_to_vector(model.parameters()).detach().clone()
     batch, labels = collate(parts[0], torch.arange(50).numpy())
     torch.nn.functional.cross_entropy(model(batch), labels).backward()
-    own = torch.nn.utils.get_total_norm([p.grad for p in model.parameters() if p.grad is not None])
+    grads = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
+    own = torch.nn.utils.get_total_norm([grad.to_dense() if grad.is_sparse else grad for grad in grads])
     assert own > 0.05
     plain = torch.optim.SGD(model.parameters(), lr=1.0)  # whose step is the gradient itself
     train_step(model, plain, torch.nn.functional.cross_entropy, batch, labels, clip_norm)

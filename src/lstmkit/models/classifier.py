@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from lstmkit.data.encoder import UNKNOWN_ID
 from lstmkit.models.pooling import Pooling, pool
-from lstmkit.nn import Recurrence
+from lstmkit.nn import Recurrence, choose_engine
 from lstmkit.ragged import Ragged
 
 
@@ -59,7 +59,9 @@ class Classifier(nn.Module):
         self.word_dropout = word_dropout
         self.word_dropout_length = word_dropout_length
         self.head_dropout = head_dropout
-        self.embedding = nn.Embedding(vocabulary_size, embedding_size)
+        # Rows that a batch does not touch have no gradient, where the engine reads each distinct token once.
+        sparse = choose_engine(engine, cell).name == "native"
+        self.embedding = nn.Embedding(vocabulary_size, embedding_size, sparse=sparse)
         nn.init.normal_(self.embedding.weight, std=embedding_std)
         # Drawn before the recurrence, so that networks of one seed that differ in the cell share embedding and head.
         n_directions = 2 if bidirectional else 1

@@ -2,14 +2,14 @@
 
 import ctypes
 import os
-from ctypes import POINTER, Structure, c_char_p, c_int32, c_int64, c_void_p
+from ctypes import POINTER, Structure, c_char_p, c_double, c_int32, c_int64, c_void_p
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import torch
 
-_INTERFACE = 2  # of native/interface.h
+_INTERFACE = 3  # of native/interface.h
 
 
 class Direction(Structure):
@@ -91,6 +91,28 @@ class Pooling(Structure):
     )
 
 
+class AdamStep(Structure):
+    """`lstmkit_adam_step` of native/jobs.h: one step over a matrix whose gradient has some rows only."""
+
+    _fields_ = (
+        ("n_rows", c_int64),
+        ("width", c_int64),
+        ("place", c_void_p),
+        ("grad", c_void_p),
+        ("parameter", c_void_p),
+        ("mean", c_void_p),
+        ("square", c_void_p),
+        ("live", c_void_p),
+        ("step_size", c_double),
+        ("root", c_double),
+        ("beta1", c_double),
+        ("beta2", c_double),
+        ("epsilon", c_double),
+        ("l2", c_double),
+        ("decay", c_double),
+    )
+
+
 _SIGNATURES = {
     "lstmkit_interface": (c_int64, ()),
     "lstmkit_isas": (c_char_p, ()),
@@ -112,6 +134,7 @@ _SIGNATURES = {
     ),
     "lstmkit_pool": (None, (c_int32, c_int64, POINTER(Pooling))),
     "lstmkit_unpool": (None, (c_int32, c_int64, POINTER(Pooling))),
+    "lstmkit_adam": (None, (c_int32, c_int64, POINTER(AdamStep))),
     "lstmkit_activate": (None, (c_int32, c_int64, c_int64, c_void_p, c_void_p)),
 }
 

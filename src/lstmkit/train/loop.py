@@ -19,6 +19,7 @@ from lstmkit.data.batching import collate, shuffled_batches
 from lstmkit.data.encoded import EncodedPart
 from lstmkit.models import Classifier
 from lstmkit.models.scoring import probabilities
+from lstmkit.nn import Adam, clip_gradients
 from lstmkit.ragged import Ragged
 from lstmkit.train.checkpoint import Kept, Progress, Weights, load_checkpoint, save_checkpoint, weights_of
 from lstmkit.train.schedule import learning_rate_at
@@ -71,7 +72,7 @@ def train_step(
     loss = criterion(logits, labels)  # compute loss
     optimizer.zero_grad()
     loss.backward()  # backpropagate
-    norm = nn.utils.clip_grad_norm_(network.parameters(), clip_norm or math.inf)
+    norm = clip_gradients(network.parameters(), clip_norm or math.inf)
     if not torch.isfinite(loss + norm):
         return math.nan, 0
     optimizer.step()  # update weights
@@ -240,8 +241,12 @@ def _is_better(record: Epoch, best: Epoch | None, config: TrainConfig) -> bool:
 
 
 def _optimizer(network: Classifier, config: TrainConfig) -> torch.optim.Optimizer:
-    kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
-    return kind(network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True)
+    return Adam(
+        network.parameters(),
+        lr=config.learning_rate,
+        weight_decay=config.weight_decay,
+        decoupled=config.optimizer == "adamw",
+    )
 
 
 def _criterion(network: Classifier, part: EncodedPart, config: TrainConfig, device: torch.device) -> Criterion:

@@ -125,7 +125,7 @@ using namespace lstmkit;
 
 extern "C" {
 
-int64_t lstmkit_interface(void) { return 2; }
+int64_t lstmkit_interface(void) { return 3; }
 
 const char* lstmkit_isas(void) {
   static char names[64];
@@ -340,6 +340,22 @@ void lstmkit_pool(int32_t is_double, int64_t n_threads, const lstmkit_pooling* j
 
 void lstmkit_unpool(int32_t is_double, int64_t n_threads, const lstmkit_pooling* job) {
   run_pooling(n_threads, job, kernels(is_double).unpool);
+}
+
+void lstmkit_adam(int32_t is_double, int64_t n_threads, const lstmkit_adam_step* job) {
+  constexpr int64_t kBlock = 256;
+  struct Context {
+    const Kernels* use;
+    const lstmkit_adam_step* job;
+  } context{&kernels(is_double), job};
+  run_tasks(
+      job->n_rows * job->width < 32768 ? 1 : n_threads, ceil_div(job->n_rows, kBlock),
+      [](void* data, int64_t number) {
+        auto* c = static_cast<Context*>(data);
+        const int64_t begin = number * kBlock, end = begin + kBlock;
+        c->use->adam(c->job, begin, end < c->job->n_rows ? end : c->job->n_rows);
+      },
+      &context);
 }
 
 void lstmkit_activate(int32_t is_double, int64_t op, int64_t n, const void* x, void* y) {

@@ -59,6 +59,8 @@ LSTMKIT_API void lstmkit_sum_rows(int32_t is_double, int64_t n_threads, const vo
 LSTMKIT_API void lstmkit_pool(int32_t is_double, int64_t n_threads, const lstmkit_pooling* job);
 LSTMKIT_API void lstmkit_unpool(int32_t is_double, int64_t n_threads, const lstmkit_pooling* job);
 
+LSTMKIT_API void lstmkit_adam(int32_t is_double, int64_t n_threads, const lstmkit_adam_step* job);
+
 // y = sigmoid(x) for op 0, tanh(x) for op 1
 LSTMKIT_API void lstmkit_activate(int32_t is_double, int64_t op, int64_t n, const void* x, void* y);
 

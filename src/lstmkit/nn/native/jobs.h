@@ -79,6 +79,25 @@ typedef struct {
   void* mean;          // (n_sequences, width); backward: its gradient
 } lstmkit_pooling;
 
+// One step of Adam (Kingma and Ba 2015) over a matrix whose gradient has some rows only; the others have a gradient of zero.
+typedef struct {
+  int64_t n_rows;
+  int64_t width;
+  const int32_t* place;  // (n_rows), each row's place among the gradient's rows; -1: it has none
+  const void* grad;      // (gradient rows, width)
+  void* parameter;       // (n_rows, width)
+  void* mean;            // exp_avg
+  void* square;          // exp_avg_sq
+  uint8_t* live;         // (n_rows), whether a row has ever had a gradient: a row that never had one does not move
+  double step_size;      // learning rate / (1 - beta1^t)
+  double root;           // sqrt(1 - beta2^t)
+  double beta1;
+  double beta2;
+  double epsilon;
+  double l2;     // added to the gradient, times the parameter
+  double decay;  // the parameter shrinks by this factor first; 1 for none
+} lstmkit_adam_step;
+
 #ifdef __cplusplus
 }
 #endif

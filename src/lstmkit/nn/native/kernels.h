@@ -32,6 +32,9 @@ struct Kernels {
   void (*pool)(const lstmkit_pooling* job, int64_t begin, int64_t end);
   void (*unpool)(const lstmkit_pooling* job, int64_t begin, int64_t end);
 
+  // Rows begin..end-1.
+  void (*adam)(const lstmkit_adam_step* job, int64_t begin, int64_t end);
+
   // op 0: sigmoid, 1: tanh
   void (*activate)(int64_t op, int64_t n, const void* x, void* y);
 };

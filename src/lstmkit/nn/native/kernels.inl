@@ -651,6 +651,42 @@ void unpool(const lstmkit_pooling* job, int64_t begin, int64_t end) {
   }
 }
 
+INLINE float root(float x) { return __builtin_sqrtf(x); }
+INLINE double root(double x) { return __builtin_sqrt(x); }
+
+// One row; with no gradient its moments fade and it goes on moving.
+template <class T, bool GRAD>
+INLINE void adam_row(const lstmkit_adam_step* job, const T* __restrict grad, T* __restrict parameter, T* __restrict mean,
+                     T* __restrict square) {
+  const T beta1 = T(1 - job->beta1), beta2 = T(job->beta2), rest2 = T(1 - job->beta2), l2 = T(job->l2);
+  const T decay = T(job->decay), step_size = T(job->step_size), correction = T(job->root), epsilon = T(job->epsilon);
+  for (int64_t j = 0; j < job->width; ++j) {
+    const T value = parameter[j] * decay, g = (GRAD ? grad[j] : T(0)) + l2 * value;
+    const T m = mean[j] + (g - mean[j]) * beta1, v = square[j] * beta2 + g * g * rest2;
+    mean[j] = m;
+    square[j] = v;
+    parameter[j] = value - step_size * (m / (root(v) / correction + epsilon));
+  }
+}
+
+template <class T>
+void adam(const lstmkit_adam_step* job, int64_t begin, int64_t end) {
+  const bool all_move = job->l2 != 0 || job->decay != 1;
+  for (int64_t row = begin; row < end; ++row) {
+    const int32_t place = job->place[row];
+    if (place < 0 && !job->live[row] && !all_move) continue;
+    T* parameter = static_cast<T*>(job->parameter) + row * job->width;
+    T* mean = static_cast<T*>(job->mean) + row * job->width;
+    T* square = static_cast<T*>(job->square) + row * job->width;
+    if (place < 0) {
+      adam_row<T, false>(job, nullptr, parameter, mean, square);
+    } else {
+      adam_row<T, true>(job, static_cast<const T*>(job->grad) + place * job->width, parameter, mean, square);
+      job->live[row] = 1;
+    }
+  }
+}
+
 template <class T>
 void activate(int64_t op, int64_t n, const void* x, void* y) {
   for (int64_t i = 0; i < n; i += kWidth<T>) {
@@ -662,7 +698,7 @@ void activate(int64_t op, int64_t n, const void* x, void* y) {
 
 template <class T>
 constexpr lstmkit::Kernels kernels() {
-  return {kPanel<T>, kRows, kOuterDepth, kOuterBlock<T>, pack<T>, forward<T>, backward<T>, product<T>, outer<T>, sum_rows<T>, pool<T>, unpool<T>, activate<T>};
+  return {kPanel<T>, kRows, kOuterDepth, kOuterBlock<T>, pack<T>, forward<T>, backward<T>, product<T>, outer<T>, sum_rows<T>, pool<T>, unpool<T>, adam<T>, activate<T>};
 }
 
 }  // namespace
