@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 from lstmkit.core.errors import RequestError
 from lstmkit.nn import native, reference, torch_engine
 from lstmkit.nn.layers import LayerRun
-from lstmkit.nn.library import native_library
+from lstmkit.nn.library import Found, native_library
 
 Cell = Literal["lstm", "gru", "rnn"]
 ENGINES = ("auto", "native", "torch", "reference")
@@ -49,11 +50,15 @@ def choose_engine(asked: str, cell: Cell = "lstm", device: str = "cpu") -> Engin
     by = "asked for"
     if asked == "auto" and os.environ.get("LSTMKIT_ENGINE", "auto") != "auto":
         asked, by = os.environ["LSTMKIT_ENGINE"], "asked for by LSTMKIT_ENGINE"
+    return _choose(asked, by, cell, device, native_library())
+
+
+@lru_cache(maxsize=256)
+def _choose(asked: str, by: str, cell: Cell, device: str, found: Found) -> EngineChoice:
     if asked not in ENGINES:
         raise RequestError(f"engine {asked!r} is not one; there are {', '.join(ENGINES)}")
     if asked in ("torch", "reference"):
         return EngineChoice(asked, by)
-    found = native_library()
     obstacle = None
     if device != "cpu":
         obstacle = f"the native engine runs on the CPU alone, not on {device}"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-_INTERFACE = 3  # of native/interface.h
+_INTERFACE = 4  # of native/interface.h
 
 
 class Direction(Structure):
@@ -75,6 +75,26 @@ class Outer(Structure):
     )
 
 
+class StepJob(Structure):
+    """`lstmkit_step_job` of native/jobs.h: one step of one direction."""
+
+    _fields_ = (
+        ("n", c_int64),
+        ("features", c_int64),
+        ("hidden", c_int64),
+        ("packed", c_void_p),
+        ("bias", c_void_p),
+        ("inputs", c_void_p),
+        ("h", c_void_p),
+        ("c", c_void_p),
+        ("output", c_void_p),
+        ("output_stride", c_int64),
+        ("h_next", c_void_p),
+        ("c_next", c_void_p),
+        ("work", c_void_p),
+    )
+
+
 class Pooling(Structure):
     """`lstmkit_pooling` of native/jobs.h: the largest value and the mean of each sequence's rows."""
 
@@ -124,6 +144,7 @@ _SIGNATURES = {
     "lstmkit_work_stride": (c_int64, (c_int32, c_int64, c_int64)),
     "lstmkit_forward": (None, (c_int32, c_int64, c_int64, POINTER(Direction))),
     "lstmkit_backward": (None, (c_int32, c_int64, c_int64, POINTER(Direction))),
+    "lstmkit_step": (None, (c_int32, POINTER(StepJob))),
     "lstmkit_multiply": (None, (c_int32, c_int64, POINTER(Product))),
     "lstmkit_outer_work": (c_int64, (c_int32, c_int64, c_int64, c_int64)),
     "lstmkit_sum_outer": (None, (c_int32, c_int64, POINTER(Outer))),

@@ -11,6 +11,7 @@ from lstmkit.core.errors import RequestError
 from lstmkit.nn.engines import EngineChoice, choose_engine, stand_in
 from lstmkit.nn.layers import State, Weights
 from lstmkit.nn.stack import FirstLayer, TokenReader, reading_rows, run_stack
+from lstmkit.nn.stepping import MOST, Stepper
 from lstmkit.ragged import Layout, Ragged
 
 _NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
@@ -43,6 +44,7 @@ class LSTM(nn.LSTM):
         choose_engine(engine)
         super().__init__(*args, **kwargs)
         self.engine = engine
+        self._steps: tuple[Any, Stepper] | None = None
         self.last_engine = ""
         self.last_reason = ""
 
@@ -62,7 +64,13 @@ class LSTM(nn.LSTM):
         """
         data = input.data if isinstance(input, PackedSequence) else input
         engine = self._engine_for(data)
-        self.last_engine, self.last_reason = engine.name, engine.reason
+        self._note(engine)
+        if (
+            engine.name == "native"
+            and not torch.is_grad_enabled()
+            and (stepper := self._stepper_for(input)) is not None
+        ):
+            return self._one_step(stepper, input, hx)
         if isinstance(input, PackedSequence):
             if engine.name == "torch":
                 return super().forward(input, hx)
@@ -85,6 +93,39 @@ class LSTM(nn.LSTM):
         if engine.reason.startswith("asked for"):
             raise RequestError(f"engine {engine.name} cannot be used here: {other.reason}; use auto or torch")
         return other
+
+    def _note(self, engine: EngineChoice) -> None:
+        if self.last_engine != engine.name or self.last_reason != engine.reason:
+            self.last_engine, self.last_reason = engine.name, engine.reason
+
+    def _stepper_for(self, given: Any) -> Stepper | None:
+        """What runs a single step of a few sequences; None for any other call."""
+        if not isinstance(given, Tensor) or given.dim() != 3 or not given.is_contiguous():
+            return None
+        n_steps, batch = given.shape[:2] if not self.batch_first else given.shape[1::-1]
+        if n_steps != 1 or not 0 < batch <= MOST or (self.dropout and self.training):
+            return None
+        weights = cast("list[Tensor]", self._flat_weights)
+        if any(weight.is_inference() for weight in weights):  # they do not tell when they change
+            return None
+        key = [(weight.data_ptr(), weight._version) for weight in weights]
+        if self._steps is None or self._steps[0] != key:
+            object.__setattr__(self, "_steps", (key, Stepper(self._all_weights())))
+        return cast("tuple[Any, Stepper]", self._steps)[1]
+
+    def _one_step(self, stepper: Stepper, given: Tensor, hx: tuple[Tensor, Tensor] | None) -> Any:
+        batch = given.numel() // self.input_size
+        n = self.num_layers * (2 if self.bidirectional else 1)
+        if given.shape[2] != self.input_size or (
+            hx is not None and not hx[0].shape == hx[1].shape == (n, batch, self.hidden_size)
+        ):
+            layout = _rectangle(1, batch) if batch else _rectangle(1, 1)
+            self.check_forward_args(given, hx or self._zeros(given, layout), None)
+        h, c = (None, None) if hx is None else (hx[0].contiguous(), hx[1].contiguous())
+        if h is not None and c is not None and not h.dtype == c.dtype == given.dtype:
+            raise RuntimeError(f"h_0 and c_0 are {h.dtype} and {c.dtype}, the input is {given.dtype}; give one dtype")
+        output, h_n, c_n = stepper(given.view(batch, self.input_size), h, c)
+        return output.view(*given.shape[:2], -1), (h_n, c_n)
 
     def _packed(self, packed: PackedSequence, hx: tuple[Tensor, Tensor] | None, engine: EngineChoice) -> Any:
         batch = Ragged.from_packed(packed)
@@ -115,14 +156,17 @@ class LSTM(nn.LSTM):
     def _stack(
         self, first: FirstLayer, layout: Layout, hx: tuple[Tensor, Tensor] | None, engine: EngineChoice
     ) -> tuple[Tensor, Tensor, Tensor]:
-        suffixes = ("", "_reverse") if self.bidirectional else ("",)
-        weights = [[self._weights(f"_l{layer}{suffix}") for suffix in suffixes] for layer in range(self.num_layers)]
+        weights = self._all_weights()
         return cast(
             "tuple[Tensor, Tensor, Tensor]",
             run_stack(
                 first, engine, layout, weights, hx, dropout=self.dropout, training=self.training, wants_ends=True
             ),
         )
+
+    def _all_weights(self) -> list[list[Weights]]:
+        suffixes = ("", "_reverse") if self.bidirectional else ("",)
+        return [[self._weights(f"_l{layer}{suffix}") for suffix in suffixes] for layer in range(self.num_layers)]
 
     def _weights(self, suffix: str) -> Weights:
         if self.bias:
@@ -194,7 +238,7 @@ class TokenLSTM(LSTM):
         if not isinstance(input, PackedSequence) or input.data.dim() != 1 or input.data.is_floating_point():
             raise TypeError("TokenLSTM takes a PackedSequence of tokens; see torch.nn.utils.rnn.pack_sequence")
         engine = self._engine_for(self.embedding.weight)
-        self.last_engine, self.last_reason = engine.name, engine.reason
+        self._note(engine)
         if engine.name == "torch":
             embedded = PackedSequence(self.embedding(input.data), *input[1:])
             return nn.LSTM.forward(self, embedded, hx)

@@ -277,7 +277,7 @@ class _Run:
             product, sums = sum_outer(own, before, layout.rows_before(reverse=d == 1), sums=True)
             if self.h0 is not None:
                 begin = layout.first_rows if d == 0 else layout.last_rows
-                product += own[begin].T @ self.h0[d]
+                product += sum_outer(own[begin], self.h0[d])[0]
             grad_hh.append(product)
             grad_bias.append(sums)
         by_row = gates if self.rows is None else sum_rows(gates, self.rows, len(self.inputs))

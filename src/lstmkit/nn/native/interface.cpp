@@ -125,7 +125,7 @@ using namespace lstmkit;
 
 extern "C" {
 
-int64_t lstmkit_interface(void) { return 3; }
+int64_t lstmkit_interface(void) { return 4; }
 
 const char* lstmkit_isas(void) {
   static char names[64];
@@ -212,6 +212,8 @@ void lstmkit_forward(int32_t is_double, int64_t n_threads, int64_t n_jobs, const
 void lstmkit_backward(int32_t is_double, int64_t n_threads, int64_t n_jobs, const lstmkit_direction* jobs) {
   run_recurrences(n_threads, n_jobs, jobs, kernels(is_double).backward);
 }
+
+void lstmkit_step(int32_t is_double, const lstmkit_step_job* job) { kernels(is_double).step(job); }
 
 void lstmkit_multiply(int32_t is_double, int64_t n_threads, const lstmkit_product* job) {
   constexpr int64_t kBlock = 96;

@@ -40,6 +40,9 @@ LSTMKIT_API int64_t lstmkit_work_stride(int32_t is_double, int64_t hidden, int64
 LSTMKIT_API void lstmkit_forward(int32_t is_double, int64_t n_threads, int64_t n_jobs, const lstmkit_direction* jobs);
 LSTMKIT_API void lstmkit_backward(int32_t is_double, int64_t n_threads, int64_t n_jobs, const lstmkit_direction* jobs);
 
+// On the calling thread alone.
+LSTMKIT_API void lstmkit_step(int32_t is_double, const lstmkit_step_job* job);
+
 LSTMKIT_API void lstmkit_multiply(int32_t is_double, int64_t n_threads, const lstmkit_product* job);
 
 LSTMKIT_API int64_t lstmkit_outer_work(int32_t is_double, int64_t n_threads, int64_t m, int64_t p);

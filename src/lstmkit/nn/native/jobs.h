@@ -2,6 +2,7 @@
 #ifndef LSTMKIT_JOBS_H
 #define LSTMKIT_JOBS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -65,6 +66,23 @@ typedef struct {
   void* column_sums;      // (m) sums of a over all rows, or NULL
   void* work;             // per task lstmkit_outer_work bytes
 } lstmkit_outer;
+
+// One step of one direction for a few sequences.
+typedef struct {
+  int64_t n;  // sequences
+  int64_t features;
+  int64_t hidden;
+  const void* packed;  // weight_ih and weight_hh beside each other, transposed, packed with k = features + hidden
+  const void* bias;    // (4 hidden)
+  const void* inputs;  // (n, features), contiguous
+  const void* h;       // (n, hidden) or NULL for zeros; contiguous, as all below
+  const void* c;
+  void* output;  // (n, hidden), stride output_stride: the new h once more
+  int64_t output_stride;
+  void* h_next;  // (n, hidden)
+  void* c_next;
+  void* work;  // n * (features + 5 hidden) elements
+} lstmkit_step_job;
 
 // Largest value and mean of each sequence's rows, by column; and back. Either may be left out with NULL.
 typedef struct {

@@ -20,6 +20,8 @@ struct Kernels {
   void (*forward)(const lstmkit_direction* job, int64_t begin, int64_t end);
   void (*backward)(const lstmkit_direction* job, int64_t begin, int64_t end);
 
+  void (*step)(const lstmkit_step_job* job);
+
   // Rows begin..end-1 of the output.
   void (*product)(const lstmkit_product* job, int64_t begin, int64_t end);
   void (*outer)(const lstmkit_outer* job, int64_t begin, int64_t end, void* work);

@@ -445,6 +445,39 @@ void forward(const lstmkit_direction* job, int64_t begin, int64_t end) {
 }
 
 template <class T>
+void step(const lstmkit_step_job* job) {
+  const int64_t n = job->n, features = job->features, hidden = job->hidden, k = features + hidden;
+  const int64_t whole = hidden / kWidth<T> * kWidth<T>;
+  T* given = static_cast<T*>(job->work);
+  T* gates = given + n * k;
+  const T* start[8];
+  for (int64_t r = 0; r < 8; ++r) start[r] = static_cast<const T*>(job->bias);
+  for (int64_t r = 0; r < n; ++r) {
+    __builtin_memcpy(given + r * k, static_cast<const T*>(job->inputs) + r * features, size_t(features) * sizeof(T));
+    if (job->h) {
+      __builtin_memcpy(given + r * k + features, static_cast<const T*>(job->h) + r * hidden, size_t(hidden) * sizeof(T));
+    } else {
+      for (int64_t j = 0; j < hidden; ++j) given[r * k + features + j] = 0;
+    }
+  }
+  for (int64_t row = 0; row < n; row += 8) {
+    multiply<T>(smaller<int64_t>(8, n - row), given + row * k, k, k, static_cast<const T*>(job->packed), 4 * hidden, start,
+                gates + row * 4 * hidden, 4 * hidden);
+  }
+  for (int64_t r = 0; r < n; ++r) {
+    const T* in = gates + r * 4 * hidden;
+    const T* cell_before = job->c ? static_cast<const T*>(job->c) + r * hidden : nullptr;
+    T* cell = static_cast<T*>(job->c_next) + r * hidden;
+    T* state = static_cast<T*>(job->h_next) + r * hidden;
+    for (int64_t u = 0; u < whole; u += kWidth<T>) {
+      cell_forward<T, false>(hidden, u, 0, in, nullptr, cell_before, cell, state);
+    }
+    if (whole < hidden) cell_forward<T, true>(hidden, whole, hidden - whole, in, nullptr, cell_before, cell, state);
+    __builtin_memcpy(static_cast<T*>(job->output) + r * job->output_stride, state, size_t(hidden) * sizeof(T));
+  }
+}
+
+template <class T>
 void backward(const lstmkit_direction* job, int64_t begin, int64_t end) {
   const int64_t hidden = job->hidden, width = 4 * hidden;
   const T* weight = static_cast<const T*>(job->weight);
@@ -698,7 +731,7 @@ void activate(int64_t op, int64_t n, const void* x, void* y) {
 
 template <class T>
 constexpr lstmkit::Kernels kernels() {
-  return {kPanel<T>, kRows, kOuterDepth, kOuterBlock<T>, pack<T>, forward<T>, backward<T>, product<T>, outer<T>, sum_rows<T>, pool<T>, unpool<T>, adam<T>, activate<T>};
+  return {kPanel<T>, kRows, kOuterDepth, kOuterBlock<T>, pack<T>, forward<T>, backward<T>, step<T>, product<T>, outer<T>, sum_rows<T>, pool<T>, unpool<T>, adam<T>, activate<T>};
 }
 
 }  // namespace
