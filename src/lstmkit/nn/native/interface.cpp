@@ -133,15 +133,19 @@ extern "C" {
 int64_t lstmkit_interface(void) { return 1; }
 
 const char* lstmkit_isas(void) {
-  static char names[64];
-  char* at = names;
-  for (const KernelSet* set : kSets) {
-    if (!runs_here(set)) continue;
-    if (at != names) *at++ = ' ';
-    std::strcpy(at, set->name);
-    at += std::strlen(set->name);
-  }
-  return names;
+  struct Names {
+    char text[64] = {};
+  };
+  static const Names names = [] {  // made once, however many threads ask
+    Names made;
+    for (const KernelSet* set : kSets) {
+      if (!runs_here(set)) continue;
+      if (made.text[0]) std::strcat(made.text, " ");
+      std::strcat(made.text, set->name);
+    }
+    return made;
+  }();
+  return names.text;
 }
 
 int32_t lstmkit_use_isa(const char* name) {
