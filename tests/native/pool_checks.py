@@ -68,6 +68,18 @@ def everything(n_threads: int) -> list[Tensor]:
     return [tensor.detach() for tensor in (*found, out, columns, by_row, *products)]
 
 
+def with_state_gradients(n_threads: int) -> list[Tensor]:
+    """States and all gradients where the sequences begin with a state."""
+    torch.set_num_threads(n_threads)
+    found: list[Tensor] = []
+    for double in (False, True):
+        layout, table, rows, weights, state = given(double, 2)
+        leaves = [tensor.clone().requires_grad_() for tensor in (table, *weights, *state)]
+        outputs = native.recur(leaves[0], rows, layout, leaves[1:-2], (leaves[-2], leaves[-1]))
+        found += [outputs[0].detach(), *torch.autograd.grad(outputs[0], leaves, outputs[0].detach())]
+    return found
+
+
 def same(one: list[Tensor], other: list[Tensor]) -> bool:
     """Whether all bits are equal; not asked of torch, whose parallel loops hang in a forked child (libgomp)."""
     return [a.numpy().tobytes() for a in one] == [b.numpy().tobytes() for b in other]
@@ -82,6 +94,17 @@ def alone() -> list[Tensor]:
 def results_do_not_depend_on_the_number_of_threads() -> None:
     for n_threads in (1, 2, 3, 4, 5, 2, 1):
         assert same(everything(n_threads), alone()), n_threads
+
+
+def gradients_with_a_state_depend_on_neither_threads_nor_a_fork() -> None:
+    expected = with_state_gradients(1)
+
+    def body() -> None:
+        for n_threads in (2, 3, 4, 5, 1):
+            assert same(with_state_gradients(n_threads), expected), n_threads
+
+    body()
+    assert in_child(body) == 0
 
 
 def in_threads(n: int, body: Callable[[], None]) -> None:
@@ -253,6 +276,7 @@ CHECKS = [
     forks_while_other_threads_compute,
     other_python_threads_run_during_a_long_call,
     a_call_from_within_the_runtime_s_parallel_region_ends,
+    gradients_with_a_state_depend_on_neither_threads_nor_a_fork,
 ]
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ NAMES = (
     "forks_while_other_threads_compute",
     "other_python_threads_run_during_a_long_call",
     "a_call_from_within_the_runtime_s_parallel_region_ends",
+    "gradients_with_a_state_depend_on_neither_threads_nor_a_fork",
 )
 MOST_S = 100  # about 3 s on an idle machine
 
