@@ -1,5 +1,6 @@
 #include "interface.h"
 
+#include <atomic>
 #include <cstring>
 
 #include "kernels.h"
@@ -39,11 +40,15 @@ const KernelSet* best() {
   return &kernels_baseline;
 }
 
-const KernelSet* chosen = nullptr;
+std::atomic<const KernelSet*> chosen{nullptr};
 
 const KernelSet* set_in_use() {
-  if (!chosen) chosen = best();
-  return chosen;
+  const KernelSet* set = chosen.load(std::memory_order_relaxed);
+  if (!set) {  // two threads that come here at once find the same
+    set = best();
+    chosen.store(set, std::memory_order_relaxed);
+  }
+  return set;
 }
 
 const Kernels& kernels(int32_t is_double) { return is_double ? set_in_use()->twice : set_in_use()->single; }
@@ -128,21 +133,25 @@ extern "C" {
 int64_t lstmkit_interface(void) { return 4; }
 
 const char* lstmkit_isas(void) {
-  static char names[64];
-  char* at = names;
-  for (const KernelSet* set : kSets) {
-    if (!runs_here(set)) continue;
-    if (at != names) *at++ = ' ';
-    std::strcpy(at, set->name);
-    at += std::strlen(set->name);
-  }
-  return names;
+  struct Names {
+    char text[64] = {};
+  };
+  static const Names names = [] {  // made once, however many threads ask
+    Names made;
+    for (const KernelSet* set : kSets) {
+      if (!runs_here(set)) continue;
+      if (made.text[0]) std::strcat(made.text, " ");
+      std::strcat(made.text, set->name);
+    }
+    return made;
+  }();
+  return names.text;
 }
 
 int32_t lstmkit_use_isa(const char* name) {
   for (const KernelSet* set : kSets) {
     if (std::strcmp(set->name, name) == 0 && runs_here(set)) {
-      chosen = set;
+      chosen.store(set, std::memory_order_relaxed);
       return 1;
     }
   }

@@ -142,7 +142,8 @@ INLINE Vector<T> tanh(Vector<T> x) {
   exp_parts<T>(y, &scale, &rest);
   // tanh |x| = (1 - e) / (1 + e) for e = exp(-2|x|), written with e - 1, which is exact to the last places near 0.
   Vector<T> less = scale * rest + (scale - T(1));
-  return (Vector<T>)((I)(-less / (T(2) + less)) | sign);
+  // 0 - less, for -less would be -0 at 0, and tanh +0 is +0.
+  return (Vector<T>)((I)((T(0) - less) / (T(2) + less)) | sign);
 }
 
 // c(rows, vectors) = start + a(rows, k) @ b(k, vectors), b packed. Each sum is taken in the order of k, so that a row's result

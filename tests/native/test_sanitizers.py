@@ -1,0 +1,260 @@
+"""Address, undefined-behaviour and thread sanitizers over the C interface, on cases recorded from the reference."""
+
+import os
+import platform
+import shutil
+import struct
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+import lstmkit.nn
+from lstmkit.nn import reference
+from lstmkit.ragged import Layout
+
+SOURCES = Path(lstmkit.nn.__file__).parent / "native"
+DRIVER = Path(__file__).with_name("driver.cpp")
+SANITIZERS = ("address", "undefined", "thread")
+# As the library is built, but for the level of optimisation.
+FLAGS = ["-std=c++17", "-O1", "-g1", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math", "-Wno-psabi"]
+AVX2 = ["-mavx2", "-mfma"]
+UNITS: dict[str, list[str]] = {"kernels_baseline": [], "interface": [], "pool": []}
+if platform.machine() in ("x86_64", "AMD64"):
+    UNITS["kernels_avx512"] = [
+        "-mavx512f",
+        "-mavx512dq",
+        "-mavx512vl",
+        "-mavx512bw",
+        "-mprefer-vector-width=512",
+        *AVX2,
+    ]
+    UNITS["kernels_avx2"] = AVX2
+OPTIONS = {
+    # The leak checker needs ptrace, which containers refuse; the library allocates nothing but its pool.
+    # GCC 12 aligns the frames of use-after-return less than vectors of 64 bytes need.
+    "ASAN_OPTIONS": "detect_leaks=0:detect_stack_use_after_return=0",
+    "UBSAN_OPTIONS": "print_stacktrace=1",
+    # By default a child of a process with threads is not allowed threads of its own.
+    "TSAN_OPTIONS": "die_after_fork=0:halt_on_error=1",
+}
+LAYER, PRODUCT, OUTER, SUM_ROWS, DISTINCT, ACTIVATE = range(6)
+
+
+def compiler() -> str:
+    """The C++ compiler, or a skip with the reason."""
+    found = shutil.which("g++")
+    if found is None or not SOURCES.is_dir():
+        pytest.skip("g++ is not here, or the library's sources are not; the sanitizers need both")
+    return found
+
+
+def start_of_command() -> list[str]:
+    """Older thread sanitizers refuse addresses spread over 32 bits; setarch turns the spreading off, where it may."""
+    setarch = shutil.which("setarch")
+    if setarch and subprocess.run([setarch, "-R", "true"], capture_output=True, check=False).returncode == 0:
+        return [setarch, "-R"]
+    return []
+
+
+def run(program: Path, *arguments: Path, timeout_s: float = 120) -> subprocess.CompletedProcess[str]:
+    """Run an instrumented program."""
+    command = [*start_of_command(), str(program), *map(str, arguments)]
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=timeout_s, env={**os.environ, **OPTIONS}
+    )
+
+
+def build(sanitizer: str, folder: Path) -> Path:
+    """Build the driver; skip with the reason where the sanitizer's runtime is not installed."""
+    gxx, flag = compiler(), f"-fsanitize={sanitizer}"
+    probe = folder / "probe.cpp"
+    probe.write_text("int main() { return 0; }\n")
+    linked = subprocess.run(
+        [gxx, flag, str(probe), "-o", str(folder / "probe")], capture_output=True, text=True, check=False
+    )
+    if linked.returncode or run(folder / "probe").returncode:
+        pytest.skip(f"g++ {flag} makes no program that runs here; its runtime may not be installed")
+    common = [gxx, *FLAGS, flag, "-fno-sanitize-recover=all", f"-I{SOURCES}", "-Wall", "-Wextra", "-Werror"]
+    commands = {name: [*common, *extra, "-c", str(SOURCES / f"{name}.cpp")] for name, extra in UNITS.items()}
+    commands["driver"] = [*common, "-c", str(DRIVER)]
+
+    def compiled(name: str) -> subprocess.CompletedProcess[str]:
+        command = [*commands[name], "-o", str(folder / f"{name}.o")]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for done in pool.map(compiled, commands):
+            assert done.returncode == 0, done.stderr
+    objects = [str(folder / f"{name}.o") for name in commands]
+    subprocess.run([gxx, flag, "-pthread", *objects, "-o", str(folder / "driver")], check=True)
+    return folder / "driver"
+
+
+class Recorder:
+    """Makes random inputs, and writes cases in the driver's format."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = torch.Generator().manual_seed(seed)
+        self.cases: list[bytes] = []
+
+    def normal(self, *shape: int, scale: float = 1.0) -> Tensor:
+        """float64 numbers that float32 holds too, so that both types compute the same case."""
+        return (torch.randn(*shape, generator=self.random) * scale).float().double()
+
+    def numbers(self, low: int, high: int, n: int) -> Tensor:
+        """Whole numbers, low..high-1."""
+        return torch.randint(low, high, (n,), generator=self.random)
+
+    def add(self, kind: int, double: bool, sizes: list[int], given: list[Tensor | None], expected: list[Tensor | None]):
+        """A case; floats that are given take the case's type, what is expected stays float64."""
+        parts = [struct.pack(f"<{3 + len(sizes) + 1}q", kind, double, len(sizes), *sizes, len(given) + len(expected))]
+        for array, is_given in [*((a, True) for a in given), *((a, False) for a in expected)]:
+            values: np.ndarray[Any, Any] = np.zeros(0) if array is None else array.detach().contiguous().numpy()
+            if is_given and values.dtype == np.float64 and not double:
+                values = values.astype(np.float32)
+            code = {"float32": "f", "float64": "d", "int32": "i", "int64": "l"}[str(values.dtype)]
+            parts += [struct.pack("<2q", ord(code), values.size), values.tobytes()]
+        self.cases.append(b"".join(parts))
+
+    def layer(
+        self,
+        double: bool,
+        hidden: int,
+        lengths: list[int],
+        directions: int,
+        state: bool,
+        tokens: bool,
+        states: bool = True,
+    ) -> None:
+        """One layer, forward and backward; `states`: whether the loss depends on the states, or on their ends alone."""
+        layout = Layout(torch.tensor(sorted(lengths, reverse=True)))
+        batch, n_rows, wide = layout.n_sequences, layout.n_rows, directions * 4 * hidden
+        table = self.normal(max(1, n_rows // 3) if tokens else n_rows, wide)
+        rows = None
+        if tokens:  # each at least once
+            again = torch.randint(len(table), (n_rows - len(table),), generator=self.random)
+            rows = torch.cat([torch.arange(len(table)), again])
+            rows = rows[torch.randperm(n_rows, generator=self.random)].int()
+        weights = [self.normal(4 * hidden, hidden, scale=hidden**-0.5) for _ in range(directions)]
+        ends = [self.normal(directions, batch, hidden) for _ in range(4)]
+        begin = ends[:2] if state else [torch.zeros_like(end) for end in ends[:2]]
+        grad_states = self.normal(n_rows, directions * hidden) if states else None
+
+        by_row = (table if rows is None else table[rows.long()]).requires_grad_()
+        for tensor in begin:
+            tensor.requires_grad_()
+        out, h_n, c_n = reference.recur(by_row, None, layout, weights, (begin[0], begin[1]))
+        assert h_n is not None
+        assert c_n is not None
+        outputs, grads = ([out], [grad_states]) if grad_states is not None else ([], [])
+        found = torch.autograd.grad([*outputs, h_n, c_n], [by_row, *begin], [*grads, *ends[2:]])
+        before = [layout.rows_before(reverse=d == 1) for d in range(directions)]
+        grad_weights = []
+        for d in range(directions):
+            own, has = found[0][:, d * 4 * hidden : (d + 1) * 4 * hidden], before[d] >= 0
+            grad_weights.append(own[has].T @ out[before[d][has].long(), d * hidden : (d + 1) * hidden])
+        by_token = None if rows is None else torch.zeros_like(table).index_add(0, rows.long(), found[0])
+        given = [layout.offsets, rows, table, torch.cat(weights), *(begin if state else (None, None)), grad_states]
+        self.add(
+            LAYER,
+            double,
+            [hidden, directions, len(table) if tokens else 0, layout.n_steps, batch],
+            [*given, *ends[2:], before[0], before[1] if directions == 2 else None],
+            [out, c_n, *found, torch.cat(grad_weights), found[0].sum(0), by_token],
+        )
+
+    def product(self, double: bool, n: int, k: int, m: int, gap: int, bias: bool) -> None:
+        """a @ b + bias with `gap` elements between rows."""
+        a, b, c = self.normal(n, k), self.normal(k, m), self.normal(m) if bias else None
+        spread = torch.cat([a, self.normal(n, gap)], 1).flatten()[: (n - 1) * (k + gap) + k]
+        out = a @ b if c is None else a @ b + c
+        self.add(PRODUCT, double, [n, k, m, k + gap, m + gap], [spread, b, c], [out])
+
+    def outer(self, double: bool, n: int, m: int, p: int, choose: bool) -> None:
+        """Sums of outer products, some rows left out."""
+        a, b = self.normal(n, m), self.normal(n, p)
+        rows = self.numbers(-1, n, n) if choose else torch.arange(n)
+        has = rows >= 0
+        out = a[has].T @ b[rows[has]]
+        self.add(OUTER, double, [n, m, p, m, p], [a, b, rows.int() if choose else None], [out, a.sum(0)])
+
+    def sum_rows(self, double: bool, n: int, width: int, n_out: int) -> None:
+        """Rows added up by destination; each occurs."""
+        source, rows = self.normal(n, width), torch.cat([torch.arange(n_out), self.numbers(0, n_out, n - n_out)])
+        rows = rows[torch.randperm(n, generator=self.random)]
+        out = torch.zeros(n_out, width, dtype=torch.float64).index_add(0, rows, source)
+        self.add(SUM_ROWS, double, [n, width, width, n_out], [source, rows.int()], [out])
+
+    def distinct(self, tokens: list[int], vocabulary: int) -> None:
+        """Distinct tokens in order of first appearance."""
+        good = all(0 <= token < vocabulary for token in tokens)
+        found = list(dict.fromkeys(tokens))
+        rows = torch.tensor([found.index(token) for token in tokens], dtype=torch.int32)
+        expected = [torch.tensor(found), rows] if good else [None, None]
+        self.add(DISTINCT, False, [vocabulary, len(found) if good else -1], [torch.tensor(tokens)], expected)
+
+    def activate(self, double: bool, n: int) -> None:
+        """sigmoid and tanh."""
+        x = self.normal(n, scale=5.0)
+        for op, function in enumerate((torch.sigmoid, torch.tanh)):
+            self.add(ACTIVATE, double, [op], [x], [function(x)])
+
+
+def recorded(long: bool) -> Recorder:
+    """All cases; without `long` the largest are left out, for thread sanitizer's sake."""
+    cases = Recorder(seed=3)
+    ragged = [60, 31, 31, 12, 5, 2, 1, 1]
+    for double in (False, True):
+        for hidden in (1, 3, 37, 100, 130):
+            lengths = ragged if long or hidden < 100 else [9, 4, 4, 1]
+            cases.layer(double, hidden, lengths, directions=1, state=True, tokens=True)
+            cases.layer(double, hidden, lengths[3:], directions=2, state=hidden != 37, tokens=hidden != 3)
+            cases.layer(double, hidden, [4], directions=1, state=False, tokens=False)
+        cases.layer(double, 37, ragged, directions=2, state=True, tokens=False)
+        cases.layer(double, 16, [1], directions=2, state=True, tokens=False, states=False)
+        cases.layer(double, 16, [3] * 17, directions=2, state=False, tokens=True)
+        for n, k, m in ((1, 1, 1), (7, 3, 5), (49, 37, 17), (97, 300, 33), (200, 5, 130)):
+            cases.product(double, n, k, m, gap=n % 3, bias=n % 2 == 1)
+        for n, m, p in ((1, 1, 1), (5, 4, 3), (130, 37, 17), (300, 148, 37)):
+            cases.outer(double, n, m, p, choose=n != 130)
+        for n, width, n_out in ((1, 1, 1), (9, 3, 9), (300, 37, 41)):
+            cases.sum_rows(double, n, width, n_out)
+        for n in (0, 1, 7, 33):
+            cases.activate(double, n)
+    for tokens in ([5], [3, 3, 9, 0, 3, 9, 1], [0, 1, 2, 10], [4, -1], list(range(10)) * 3):
+        cases.distinct(tokens, 10)
+    assert len(cases.cases) == 2 * (5 * 3 + 3 + 5 + 4 + 3 + 4 * 2) + 5
+    return cases
+
+
+@pytest.fixture(scope="module", params=SANITIZERS)
+def driver(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """The sanitizer, and the driver built with it."""
+    return request.param, build(request.param, tmp_path_factory.mktemp(request.param))
+
+
+def test_every_case_is_right_and_clean(driver: tuple[str, Path], tmp_path: Path) -> None:
+    sanitizer, program = driver
+    cases = recorded(long=sanitizer != "thread")
+    (tmp_path / "cases").write_bytes(b"".join(cases.cases))
+    ended = run(program, tmp_path / "cases")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert ended.stdout.startswith(f"{len(cases.cases)} cases, ")
+    assert ended.stderr == ""
+
+
+def test_the_driver_sees_one_number_that_is_wrong(driver: tuple[str, Path], tmp_path: Path) -> None:
+    cases = Recorder(seed=1)
+    cases.layer(True, 3, [4, 2], directions=2, state=True, tokens=True)
+    whole = bytearray(cases.cases[0])
+    whole[-8:] = struct.pack("<d", struct.unpack("<d", whole[-8:])[0] + 1e-6)  # of the table's gradient
+    (tmp_path / "cases").write_bytes(whole)
+    ended = run(driver[1], tmp_path / "cases")
+    assert ended.returncode == 1
+    assert "gradient of the table" in ended.stderr
