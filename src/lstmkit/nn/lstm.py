@@ -10,6 +10,7 @@ from torch.nn.utils.rnn import PackedSequence
 from lstmkit.core.errors import RequestError
 from lstmkit.nn.engines import EngineChoice, choose_engine, stand_in
 from lstmkit.nn.layers import State, Weights
+from lstmkit.nn.native import one_dtype
 from lstmkit.nn.stack import FirstLayer, TokenReader, reading_rows, run_stack
 from lstmkit.nn.stepping import MOST, Stepper
 from lstmkit.ragged import Layout, Ragged
@@ -70,7 +71,7 @@ class LSTM(nn.LSTM):
             and not torch.is_grad_enabled()
             and (stepper := self._stepper_for(input)) is not None
         ):
-            return self._one_step(stepper, input, hx)
+            return self._one_step(stepper, data, hx)
         if isinstance(input, PackedSequence):
             if engine.name == "torch":
                 return super().forward(input, hx)
@@ -110,7 +111,7 @@ class LSTM(nn.LSTM):
             return None
         key = [(weight.data_ptr(), weight._version) for weight in weights]
         if self._steps is None or self._steps[0] != key:
-            object.__setattr__(self, "_steps", (key, Stepper(self._all_weights())))
+            object.__setattr__(self, "_steps", (key, Stepper(self._weight_groups())))
         return cast("tuple[Any, Stepper]", self._steps)[1]
 
     def _one_step(self, stepper: Stepper, given: Tensor, hx: tuple[Tensor, Tensor] | None) -> Any:
@@ -122,8 +123,7 @@ class LSTM(nn.LSTM):
             layout = _rectangle(1, batch) if batch else _rectangle(1, 1)
             self.check_forward_args(given, hx or self._zeros(given, layout), None)
         h, c = (None, None) if hx is None else (hx[0].contiguous(), hx[1].contiguous())
-        if h is not None and c is not None and not h.dtype == c.dtype == given.dtype:
-            raise RuntimeError(f"h_0 and c_0 are {h.dtype} and {c.dtype}, the input is {given.dtype}; give one dtype")
+        one_dtype(given, cast("list[Tensor]", self._flat_weights)[0], *(() if hx is None else hx))
         output, h_n, c_n = stepper(given.view(batch, self.input_size), h, c)
         return output.view(*given.shape[:2], -1), (h_n, c_n)
 
@@ -156,7 +156,7 @@ class LSTM(nn.LSTM):
     def _stack(
         self, first: FirstLayer, layout: Layout, hx: tuple[Tensor, Tensor] | None, engine: EngineChoice
     ) -> tuple[Tensor, Tensor, Tensor]:
-        weights = self._all_weights()
+        weights = self._weight_groups()
         return cast(
             "tuple[Tensor, Tensor, Tensor]",
             run_stack(
@@ -164,7 +164,7 @@ class LSTM(nn.LSTM):
             ),
         )
 
-    def _all_weights(self) -> list[list[Weights]]:
+    def _weight_groups(self) -> list[list[Weights]]:
         suffixes = ("", "_reverse") if self.bidirectional else ("",)
         return [[self._weights(f"_l{layer}{suffix}") for suffix in suffixes] for layer in range(self.num_layers)]
 

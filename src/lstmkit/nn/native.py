@@ -35,6 +35,18 @@ def _pointer(tensor: Tensor | None) -> int | None:
     return None if tensor is None else tensor.data_ptr()
 
 
+def one_dtype(*tensors: Tensor) -> None:
+    """See that tensors can be read as arrays of one type.
+
+    Raises:
+        RuntimeError: they are of several dtypes, or not all on the CPU.
+    """
+    kinds = {(tensor.dtype, tensor.device.type) for tensor in tensors}
+    if len(kinds) > 1 or next(iter(kinds))[1] != "cpu":
+        names = ", ".join(sorted(f"{str(dtype).removeprefix('torch.')} on {device}" for dtype, device in kinds))
+        raise RuntimeError(f"input, state and weights are {names}; give one dtype, on the CPU")
+
+
 def packed(weight: Tensor, transposed: bool) -> Tensor:
     """Pack a matrix for `multiply`: `weight (m, k)` transposed, so that it gives `a @ weight.T`, or `weight (k, m)`
     as it is."""
@@ -369,5 +381,6 @@ def _apply(
 ) -> Results:
     h0, c0 = state or (None, None)
     tensors = [inputs, *weights, *(state or ())]
+    one_dtype(*tensors)
     keeps = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
     return _Layer.apply(layout, rows, keeps, projects, inputs, h0, c0, *weights)

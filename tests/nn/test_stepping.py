@@ -1,0 +1,111 @@
+"""Single steps of a few sequences, where no gradient is wanted, against torch's LSTM."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from lstmkit.nn import LSTM
+
+TOLERANCE = {torch.float64: 1e-13, torch.float32: 1e-6}
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    dtype=st.sampled_from([torch.float64, torch.float32]),
+    features=st.sampled_from([1, 5, 48]),
+    hidden=st.sampled_from([1, 3, 37, 128]),
+    batch=st.integers(1, 8),
+    num_layers=st.integers(1, 3),
+    bidirectional=st.booleans(),
+    batch_first=st.booleans(),
+    bias=st.booleans(),
+    with_state=st.booleans(),
+)
+def test_steps_are_those_of_torch(
+    dtype: torch.dtype,
+    features: int,
+    hidden: int,
+    batch: int,
+    num_layers: int,
+    bidirectional: bool,
+    batch_first: bool,
+    bias: bool,
+    with_state: bool,
+) -> None:
+    torch.manual_seed(hidden)
+    keywords = {"bidirectional": bidirectional, "batch_first": batch_first, "bias": bias}
+    ours = LSTM(features, hidden, num_layers, engine="native", dtype=dtype, **keywords)
+    theirs = nn.LSTM(features, hidden, num_layers, dtype=torch.float64, **keywords)
+    theirs.load_state_dict(ours.state_dict())
+    state, wanted = None, None
+    if with_state:
+        shape = (num_layers * (1 + bidirectional), batch, hidden)
+        wanted = torch.randn(shape, dtype=torch.float64), torch.randn(shape, dtype=torch.float64)
+        state = wanted[0].to(dtype), wanted[1].to(dtype)
+    with torch.no_grad():
+        for _ in range(3):
+            given_input = torch.randn(
+                (batch, 1, features) if batch_first else (1, batch, features), dtype=torch.float64
+            )
+            output, state = ours(given_input.to(dtype), state)
+            expected, wanted = theirs(given_input, wanted)
+            assert output.shape == expected.shape
+            for one, other in ((output, expected), (state[0], wanted[0]), (state[1], wanted[1])):
+                assert one.shape == other.shape
+                assert float((one.double() - other).norm() / other.norm()) < TOLERANCE[dtype] * 10
+    assert ours._steps is not None  # the short way was taken
+
+
+def test_the_state_given_is_left_alone_and_nothing_is_shared() -> None:
+    module = LSTM(4, 5)
+    h, c = torch.ones(1, 2, 5), torch.ones(1, 2, 5)
+    with torch.no_grad():
+        output, (h_n, c_n) = module(torch.randn(1, 2, 4), (h, c))
+        assert torch.equal(h, torch.ones(1, 2, 5))
+        assert torch.equal(c, torch.ones(1, 2, 5))
+        assert torch.equal(output, h_n)
+        output.zero_()
+        assert h_n.abs().min() > 0
+        assert c_n.abs().min() > 0
+
+
+def test_weights_that_change_are_seen() -> None:
+    module = LSTM(4, 5)
+    given_input = torch.randn(1, 1, 4)
+    with torch.no_grad():
+        before = module(given_input)[0]
+        for parameter in module.parameters():
+            parameter.mul_(2)
+        after = module(given_input)[0]
+        assert not torch.equal(before, after)
+        module.load_state_dict({name: tensor / 2 for name, tensor in module.state_dict().items()})
+        torch.testing.assert_close(module(given_input)[0], before)
+
+
+def test_a_gradient_is_never_lost_to_the_short_way() -> None:
+    module = LSTM(4, 5)
+    given_input = torch.randn(1, 1, 4, requires_grad=True)
+    output, _ = module(given_input)
+    output.sum().backward()
+    assert given_input.grad is not None
+    assert module._steps is None
+
+
+def test_wrong_shapes_and_dtypes_are_refused_in_one_line() -> None:
+    module = LSTM(4, 5)
+    zeros = torch.zeros(1, 1, 5)
+    with torch.no_grad():
+        with pytest.raises(RuntimeError, match=r"input.size\(-1\) must be equal to input_size"):
+            module(torch.randn(1, 1, 3))
+        with pytest.raises(RuntimeError, match=r"Expected hidden\[0\] size"):
+            module(torch.randn(1, 2, 4), (zeros, zeros))
+        with pytest.raises(RuntimeError, match="give one dtype"):
+            module(torch.randn(1, 1, 4), (zeros.double(), zeros.double()))
+        with pytest.raises(RuntimeError, match="are float32 on cpu, float64 on cpu; give one dtype"):
+            module(torch.randn(1, 1, 4).double())
+        with pytest.raises(RuntimeError, match="are float32 on cpu, float64 on cpu; give one dtype"):
+            module(torch.randn(7, 1, 4).double())
+        with pytest.raises(RuntimeError, match="give one dtype"):
+            module(torch.randn(7, 1, 4), (zeros.double(), zeros.double()))
