@@ -105,7 +105,7 @@ def test_wrong_shapes_and_dtypes_are_refused_in_one_line() -> None:
             module(torch.randn(1, 1, 4), (zeros.double(), zeros.double()))
         with pytest.raises(RuntimeError, match="are float32 on cpu, float64 on cpu; give one dtype"):
             module(torch.randn(1, 1, 4).double())
-        with pytest.raises(RuntimeError, match="are float32 on cpu, float64 on cpu; give one dtype"):
+        with pytest.raises(ValueError, match="does not match weight dtype"):
             module(torch.randn(7, 1, 4).double())
         with pytest.raises(RuntimeError, match="give one dtype"):
             module(torch.randn(7, 1, 4), (zeros.double(), zeros.double()))
