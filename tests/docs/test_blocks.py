@@ -50,6 +50,7 @@ N_BLOCKS = {
     "CONTRIBUTING.md": 3,
     "docs/configuration.md": 3,
     "docs/data.md": 17,
+    "docs/engine.md": 3,
     "docs/estimator.md": 4,
     "docs/laboratory.md": 9,
 }
