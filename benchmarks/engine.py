@@ -93,6 +93,7 @@ def line_of(row: Row) -> str:
         for note, holds in (
             ("both directions", row["bidirectional"]),
             ("gradient of the input", row["input_grad"]),
+            ("tokens", row["reads_tokens"]),
             (f"{row['n_batches']} batches", row["n_batches"] > 1),
             (f"engine {row['engine']}: {row['reason']}", row["engine"] != "native"),
         )

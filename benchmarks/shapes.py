@@ -22,6 +22,7 @@ class Shape:
         mode: train is forward and backward, forward is forward alone, without a graph.
         bidirectional: whether sequences are read from both ends.
         input_grad: dense: whether the input wants a gradient, as between layers.
+        reads_tokens: step: whether a step is a token, for each side with its embedding.
         vocabulary: tokens.
     """
 
@@ -34,6 +35,7 @@ class Shape:
     mode: Mode = "train"
     bidirectional: bool = False
     input_grad: bool = False
+    reads_tokens: bool = False
     vocabulary: int = 20_000
 
 
@@ -80,4 +82,5 @@ def shapes(quick: bool) -> list[Shape]:
         Shape("step", batch, 1, 128, hidden, mode="forward")
         for batch, hidden in ((1, 128), (1, 32), (1, 512), (8, 128), (64, 128))
     ]
+    step.append(replace(step[0], reads_tokens=True))
     return [*tokens, *dense, *(replace(shape, mode="forward") for shape in forward if not shape.input_grad), *step]

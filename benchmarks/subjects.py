@@ -14,6 +14,7 @@ from lstmkit.nn import LSTM, TokenLSTM, native
 from lstmkit.ragged import Ragged
 
 Run = Callable[[], object]
+State = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True)
@@ -81,18 +82,10 @@ def draw(shape: Shape, seed: int = 0) -> Batch:
 def token_subjects(shape: Shape, batches: Sequence[Batch]) -> tuple[dict[str, Run], TokenLSTM]:
     """ours, padded and packed over batches of tokens; a run takes all batches."""
     torch.manual_seed(0)
-    ours = TokenLSTM(shape.vocabulary, shape.input, shape.hidden, sparse=True, bidirectional=shape.bidirectional)
-    theirs = Embedded(shape)
-    state = ours.state_dict()
-    theirs.embedding.load_state_dict({"weight": state.pop("embedding.weight")})
-    theirs.lstm.load_state_dict(state)
+    ours, theirs = _with_embeddings(shape)
     if shape.mode == "forward":
-        # Where no gradient is wanted the table over the whole vocabulary is made once and kept: not part of a call.
-        n_distinct = min(len(batch.packed.data.unique()) for batch in batches)
-        with torch.no_grad():
-            for _ in range(math.ceil(shape.vocabulary / n_distinct / len(batches)) + 1):
-                for batch in batches:
-                    ours(batch.packed)
+        for batch in batches:
+            _make_table(shape, ours, batch.packed)
     runs = {
         "ours": _each(
             shape, ours.parameters(), [(lambda b=b: ours(b.packed)[0].data) for b in batches], batches, padded=False
@@ -105,6 +98,24 @@ def token_subjects(shape: Shape, batches: Sequence[Batch]) -> tuple[dict[str, Ru
         ),
     }
     return runs, ours
+
+
+def _with_embeddings(shape: Shape) -> tuple[TokenLSTM, Embedded]:
+    ours = TokenLSTM(shape.vocabulary, shape.input, shape.hidden, sparse=True, bidirectional=shape.bidirectional)
+    theirs = Embedded(shape)
+    state = ours.state_dict()
+    theirs.embedding.load_state_dict({"weight": state.pop("embedding.weight")})
+    theirs.lstm.load_state_dict(state)
+    return ours, theirs
+
+
+def _make_table(shape: Shape, ours: TokenLSTM, packed: PackedSequence) -> None:
+    """Call until the table over the whole vocabulary is made, which is kept where no gradient is wanted: it is no part
+    of a call. It is made as soon as batches had as many distinct tokens as the vocabulary has."""
+    n_distinct = len(packed.data.unique())
+    with torch.no_grad():
+        for _ in range(math.ceil(shape.vocabulary / n_distinct) + 1):
+            ours(packed)
 
 
 def dense_subjects(shape: Shape, batch: Batch) -> tuple[dict[str, Run], LSTM]:
@@ -132,26 +143,44 @@ def dense_subjects(shape: Shape, batch: Batch) -> tuple[dict[str, Run], LSTM]:
 
 
 def step_subjects(shape: Shape) -> tuple[dict[str, Run], LSTM]:
-    """One step at a time, the state carried from call to call."""
+    """One step at a time without a graph, the state carried from call to call."""
     torch.manual_seed(0)
-    ours, theirs = LSTM(shape.input, shape.hidden), nn.LSTM(shape.input, shape.hidden)
-    theirs.load_state_dict(ours.state_dict())
-    rows = torch.randn(1, shape.batch, shape.input)
-    packed = pack_sequence(list(rows.unbind(1)))
+    if not shape.reads_tokens:
+        ours, lstm = LSTM(shape.input, shape.hidden), nn.LSTM(shape.input, shape.hidden)
+        lstm.load_state_dict(ours.state_dict())
+        rows = torch.randn(1, shape.batch, shape.input)
+        packed_rows = pack_sequence(list(rows.unbind(1)))
+        runs = {
+            "ours": _stepping(shape, lambda state: ours(rows, state)),
+            "padded": _stepping(shape, lambda state: lstm(rows, state)),
+            "packed": _stepping(shape, lambda state: lstm(packed_rows, state)),
+        }
+        return runs, ours
+    reader, theirs = _with_embeddings(shape)
+    tokens = torch.randint(shape.vocabulary, (1, shape.batch))
+    packed = pack_sequence(list(tokens.unbind(1)))
+    _make_table(shape, reader, packed)
+    runs = {
+        "ours": _stepping(shape, lambda state: reader(packed, state)),
+        "padded": _stepping(shape, lambda state: theirs.lstm(theirs.embedding(tokens), state)),
+        "packed": _stepping(
+            shape, lambda state: theirs.lstm(PackedSequence(theirs.embedding(packed.data), *packed[1:]), state)
+        ),
+    }
+    return runs, reader
 
-    def stepping(module: nn.LSTM, given: Tensor | PackedSequence) -> Run:
-        zeros = torch.zeros(1, shape.batch, shape.hidden)
-        state = (zeros, zeros)
 
-        def run() -> object:
-            nonlocal state
-            with torch.no_grad():
-                output, state = module(given, state)
-            return output.data
+def _stepping(shape: Shape, call: Callable[[State], tuple[Tensor | PackedSequence, State]]) -> Run:
+    zeros = torch.zeros(1, shape.batch, shape.hidden)
+    state = (zeros, zeros)
 
-        return run
+    def run() -> Tensor:
+        nonlocal state
+        with torch.no_grad():
+            output, state = call(state)
+        return output.data
 
-    return {"ours": stepping(ours, rows), "padded": stepping(theirs, rows), "packed": stepping(theirs, packed)}, ours
+    return run
 
 
 def recurrence(shape: Shape, batches: Sequence[Batch]) -> dict[str, Run]:

@@ -44,9 +44,10 @@ def test_every_kind_of_row(engine: ModuleType, load) -> None:
         shape("dense", 3, 8, 4, 6, ragged=True),
         shape("dense", 3, 8, 4, 6, mode="forward"),
         shape("step", 1, 1, 4, 6, mode="forward"),
+        shape("step", 2, 1, 4, 6, mode="forward", vocabulary=30, reads_tokens=True),
     ]
     rows = engine.measure_all(tiny, effort)
-    assert len(rows) == 7
+    assert len(rows) == 8
     for row in rows:
         assert row.keys() >= {"kind", "batch", "steps", "input", "hidden", "ragged", "mode", "mm_share"} | SPREAD
         if row["kind"] != "step":
