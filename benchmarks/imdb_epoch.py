@@ -39,6 +39,10 @@ _BUCKET = 50  # Keras: widths are multiples of it
 _MODULES = {"keras-jax": "jax", "keras-tensorflow": "tensorflow"}
 
 
+class PeerError(Exception):
+    """A peer's process failed; holds what it wrote."""
+
+
 class Silent:
     """Watches without a word."""
 
@@ -96,7 +100,7 @@ def in_keras(
             check=False,
         )
     if done.returncode:
-        raise SystemExit(f"Keras on {backend} failed:\n{done.stderr}")
+        raise PeerError(done.stderr)
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -165,7 +169,11 @@ def compare(
         chosen = evenly(batches, share if peer in _SLOW else 1.0)
         if peer in _MODULES:
             backend = _MODULES[peer]
-            add(peer, lambda b=backend, c=chosen: in_keras(b, config, part, c, vocabulary_size, python), 1)
+            try:
+                add(peer, lambda b=backend, c=chosen: in_keras(b, config, part, c, vocabulary_size, python), 1)
+            except PeerError as error:  # what the others took is worth keeping
+                print(f"{error}\n{config.preset:8} {peer:17} FAILED: see above", flush=True)
+                rows.append({"preset": config.preset, "subject": peer, "error": str(error)})
         else:
             packed = peer == "torch-packed"
             add(
@@ -232,6 +240,8 @@ def main() -> None:
         )
     if arguments.json:
         write_json(arguments.json, {"header": header, "rows": rows})
+    if any("error" in row for row in rows):
+        raise SystemExit("error: a peer failed; its message is above")
 
 
 if __name__ == "__main__":

@@ -118,6 +118,23 @@ def test_an_epoch_beside_its_peers(load, preset: str, capsys: pytest.CaptureFixt
     assert "scaled from" in output
 
 
+def test_a_peer_that_fails_takes_no_other_with_it(
+    load, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    imdb_epoch = load("imdb_epoch")
+    monkeypatch.setattr(imdb_epoch, "lacking", lambda peer, python: None)
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\necho out of luck >&2\nexit 3\n")
+    python.chmod(0o755)
+    part = EncodedPart(np.zeros(12, np.int32), np.arange(0, 13, 3), np.arange(4) % 2)
+    config = resolve("lab", None, ["model.hidden_size=4", "model.embedding_size=3"])
+    peers = ("keras-jax", "torch-bucketed")
+    rows = imdb_epoch.compare(config, part, 20, peers=peers, python=str(python))
+    assert [row["subject"] for row in rows] == ["lstmkit", "keras-jax", "torch-bucketed"]
+    assert rows[1]["error"] == "out of luck\n"
+    assert "keras-jax         FAILED" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("script", ["engine.py", "imdb_epoch.py"])
 def test_help(script: str) -> None:
     done = subprocess.run([sys.executable, BENCHMARKS / script, "--help"], capture_output=True, text=True, check=True)
