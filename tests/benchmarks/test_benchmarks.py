@@ -1,0 +1,141 @@
+"""The benchmarks run, on shapes so small that their times say nothing; none is asserted."""
+
+import importlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from lstmkit.config.resolve import resolve
+from lstmkit.data.encoded import EncodedPart
+from lstmkit.nn.library import native_library
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+SPREAD = {f"{name}_{field}" for name in ("ours", "padded", "packed") for field in ("ms", "ms_min", "ms_max", "runs")}
+
+
+@pytest.fixture
+def load(monkeypatch: pytest.MonkeyPatch):
+    """Imports a module of `benchmarks/` as it imports its neighbours: by its bare name."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    before = set(sys.modules)
+    yield importlib.import_module
+    for name in set(sys.modules) - before:
+        if Path(getattr(sys.modules[name], "__file__", None) or "/").parent == BENCHMARKS:
+            del sys.modules[name]
+
+
+@pytest.fixture
+def engine(load) -> ModuleType:
+    return load("engine")
+
+
+def test_every_kind_of_row(engine: ModuleType, load) -> None:
+    shape, effort = load("shapes").Shape, load("measuring").Effort(0.001, 3, 1.0)
+    tiny = [
+        shape("tokens", 3, 5, 4, 6, vocabulary=30),
+        shape("tokens", 3, 8, 4, 6, ragged=True, vocabulary=30, bidirectional=True),
+        shape("tokens", 3, 8, 4, 6, ragged=True, vocabulary=30, mode="forward"),
+        shape("dense", 3, 5, 4, 6, input_grad=True),
+        shape("dense", 3, 8, 4, 6, ragged=True),
+        shape("dense", 3, 8, 4, 6, mode="forward"),
+        shape("step", 1, 1, 4, 6, mode="forward"),
+        shape("step", 2, 1, 4, 6, mode="forward", vocabulary=30, reads_tokens=True),
+    ]
+    rows = engine.measure_all(tiny, effort)
+    assert len(rows) == 8
+    for row in rows:
+        assert row.keys() >= {"kind", "batch", "steps", "input", "hidden", "ragged", "mode", "mm_share"} | SPREAD
+        if row["kind"] != "step":
+            assert row["difference"] < 1e-5
+            assert (row["mm_share"] is not None) == (native_library().library is not None)
+    json.dumps(rows)
+
+
+def test_several_real_batches_are_one_row(engine: ModuleType, load) -> None:
+    shape = load("shapes").Shape("imdb", 3, 8, 4, 6, ragged=True, vocabulary=30)
+    draw = load("subjects").draw
+    drawn = [draw(load("shapes").Shape("tokens", 3, 8, 4, 6, ragged=True, vocabulary=30), seed) for seed in (1, 2)]
+    row = engine.measure(shape, load("measuring").Effort(0.001, 3, 1.0), drawn)
+    assert row["n_batches"] == 2
+    assert row["difference"] < 1e-5
+
+
+def test_shapes_are_the_ones_promised(load) -> None:
+    shapes = load("shapes").shapes
+    for quick, n_least in ((True, 25), (False, 60)):
+        found = shapes(quick)
+        assert len(found) == len(set(found)) >= n_least
+        assert {shape.hidden for shape in found} >= {32, 64, 128, 256, 512, 1024}
+        assert {shape.batch for shape in found if shape.hidden == 128} >= {1, 8, 32, 64, 256}
+        assert {shape.input for shape in found if shape.kind == "dense"} >= {12, 40, 128}
+        assert {shape.mode for shape in found} == {"train", "forward"}
+    assert not [shape for shape in shapes(True) if shape not in shapes(False) and shape.steps != 60]
+
+
+def test_ragged_lengths_reach_down_to_a_quarter(load) -> None:
+    lengths = load("subjects").lengths_of(load("shapes").FIELD[1])
+    assert (max(lengths), min(lengths), len(lengths)) == (396, 100, 64)
+
+
+def test_memory_counts_what_is_touched(load) -> None:
+    assert load("memory").growth(lambda: bytearray(64 << 20)) >= 60
+
+
+@pytest.mark.skipif(native_library().library is None, reason="the recurrence alone is the native engine's")
+def test_between_products(engine: ModuleType, load) -> None:
+    row = engine.between_products(load("shapes").Shape("tokens", 3, 5, 4, 6, vocabulary=30), 2)
+    assert row["alone_ms"] > 0 < row["after_mm_ms"]
+
+
+def test_without_data_imdb_says_so(
+    engine: ModuleType, load, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("LSTMKIT_DATA", raising=False)
+    assert list(engine.imdb_rows(True, load("measuring").QUICK)) == []
+    assert "skipped: $LSTMKIT_DATA" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("preset", ["default", "lab"])
+def test_an_epoch_beside_its_peers(load, preset: str, capsys: pytest.CaptureFixture[str]) -> None:
+    random = np.random.default_rng(0)
+    offsets = np.cumsum([0, *random.integers(1, 9, 70)])
+    part = EncodedPart(random.integers(0, 20, offsets[-1]).astype(np.int32), offsets, np.arange(70) % 2)
+    config = resolve(preset, None, ["model.hidden_size=4", "train.batch_size=8"])
+    peers = ("torch-bucketed", "torch-packed", "keras-jax")
+    # An interpreter that has no Keras, wherever this runs.
+    rows = load("imdb_epoch").compare(config, part, 20, peers=peers, share=0.5, python="false")
+    assert [row["subject"] for row in rows] == ["lstmkit", "torch-bucketed", "torch-packed"]
+    assert rows[0]["share"] == rows[1]["share"] == 1
+    assert 0.3 < rows[2]["share"] < 0.7
+    output = capsys.readouterr().out
+    assert "keras-jax" in output
+    assert "skipped: false has no keras" in output
+    assert "scaled from" in output
+
+
+def test_a_peer_that_fails_takes_no_other_with_it(
+    load, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    imdb_epoch = load("imdb_epoch")
+    monkeypatch.setattr(imdb_epoch, "lacking", lambda peer, python: None)
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\necho out of luck >&2\nexit 3\n")
+    python.chmod(0o755)
+    part = EncodedPart(np.zeros(12, np.int32), np.arange(0, 13, 3), np.arange(4) % 2)
+    config = resolve("lab", None, ["model.hidden_size=4", "model.embedding_size=3"])
+    peers = ("keras-jax", "torch-bucketed")
+    rows = imdb_epoch.compare(config, part, 20, peers=peers, python=str(python))
+    assert [row["subject"] for row in rows] == ["lstmkit", "keras-jax", "torch-bucketed"]
+    assert rows[1]["error"] == "out of luck\n"
+    assert "keras-jax         FAILED" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("script", ["engine.py", "imdb_epoch.py"])
+def test_help(script: str) -> None:
+    done = subprocess.run([sys.executable, BENCHMARKS / script, "--help"], capture_output=True, text=True, check=True)
+    assert "--json" in done.stdout
