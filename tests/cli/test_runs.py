@@ -47,7 +47,7 @@ def test_train_leaves_the_contract_s_files(lstmkit: Command, reviews: Path, tmp_
     done = lstmkit("train", reviews, "--out", folder, "--epochs", 10, "--set", "train.learning_rate=0.05", *SMALL)
     assert done.status == 0, done.err
     assert len(EPOCH_LINE.findall(done.out)) == 10
-    assert "engine: torch (" in done.err
+    assert "engine: native (compiled, " in done.err
     for name in RUN_FILES:
         assert (folder / name).stat().st_size > 0, name
     evaluation = json.loads((folder / "evaluation.json").read_text())
@@ -277,7 +277,8 @@ def test_data_info_and_list(lstmkit: Command, reviews: Path) -> None:
 def test_doctor_checks_the_engine(lstmkit: Command) -> None:
     done = lstmkit("doctor")
     assert done.status == 0
-    assert done.out.count(" ok: torch against the formulas") == 3
+    assert done.out.count(" ok: native against the formulas") == 1
+    assert done.out.count(" ok: torch against the formulas") == 2  # GRU and RNN
 
 
 def test_rejected_rows_are_listed(lstmkit: Command, reviews: Path, tmp_path: Path) -> None:
