@@ -298,3 +298,20 @@ def test_tokens_that_cannot_be_are_refused(engine: str) -> None:
         module(torch.tensor([3, 4]))
     with pytest.raises(TypeError, match="batch_first has no place"):
         TokenLSTM(20, 4, 5, batch_first=True)
+
+
+def test_torch_takes_what_it_does_quicker_and_says_so() -> None:
+    n_threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        large, small = LSTM(4, 512), LSTM(4, 128)
+        for module, batch, engine in ((large, 1, "torch"), (large, 2, "native"), (small, 1, "native")):
+            module(torch.randn(3, batch, 4))
+            assert module.last_engine == engine
+        large(torch.randn(3, 1, 4))
+        assert large.last_reason == "fewer sequences than threads and many units, which torch's kernels share"
+        named = LSTM(4, 512, engine="native")
+        named(torch.randn(3, 1, 4))
+        assert named.last_engine == "native"
+    finally:
+        torch.set_num_threads(n_threads)

@@ -15,6 +15,7 @@ from lstmkit.nn.library import Found, native_library
 
 Cell = Literal["lstm", "gru", "rnn"]
 ENGINES = ("auto", "native", "torch", "reference")
+_MANY_UNITS = 384
 _LAYERS: dict[str, LayerRun] = {"native": native.layer, "torch": torch_engine.layer, "reference": reference.layer}
 
 
@@ -89,4 +90,15 @@ def stand_in(tensor: Tensor) -> EngineChoice | None:
         return EngineChoice("reference", "under a transform of torch.func, such as vmap")
     if torch.autograd.forward_ad._current_level >= 0:
         return EngineChoice("reference", "under forward-mode differentiation")
+    return None
+
+
+def quicker(n_sequences: int, hidden_size: int) -> EngineChoice | None:
+    """What is quicker than the native engine for sequences of one length; None where nothing is (docs/engine.md).
+
+    The native engine's threads own sequences, so that fewer sequences than threads leave some idle; torch's share the
+    units. With few units, waiting for each other at every step costs more than that gains.
+    """
+    if n_sequences < torch.get_num_threads() and hidden_size >= _MANY_UNITS:
+        return EngineChoice("torch", "fewer sequences than threads and many units, which torch's kernels share")
     return None

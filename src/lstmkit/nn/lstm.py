@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from lstmkit.core.errors import RequestError
-from lstmkit.nn.engines import EngineChoice, choose_engine, stand_in
+from lstmkit.nn.engines import EngineChoice, choose_engine, quicker, stand_in
 from lstmkit.nn.layers import State, Weights
 from lstmkit.nn.native import one_dtype
 from lstmkit.nn.stack import FirstLayer, TokenReader, reading_rows, run_stack
@@ -78,6 +78,10 @@ class LSTM(nn.LSTM):
             return self._packed(input, hx, engine)
         if input.dim() in (2, 3) and input.shape[1 if self.batch_first and input.dim() == 3 else 0] == 0:
             raise ValueError("a sequence has no steps; each needs one at least")
+        if input.dim() in (2, 3) and engine.name == "native" and not engine.reason.startswith("asked for"):
+            batch = 1 if input.dim() == 2 else input.shape[0 if self.batch_first else 1]
+            engine = quicker(batch, self.hidden_size) or engine
+            self._note(engine)
         if engine.name == "torch" or input.dim() not in (2, 3) or 0 in input.shape:
             return super().forward(input, hx)
         return self._padded(input, hx, engine)
