@@ -310,6 +310,10 @@ def test_torch_takes_what_it_does_quicker_and_says_so() -> None:
             assert module.last_engine == engine
         large(torch.randn(3, 1, 4))
         assert large.last_reason == "fewer sequences than threads and many units, which torch's kernels share"
+        with torch.no_grad():
+            small(torch.randn(3, 32, 4))
+        assert small.last_engine == "torch"
+        assert small.last_reason.startswith("many sequences of one length without a gradient")
         named = LSTM(4, 512, engine="native")
         named(torch.randn(3, 1, 4))
         assert named.last_engine == "native"

@@ -5,8 +5,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
+from torch.nn.utils.rnn import pack_sequence
 
-from lstmkit.nn import LSTM
+from lstmkit.nn import LSTM, TokenLSTM
 
 TOLERANCE = {torch.float64: 1e-13, torch.float32: 1e-6}
 
@@ -16,7 +17,7 @@ TOLERANCE = {torch.float64: 1e-13, torch.float32: 1e-6}
     dtype=st.sampled_from([torch.float64, torch.float32]),
     features=st.sampled_from([1, 5, 48]),
     hidden=st.sampled_from([1, 3, 37, 128]),
-    batch=st.integers(1, 8),
+    batch=st.sampled_from([1, 2, 7, 8, 9, 31, 128]),
     num_layers=st.integers(1, 3),
     bidirectional=st.booleans(),
     batch_first=st.booleans(),
@@ -56,6 +57,22 @@ def test_steps_are_those_of_torch(
                 assert one.shape == other.shape
                 assert float((one.double() - other).norm() / other.norm()) < TOLERANCE[dtype] * 10
     assert ours._steps is not None  # the short way was taken
+
+
+@pytest.mark.parametrize("with_state", [True, False])
+def test_a_step_of_tokens_is_that_of_longer_sequences(with_state: bool) -> None:
+    torch.manual_seed(0)
+    module = TokenLSTM(20, 4, 5, 2, bidirectional=True, engine="native")
+    tokens = pack_sequence([torch.tensor([7]), torch.tensor([3]), torch.tensor([7])], enforce_sorted=False)
+    state = (torch.randn(4, 3, 5), torch.randn(4, 3, 5)) if with_state else None
+    output, (h_n, c_n) = module(tokens, state)  # with a gradient, so by the long way
+    assert module._steps is None
+    with torch.no_grad():
+        again, (h, c) = module(tokens, state)
+    assert module._steps is not None
+    assert torch.equal(again.batch_sizes, output.batch_sizes)
+    for one, other in ((again.data, output.data), (h, h_n), (c, c_n)):
+        torch.testing.assert_close(one, other)
 
 
 def test_the_state_given_is_left_alone_and_nothing_is_shared() -> None:

@@ -16,6 +16,7 @@ from lstmkit.nn.library import Found, native_library
 Cell = Literal["lstm", "gru", "rnn"]
 ENGINES = ("auto", "native", "torch", "reference")
 _MANY_UNITS = 384
+_MANY_SEQUENCES = 32
 _LAYERS: dict[str, LayerRun] = {"native": native.layer, "torch": torch_engine.layer, "reference": reference.layer}
 
 
@@ -93,7 +94,7 @@ def stand_in(tensor: Tensor) -> EngineChoice | None:
     return None
 
 
-def quicker(n_sequences: int, hidden_size: int) -> EngineChoice | None:
+def quicker(n_sequences: int, hidden_size: int, wants_gradient: bool) -> EngineChoice | None:
     """What is quicker than the native engine for sequences of one length; None where nothing is (docs/engine.md).
 
     The native engine's threads own sequences, so that fewer sequences than threads leave some idle; torch's share the
@@ -101,4 +102,8 @@ def quicker(n_sequences: int, hidden_size: int) -> EngineChoice | None:
     """
     if n_sequences < torch.get_num_threads() and hidden_size >= _MANY_UNITS:
         return EngineChoice("torch", "fewer sequences than threads and many units, which torch's kernels share")
+    if not wants_gradient and n_sequences >= _MANY_SEQUENCES:
+        return EngineChoice(
+            "torch", "many sequences of one length without a gradient, where torch's kernels are quicker"
+        )
     return None

@@ -80,7 +80,7 @@ class LSTM(nn.LSTM):
             raise ValueError("a sequence has no steps; each needs one at least")
         if input.dim() in (2, 3) and engine.name == "native" and not engine.reason.startswith("asked for"):
             batch = 1 if input.dim() == 2 else input.shape[0 if self.batch_first else 1]
-            engine = quicker(batch, self.hidden_size) or engine
+            engine = quicker(batch, self.hidden_size, torch.is_grad_enabled()) or engine
             self._note(engine)
         if engine.name == "torch" or input.dim() not in (2, 3) or 0 in input.shape:
             return super().forward(input, hx)
@@ -246,6 +246,12 @@ class TokenLSTM(LSTM):
         if engine.name == "torch":
             embedded = PackedSequence(self.embedding(input.data), *input[1:])
             return nn.LSTM.forward(self, embedded, hx)
+        if engine.name == "native" and not torch.is_grad_enabled() and len(input.batch_sizes) == 1:
+            embedded = self.embedding(input.data).unsqueeze(0)
+            if (stepper := self._stepper_for(embedded)) is not None:
+                hx = self.permute_hidden(hx, input.sorted_indices) if hx is not None else None
+                output, ends = self._one_step(stepper, embedded, hx)
+                return PackedSequence(output.squeeze(0), *input[1:]), self.permute_hidden(ends, input.unsorted_indices)
         layout = Ragged.from_packed(input).layout
         hx = self.permute_hidden(hx, input.sorted_indices) if hx is not None else None
         first = self._reader.layer(engine, input.data.long(), self.embedding, layout, True)

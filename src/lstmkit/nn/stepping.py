@@ -9,7 +9,7 @@ from lstmkit.nn import native
 from lstmkit.nn.layers import Weights
 from lstmkit.nn.library import StepJob
 
-MOST = 8  # sequences at once; more are worth the threads of the way for many steps
+MOST = 128  # sequences at once; more are worth the threads of the way for many steps
 
 
 class Stepper:
@@ -37,9 +37,8 @@ class Stepper:
             job.output_stride = self._n_directions * self._hidden
             self._jobs.append(job)
             self._alive += [packed, bias]
-        self._work = torch.empty(MOST * (widest + 5 * self._hidden), dtype=self._dtype)
-        for job in self._jobs:
-            job.work = self._work.data_ptr()
+        self._widest = widest
+        self._make_room(1)
         self._step = native.library().lstmkit_step
 
     def __call__(self, inputs: Tensor, h: Tensor | None, c: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
@@ -54,6 +53,8 @@ class Stepper:
             Output `(batch, directions * hidden)`, h and c.
         """
         n, hidden, n_directions = inputs.shape[0], self._hidden, self._n_directions
+        if n > self._room:
+            self._make_room(n)
         shape = (len(self._jobs), n, hidden)
         h_next, c_next = torch.empty(shape, dtype=self._dtype), torch.empty(shape, dtype=self._dtype)
         apart = n * hidden * h_next.element_size()
@@ -71,3 +72,9 @@ class Stepper:
             job.h, job.c = (h_from + k * apart, c_from + k * apart) if h_from else (None, None)
             self._step(self._is_double, byref(job))
         return output, h_next, c_next
+
+    def _make_room(self, n: int) -> None:
+        self._room = n
+        self._work = torch.empty(n * (self._widest + 5 * self._hidden), dtype=self._dtype)
+        for job in self._jobs:
+            job.work = self._work.data_ptr()
