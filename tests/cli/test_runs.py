@@ -274,6 +274,31 @@ def test_data_info_and_list(lstmkit: Command, reviews: Path) -> None:
         assert name in listed.out
 
 
+def test_info_shows_empty_examples_and_fails_where_asked(lstmkit: Command, reviews: Path) -> None:
+    with reviews.open("a") as file:
+        file.write(" ,pos\n")
+    n_lines = len(reviews.read_text().splitlines())
+    done = lstmkit("data", "info", reviews)
+    assert done.status == 0, done.err
+    assert "rejected rows: 1" in done.out
+    assert f"{reviews.name}:{n_lines}: the text is empty" in done.out
+    strict = lstmkit("data", "info", reviews, "--on-bad-row", "fail")
+    assert strict.status == 2
+    assert f"{reviews.name}:{n_lines}: the text is empty" in strict.err
+
+
+def test_an_engine_that_cannot_run_the_cell_is_refused_before_anything_is_written(
+    lstmkit: Command, reviews: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    requests = (("train", "--set", "model.cell=gru"), ("lab",))
+    for command, *rest in requests:
+        done = lstmkit(command, reviews, "--out", folder, "--engine", "native", *rest)
+        assert done.status == 2
+        assert done.err.startswith("error: engine native cannot be used: the native engine runs LSTMs alone, no ")
+        assert not folder.exists()
+
+
 def test_doctor_checks_the_engine(lstmkit: Command) -> None:
     done = lstmkit("doctor")
     assert done.status == 0

@@ -40,6 +40,8 @@ def info(
 ) -> None:
     """Show counts, lengths, vocabulary coverage, duplicates and leaks, the longest and the empty examples.
 
+    Rows that cannot be used, empty ones among them, are listed, unless --on-bad-row fail is given.
+
     Example: lstmkit data info reviews.csv
     """
     from lstmkit.data.encoded import encode
@@ -55,7 +57,8 @@ def info(
         seed=seed,
         text_column=text_column,
         label_column=label_column,
-        on_bad_row=on_bad_row,
+        on_bad_row=on_bad_row
+        or "skip",  # to look is not to train: what is wrong with the data is what one wants to see
     )
     corpus = load_corpus(resolved.data)
     parts = cut(corpus, resolved.data, resolved.seed)

@@ -37,8 +37,8 @@ def running(config: Config, out: Path | None, resume: bool) -> Iterator[tuple[Pa
     Raises:
         RequestError: the request, the folder or the data are wrong.
     """
-    settle(config.run)
-    choose_engine(config.run.engine)
+    device = settle(config.run)
+    choose_engine(config.run.engine, config.model.cell, device.type)
     folder = out or default_folder(config.data.source, config.preset)
     screen = Screen()
     try:

@@ -14,6 +14,7 @@ from lstmkit.evaluate.statistics import paired_difference
 from lstmkit.experiment.folder import check_resumable
 from lstmkit.experiment.prepare import Prepared
 from lstmkit.experiment.single import Listener, baselines_of, run_one
+from lstmkit.nn import choose_engine
 from lstmkit.report import draw_lab
 
 CELLS = ("lstm", "rnn")
@@ -23,12 +24,14 @@ def check_lab(config: Config) -> None:
     """See that the configuration leaves the cell to the experiment.
 
     Raises:
-        RequestError: another cell was asked for.
+        RequestError: another cell was asked for, or an engine that cannot run the twin.
     """
     if config.model.cell != "lstm":
         raise RequestError(
             f"lab trains an lstm and an rnn, so model.cell = {config.model.cell!r} has no place; use lstmkit train"
         )
+    for cell in CELLS:
+        choose_engine(config.run.engine, cell)
 
 
 def run_lab(folder: Path, prepared: Prepared, config: Config, listener: Listener) -> dict[str, Any]:
