@@ -1,5 +1,9 @@
 """Single steps of a few sequences, where no gradient is wanted, against torch's LSTM."""
 
+import copy
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -126,3 +130,35 @@ def test_wrong_shapes_and_dtypes_are_refused_in_one_line() -> None:
             module(torch.randn(7, 1, 4).double())
         with pytest.raises(RuntimeError, match="give one dtype"):
             module(torch.randn(7, 1, 4), (zeros.double(), zeros.double()))
+
+
+def test_a_module_that_has_stepped_is_copied_and_stored() -> None:
+    module = LSTM(4, 5)
+    given_input = torch.randn(1, 1, 4)
+    with torch.no_grad():
+        wanted = module(given_input)[0]
+        assert module._steps is not None
+        twin = copy.deepcopy(module)
+        again = pickle.loads(pickle.dumps(module))  # noqa: S301  (written by this test)
+        for other in (twin, again):
+            assert torch.equal(other(given_input)[0], wanted)
+            other.weight_hh_l0.zero_()
+        assert torch.equal(module(given_input)[0], wanted)
+
+
+def test_threads_of_the_program_step_one_module_at_once() -> None:
+    module = LSTM(64, 128)
+    inputs = torch.randn(8, 1, 8, 64)
+
+    def walk(given_input: torch.Tensor) -> torch.Tensor:
+        state = None
+        with torch.no_grad():
+            for _ in range(300):
+                output, state = module(given_input, state)
+        return output
+
+    wanted = [walk(one) for one in inputs]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(walk, inputs))
+    assert len(found) == 8
+    assert all(torch.equal(one, other) for one, other in zip(found, wanted, strict=True))

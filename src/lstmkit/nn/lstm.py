@@ -99,6 +99,10 @@ class LSTM(nn.LSTM):
             raise RequestError(f"engine {engine.name} cannot be used here: {other.reason}; use auto or torch")
         return other
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy takes over: all but the packed weights, which point to this module's."""
+        return {**super().__getstate__(), "_steps": None}  # type: ignore[misc]
+
     def _note(self, engine: EngineChoice) -> None:
         if self.last_engine != engine.name or self.last_reason != engine.reason:
             self.last_engine, self.last_reason = engine.name, engine.reason

@@ -1,6 +1,7 @@
 """One step at a time for a few sequences: little is computed, so little may stand around it. No gradients."""
 
 from ctypes import byref
+from threading import Lock
 
 import torch
 from torch import Tensor
@@ -40,6 +41,7 @@ class Stepper:
         self._widest = widest
         self._make_room(1)
         self._step = native.library().lstmkit_step
+        self._turn = Lock()  # jobs and work space serve one thread of the program at a time
 
     def __call__(self, inputs: Tensor, h: Tensor | None, c: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         """One step.
@@ -53,24 +55,25 @@ class Stepper:
             Output `(batch, directions * hidden)`, h and c.
         """
         n, hidden, n_directions = inputs.shape[0], self._hidden, self._n_directions
-        if n > self._room:
-            self._make_room(n)
         shape = (len(self._jobs), n, hidden)
         h_next, c_next = torch.empty(shape, dtype=self._dtype), torch.empty(shape, dtype=self._dtype)
         apart = n * hidden * h_next.element_size()
         h_to, c_to = h_next.data_ptr(), c_next.data_ptr()
         h_from, c_from = (0, 0) if h is None or c is None else (h.data_ptr(), c.data_ptr())
         below, output = inputs, inputs
-        for k, job in enumerate(self._jobs):
-            direction = k % n_directions
-            if direction == 0:
-                below, output = output, torch.empty((n, n_directions * hidden), dtype=self._dtype)
-            job.n = n
-            job.inputs = below.data_ptr()
-            job.output = output.data_ptr() + direction * hidden * h_next.element_size()
-            job.h_next, job.c_next = h_to + k * apart, c_to + k * apart
-            job.h, job.c = (h_from + k * apart, c_from + k * apart) if h_from else (None, None)
-            self._step(self._is_double, byref(job))
+        with self._turn:
+            if n > self._room:
+                self._make_room(n)
+            for k, job in enumerate(self._jobs):
+                direction = k % n_directions
+                if direction == 0:
+                    below, output = output, torch.empty((n, n_directions * hidden), dtype=self._dtype)
+                job.n = n
+                job.inputs = below.data_ptr()
+                job.output = output.data_ptr() + direction * hidden * h_next.element_size()
+                job.h_next, job.c_next = h_to + k * apart, c_to + k * apart
+                job.h, job.c = (h_from + k * apart, c_from + k * apart) if h_from else (None, None)
+                self._step(self._is_double, byref(job))
         return output, h_next, c_next
 
     def _make_room(self, n: int) -> None:
