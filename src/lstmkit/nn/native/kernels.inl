@@ -692,11 +692,11 @@ INLINE double root(double x) { return __builtin_sqrt(x); }
 template <class T, bool GRAD>
 INLINE void adam_row(const lstmkit_adam_step* job, const T* __restrict grad, T* __restrict parameter, T* __restrict mean,
                      T* __restrict square) {
-  const T beta1 = T(1 - job->beta1), beta2 = T(job->beta2), rest2 = T(1 - job->beta2), l2 = T(job->l2);
+  const T rest1 = T(1 - job->beta1), beta2 = T(job->beta2), rest2 = T(1 - job->beta2), l2 = T(job->l2);
   const T decay = T(job->decay), step_size = T(job->step_size), correction = T(job->root), epsilon = T(job->epsilon);
   for (int64_t j = 0; j < job->width; ++j) {
     const T value = parameter[j] * decay, g = (GRAD ? grad[j] : T(0)) + l2 * value;
-    const T m = mean[j] + (g - mean[j]) * beta1, v = square[j] * beta2 + g * g * rest2;
+    const T m = mean[j] + (g - mean[j]) * rest1, v = square[j] * beta2 + g * g * rest2;
     mean[j] = m;
     square[j] = v;
     parameter[j] = value - step_size * (m / (root(v) / correction + epsilon));
