@@ -242,7 +242,7 @@ void lstmkit_multiply(int32_t is_double, int64_t n_threads, const lstmkit_produc
 
 // Each task packs all of b for itself, so few large tasks; but one for each thread, and sums that stay in the caches.
 static int64_t outer_rows(const Kernels& use, int64_t n_threads, int64_t m) {
-  const int64_t each = ceil_div(ceil_div(m, n_threads), use.tile_rows) * use.tile_rows;
+  const int64_t each = ceil_div(ceil_div(m, n_threads), use.outer_group) * use.outer_group;
   return each < use.outer_block ? each : use.outer_block;
 }
 

@@ -9,7 +9,7 @@ namespace lstmkit {
 // Kernels for one element type. None allocates, locks or throws.
 struct Kernels {
   int64_t panel;  // columns of a panel of packed weights
-  int64_t tile_rows;    // rows of a register tile
+  int64_t outer_group;  // rows of `out` that an outer task packs beside each other
   int64_t outer_depth;  // rows of the batch that an outer task packs at once
   int64_t outer_block;  // most rows of `out` that an outer task makes
 

@@ -34,21 +34,22 @@ struct Lanes<float> {
   typedef float Vector __attribute__((vector_size(LSTMKIT_VECTOR_BYTES)));
   typedef int32_t Integer __attribute__((vector_size(LSTMKIT_VECTOR_BYTES)));
   static constexpr int kMantissa = 23, kBias = 127;
-  static constexpr float kMagic = 12582912.0f;  // 1.5 * 2^23: adding it rounds to a whole number in the low bits
+  // 1.5 * 2^23 + kBias: adding it rounds to a whole number, which the low bits then hold beside the bias of the exponent.
+  static constexpr float kMagic = 12582912.0f + kBias;
   // ln 2 in two parts, the first with enough trailing zeros that its multiples up to 128 are exact.
   static constexpr float kLn2High = 0.693359375f, kLn2Low = -2.12194440e-4f;
   static constexpr float kTop = 88.3f;       // exp(88.3) is finite
   static constexpr float kBottom = -87.0f;   // exp(-87) is normal
-  static constexpr float kTanhEnd = -40.0f;  // 1 - exp(-40) is 1
+  static constexpr float kTanhEnd = 20.0f;   // 1 - exp(-40) is 1
 };
 template <>
 struct Lanes<double> {
   typedef double Vector __attribute__((vector_size(LSTMKIT_VECTOR_BYTES)));
   typedef int64_t Integer __attribute__((vector_size(LSTMKIT_VECTOR_BYTES)));
   static constexpr int kMantissa = 52, kBias = 1023;
-  static constexpr double kMagic = 6755399441055744.0;  // 1.5 * 2^52
+  static constexpr double kMagic = 6755399441055744.0 + kBias;  // 1.5 * 2^52
   static constexpr double kLn2High = 6.93147180369123816490e-01, kLn2Low = 1.90821492927058770002e-10;
-  static constexpr double kTop = 709.0, kBottom = -708.0, kTanhEnd = -80.0;
+  static constexpr double kTop = 709.0, kBottom = -708.0, kTanhEnd = 40.0;
 };
 template <class T>
 using Vector = typename Lanes<T>::Vector;
@@ -88,46 +89,51 @@ INLINE void put(int64_t n, T* to, Vector<T> v) {
   PART ? store_part(to, v, n) : store(to, v);
 }
 
-// exp(x) = scale * (1 + rest) for kBottom <= x <= kTop; rest = expm1 of what remains of x beyond a multiple of ln 2.
-// |remainder| <= ln 2 / 2, so Taylor's series to degree 7 (13 for double) leaves less than 0.1 units in the last place.
-template <class T>
+// exp(-TIMES * x) = scale * (1 + rest) for kBottom <= -TIMES * x <= kTop, and rest is accurate relative to itself near 0.
+//
+// n = -TIMES * x / ln 2 rounded, u = x + n * ln 2 / TIMES, so that exp(-TIMES * x) = 2^n * exp(-TIMES * u) with
+// |TIMES * u| <= ln 2 / 2. For float expm1(r) = r + r^2 * q(r) with the q of degree 4 that leaves the least error relative to
+// expm1 there, 0.22 units in the last place (found by linear programming); for double Taylor's series to degree 13.
+template <class T, int TIMES>
 INLINE void exp_parts(Vector<T> x, Vector<T>* scale, Vector<T>* rest) {
   using L = Lanes<T>;
   using I = typename L::Integer;
-  constexpr T log2e = T(1.44269504088896340736);
-  Vector<T> shifted = x * log2e + L::kMagic;
-  Vector<T> n = shifted - L::kMagic;
-  Vector<T> r = (x - n * L::kLn2High) - n * L::kLn2Low;
-  Vector<T> q;
+  constexpr T s = -TIMES;
+  const Vector<T> shifted = x * (s * T(1.44269504088896340736)) + L::kMagic;  // its low bits hold n + kBias
+  const Vector<T> n = shifted - L::kMagic;
+  const Vector<T> u = (x + n * (L::kLn2High / TIMES)) + n * (L::kLn2Low / TIMES);
   if constexpr (sizeof(T) == 4) {
-    q = r * T(1.0 / 5040) + T(1.0 / 720);
+    Vector<T> q = u * (s * s * s * s * s * s * T(0.0013882511170145886)) + s * s * s * s * s * T(0.008366544538672862);
+    q = q * u + s * s * s * s * T(0.04166720075733396);
+    q = q * u + s * s * s * T(0.16666543461645839);
+    q = q * u + s * s * T(0.49999998150205643);
+    *rest = u * (q * u + s);
   } else {
-    q = r * T(1.0 / 6227020800.0) + T(1.0 / 479001600);
+    const Vector<T> r = u * s;
+    Vector<T> q = r * T(1.0 / 6227020800.0) + T(1.0 / 479001600);
     q = q * r + T(1.0 / 39916800);
     q = q * r + T(1.0 / 3628800);
     q = q * r + T(1.0 / 362880);
     q = q * r + T(1.0 / 40320);
     q = q * r + T(1.0 / 5040);
     q = q * r + T(1.0 / 720);
+    q = q * r + T(1.0 / 120);
+    q = q * r + T(1.0 / 24);
+    q = q * r + T(1.0 / 6);
+    q = q * r + T(0.5);
+    *rest = q * (r * r) + r;
   }
-  q = q * r + T(1.0 / 120);
-  q = q * r + T(1.0 / 24);
-  q = q * r + T(1.0 / 6);
-  q = q * r + T(0.5);
-  *rest = q * (r * r) + r;
-  Vector<T> magic = Vector<T>{} + L::kMagic;
-  I exponent = (I)shifted - (I)magic + L::kBias;
-  *scale = (Vector<T>)(exponent << L::kMantissa);
+  *scale = (Vector<T>)((I)shifted << L::kMantissa);
 }
 
 template <class T>
 INLINE Vector<T> sigmoid(Vector<T> x) {
   using L = Lanes<T>;
-  Vector<T> y = -x, scale, rest;
+  Vector<T> scale, rest;
   // A comparison with NaN is false, so NaN passes both.
-  y = y > L::kTop ? Vector<T>{} + L::kTop : y;
-  y = y < L::kBottom ? Vector<T>{} + L::kBottom : y;
-  exp_parts<T>(y, &scale, &rest);
+  x = x < -L::kTop ? Vector<T>{} - L::kTop : x;
+  x = x > -L::kBottom ? Vector<T>{} - L::kBottom : x;
+  exp_parts<T, 1>(x, &scale, &rest);
   return T(1) / (T(1) + (scale * rest + scale));
 }
 
@@ -136,14 +142,12 @@ INLINE Vector<T> tanh(Vector<T> x) {
   using L = Lanes<T>;
   using I = typename L::Integer;
   const I sign = (I)x & (I)(-(Vector<T>{}));
-  Vector<T> magnitude = (Vector<T>)((I)x ^ sign);
-  Vector<T> y = magnitude * T(-2), scale, rest;
-  y = y < L::kTanhEnd ? Vector<T>{} + L::kTanhEnd : y;
-  exp_parts<T>(y, &scale, &rest);
-  // tanh |x| = (1 - e) / (1 + e) for e = exp(-2|x|), written with e - 1, which is exact to the last places near 0.
-  Vector<T> less = scale * rest + (scale - T(1));
-  // 0 - less, for -less would be -0 at 0, and tanh +0 is +0.
-  return (Vector<T>)((I)((T(0) - less) / (T(2) + less)) | sign);
+  Vector<T> magnitude = (Vector<T>)((I)x ^ sign), scale, rest;
+  magnitude = magnitude > L::kTanhEnd ? Vector<T>{} + L::kTanhEnd : magnitude;
+  exp_parts<T, 2>(magnitude, &scale, &rest);
+  // tanh |x| = (1 - e) / (1 + e) for e = exp(-2|x|), written with 1 - e, which is exact to the last places near 0.
+  const Vector<T> more = (T(1) - scale) - scale * rest;
+  return (Vector<T>)((I)(more / (T(2) - more)) | sign);
 }
 
 // c(rows, vectors) = start + a(rows, k) @ b(k, vectors), b packed. Each sum is taken in the order of k, so that a row's result
@@ -175,7 +179,11 @@ void tile(int64_t k, const T* a, int64_t a_stride, const T* b, const T* const* s
   }
 }
 
-// The same with a laid out k-major, a[i * ROWS + r], as the outer product packs it.
+// Rows of a that the outer product packs beside each other: whole vectors, where a tile's rows are but a part of one.
+template <class T>
+constexpr int64_t kGroup = kWidth<T> > kRows && kWidth<T> % kRows == 0 ? kWidth<T> : kRows;
+
+// The same with a laid out k-major, a[i * kGroup + r], as the outer product packs it.
 template <class T, int ROWS, int VECTORS>
 void tile_packed(int64_t k, const T* a, const T* b, T* c, int64_t c_stride) {
   Vector<T> sum[ROWS][VECTORS];
@@ -190,7 +198,7 @@ void tile_packed(int64_t k, const T* a, const T* b, T* c, int64_t c_stride) {
       Vector<T> x = a[r] - Vector<T>{};
       UNROLL for (int v = 0; v < VECTORS; ++v) sum[r][v] += x * w[v];
     }
-    a += ROWS;
+    a += kGroup<T>;
   }
   UNROLL for (int r = 0; r < ROWS; ++r) {
     UNROLL for (int v = 0; v < VECTORS; ++v) store(c + r * c_stride + v * kWidth<T>, sum[r][v]);
@@ -252,7 +260,7 @@ INLINE PackedTile<T> packed_tile_for(int64_t vectors) {
 template <class T>
 constexpr int64_t kPanel = kVectors * kWidth<T>;
 
-INLINE int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+constexpr INLINE int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // Width of the panel that begins at `column`: a whole one, or as many vectors as still needed.
 template <class T>
@@ -347,18 +355,19 @@ INLINE void cell_forward(int64_t hidden, int64_t u, int64_t n, const T* input, T
 }
 
 template <class T, bool PART>
-INLINE void cell_backward(int64_t hidden, int64_t u, int64_t n, T* gates, const T* cell_before, const T* cell,
+INLINE void cell_backward(int64_t hidden, int64_t u, int64_t n, T* gates, const T* cell_before, const T* state,
                           const T* grad_state, const T* grad_hidden, T* grad_cell) {
   const Vector<T> i = get<T, PART>(n, gates + u), f = get<T, PART>(n, gates + hidden + u), g = get<T, PART>(n, gates + 2 * hidden + u),
                   o = get<T, PART>(n, gates + 3 * hidden + u);
-  const Vector<T> bent = tanh<T>(get<T, PART>(n, cell + u));
+  // h = o * tanh(c), so that tanh(c) need not be found again. o is 0 only where denormals are flushed; h is 0 there too.
+  const Vector<T> h = get<T, PART>(n, state + u), divisor = o < T(1e-37) ? Vector<T>{} + T(1e-37) : o;
   Vector<T> dh = get<T, PART>(n, grad_hidden + u);
   if (grad_state) dh += get<T, PART>(n, grad_state + u);
-  const Vector<T> dc = get<T, PART>(n, grad_cell + u) + dh * o * (T(1) - bent * bent);
+  const Vector<T> dc = get<T, PART>(n, grad_cell + u) + dh * (o - h * (h / divisor));
   put<T, PART>(n, gates + u, dc * g * i * (T(1) - i));
   put<T, PART>(n, gates + hidden + u, cell_before ? dc * get<T, PART>(n, cell_before + u) * f * (T(1) - f) : Vector<T>{});
   put<T, PART>(n, gates + 2 * hidden + u, dc * i * (T(1) - g * g));
-  put<T, PART>(n, gates + 3 * hidden + u, dh * bent * o * (T(1) - o));
+  put<T, PART>(n, gates + 3 * hidden + u, dh * h * (T(1) - o));
   put<T, PART>(n, grad_cell + u, dc * f);
 }
 
@@ -483,6 +492,7 @@ void backward(const lstmkit_direction* job, int64_t begin, int64_t end) {
   const int64_t hidden = job->hidden, width = 4 * hidden;
   const T* weight = static_cast<const T*>(job->weight);
   const T* cells = static_cast<const T*>(job->cells);
+  const T* states = static_cast<const T*>(job->states);
   const T* grad_states = static_cast<const T*>(job->grad_states);
   T* grad_hidden = static_cast<T*>(job->grad_hidden) + begin * hidden;
   T* grad_cell = static_cast<T*>(job->grad_cell) + begin * hidden;
@@ -495,17 +505,17 @@ void backward(const lstmkit_direction* job, int64_t begin, int64_t end) {
     }
     T* gates = static_cast<T*>(job->gates) + step.row * job->gates_stride;
     for (int64_t r = 0; r < step.active; ++r) {
-      const T* cell = cells + (step.row + r) * hidden;
+      const T* state = states + (step.row + r) * job->states_stride;
       const T* cell_before = r < step.continuing ? cells + (step.row_before + r) * hidden
                              : job->c0           ? static_cast<const T*>(job->c0) + (begin + r) * hidden
                                                  : nullptr;
       const T* grad = grad_states ? grad_states + (step.row + r) * job->grad_stride : nullptr;
       for (int64_t u = 0; u < whole; u += kWidth<T>) {
-        cell_backward<T, false>(hidden, u, 0, gates + r * job->gates_stride, cell_before, cell, grad, grad_hidden + r * hidden,
+        cell_backward<T, false>(hidden, u, 0, gates + r * job->gates_stride, cell_before, state, grad, grad_hidden + r * hidden,
                                 grad_cell + r * hidden);
       }
       if (whole < hidden) {
-        cell_backward<T, true>(hidden, whole, hidden - whole, gates + r * job->gates_stride, cell_before, cell, grad,
+        cell_backward<T, true>(hidden, whole, hidden - whole, gates + r * job->gates_stride, cell_before, state, grad,
                                grad_hidden + r * hidden, grad_cell + r * hidden);
       }
     }
@@ -530,12 +540,28 @@ void product(const lstmkit_product* job, int64_t begin, int64_t end) {
 constexpr int64_t kOuterDepth = 192;  // rows of the batch packed at once
 
 template <class T>
-constexpr int64_t kOuterBlock = kRows * 32;
+constexpr int64_t kOuterBlock = ceil_div(256, kGroup<T>) * kGroup<T>;
+
+// sums[0..GROUPS * kGroup) += the sums over depth of as many groups that lie beside each other: several, since the additions
+// of one wait for each other.
+template <class T, int GROUPS>
+INLINE void sum_groups(int64_t depth, const T* groups, T* sums) {
+  T sum[GROUPS][kGroup<T>] = {};
+  for (int64_t d = 0; d < depth; ++d) {
+    UNROLL for (int g = 0; g < GROUPS; ++g) {
+      const T* from = groups + g * kGroup<T> * kOuterDepth + d * kGroup<T>;
+      UNROLL for (int64_t r = 0; r < kGroup<T>; ++r) sum[g][r] += from[r];
+    }
+  }
+  for (int g = 0; g < GROUPS; ++g) {
+    for (int64_t r = 0; r < kGroup<T>; ++r) sums[g * kGroup<T> + r] += sum[g][r];
+  }
+}
 
 // Rows begin..end-1 of the sum of outer products. `work` holds kOuterDepth rows of a's block and of b, and a tile.
 template <class T>
 void outer(const lstmkit_outer* job, int64_t begin, int64_t end, void* work) {
-  const int64_t m = end - begin, padded_m = ceil_div(m, kRows) * kRows, p = job->p;
+  const int64_t m = end - begin, padded_m = ceil_div(m, kGroup<T>) * kGroup<T>, p = job->p;
   const int64_t padded_p = ceil_div(p, kWidth<T>) * kWidth<T>;
   T* left = static_cast<T*>(work);
   T* right = left + kOuterDepth * padded_m;
@@ -556,13 +582,13 @@ void outer(const lstmkit_outer* job, int64_t begin, int64_t end, void* work) {
         continue;
       }
       int64_t i = 0;
-      for (; i + kRows <= m; i += kRows) {
-        T* to = left + i * kOuterDepth + depth * kRows;
-        UNROLL for (int64_t r = 0; r < kRows; ++r) to[r] = row[i + r];
+      for (; i + kGroup<T> <= m; i += kGroup<T>) {
+        T* to = left + i * kOuterDepth + depth * kGroup<T>;
+        UNROLL for (int64_t r = 0; r < kGroup<T>; ++r) to[r] = row[i + r];
       }
       if (i < m) {
-        T* to = left + i * kOuterDepth + depth * kRows;
-        for (int64_t r = 0; r < kRows; ++r) to[r] = i + r < m ? row[i + r] : 0;
+        T* to = left + i * kOuterDepth + depth * kGroup<T>;
+        for (int64_t r = 0; r < kGroup<T>; ++r) to[r] = i + r < m ? row[i + r] : 0;
       }
       const T* beside = b + other * job->b_stride;
       for (int64_t column = 0; column < p; column += kPanel<T>) {
@@ -575,27 +601,23 @@ void outer(const lstmkit_outer* job, int64_t begin, int64_t end, void* work) {
       ++depth;
     }
     if (job->column_sums) {
-      for (int64_t i = 0; i < padded_m; i += kRows) {
-        T sum[kRows] = {};
-        const T* block = left + i * kOuterDepth;
-        for (int64_t d = 0; d < depth; ++d) {
-          UNROLL for (int64_t r = 0; r < kRows; ++r) sum[r] += block[d * kRows + r];
-        }
-        for (int64_t r = 0; r < kRows; ++r) columns[i + r] += partial[i + r] + sum[r];
-      }
+      int64_t i = 0;
+      for (; i + 4 * kGroup<T> <= padded_m; i += 4 * kGroup<T>) sum_groups<T, 4>(depth, left + i * kOuterDepth, partial + i);
+      for (; i < padded_m; i += kGroup<T>) sum_groups<T, 1>(depth, left + i * kOuterDepth, partial + i);
+      for (i = 0; i < padded_m; ++i) columns[i] += partial[i];
     }
     // While this block is multiplied, the rows of the next one are on their way.
-    const int64_t n_tiles = padded_m / kRows * ceil_div(p, kPanel<T>), n_next = smaller(kOuterDepth, job->n - first);
+    const int64_t n_tiles = ceil_div(m, kRows) * ceil_div(p, kPanel<T>), n_next = smaller(kOuterDepth, job->n - first);
     int64_t number = 0;
     for (int64_t column = 0; column < p; column += kPanel<T>) {
       const int64_t wide = panel_width<T>(column, p);
       const PackedTile<T> compute = packed_tile_for<T>(wide / kWidth<T>);
-      for (int64_t i = 0; i < padded_m; i += kRows, ++number) {
+      for (int64_t i = 0; i < m; i += kRows, ++number) {
         for (int64_t ahead = n_next * number / n_tiles; ahead < n_next * (number + 1) / n_tiles; ++ahead) {
           const char* next = reinterpret_cast<const char*>(a + (first + ahead) * job->a_stride + begin);
           for (int64_t line = 0; line < m * int64_t(sizeof(T)); line += 64) __builtin_prefetch(next + line, 0, 2);
         }
-        compute(depth, left + i * kOuterDepth, right + column * kOuterDepth, sums + i * padded_p + column, padded_p);
+        compute(depth, left + i / kGroup<T> * kGroup<T> * kOuterDepth + i % kGroup<T>, right + column * kOuterDepth, sums + i * padded_p + column, padded_p);
       }
     }
   }
@@ -732,7 +754,7 @@ void activate(int64_t op, int64_t n, const void* x, void* y) {
 
 template <class T>
 constexpr lstmkit::Kernels kernels() {
-  return {kPanel<T>, kRows, kOuterDepth, kOuterBlock<T>, pack<T>, forward<T>, backward<T>, step<T>, product<T>, outer<T>, sum_rows<T>, pool<T>, unpool<T>, adam<T>, activate<T>};
+  return {kPanel<T>, kGroup<T>, kOuterDepth, kOuterBlock<T>, pack<T>, forward<T>, backward<T>, step<T>, product<T>, outer<T>, sum_rows<T>, pool<T>, unpool<T>, adam<T>, activate<T>};
 }
 
 }  // namespace
