@@ -1,7 +1,7 @@
 """Layers on top of each other, and what a first layer reads: rows of features, or tokens."""
 
 from collections.abc import Callable
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from lstmkit.nn import native
 from lstmkit.nn.engines import EngineChoice
 from lstmkit.nn.layers import Results, State, Weights
+from lstmkit.nn.workspace import empty
 from lstmkit.ragged import Layout
 
 FirstLayer = Callable[[list[Weights], State | None], Results]
@@ -98,7 +99,8 @@ class TokenReader:
                 if table is not None:
                     weights_hh = [weight_hh for _, weight_hh, _, _ in weights]
                     return native.recur(table, tokens.int(), layout, weights_hh, state)
-            return engine.layer(embedding(found), rows, layout, weights, state, wants_ends=wants_ends)
+            inputs = _rows_of(embedding, found) if engine.name == "native" else embedding(found)
+            return engine.layer(inputs, rows, layout, weights, state, wants_ends=wants_ends)
 
         return run
 
@@ -115,6 +117,31 @@ class TokenReader:
                 return None
             self._table = native.table_of(embedding.weight.detach(), weights)
         return self._table
+
+
+class _Rows(torch.autograd.Function):
+    """Distinct rows of a matrix, in memory that is used again."""
+
+    @staticmethod
+    def forward(ctx: Any, matrix: Tensor, places: Tensor, sparse: bool) -> Tensor:
+        ctx.save_for_backward(places)
+        ctx.shape, ctx.sparse = matrix.shape, sparse
+        out = empty(len(places), matrix.shape[1], dtype=matrix.dtype)
+        return torch.index_select(matrix, 0, places, out=out)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        (places,) = ctx.saved_tensors
+        if ctx.sparse:
+            return torch.sparse_coo_tensor(places[None], grads[0], ctx.shape, check_invariants=False), None, None
+        return grads[0].new_zeros(ctx.shape).index_copy(0, places, grads[0]), None, None
+
+
+def _rows_of(embedding: nn.Embedding, distinct: Tensor) -> Tensor:
+    """`embedding(distinct)` for tokens that occur once each."""
+    if embedding.padding_idx is not None or embedding.max_norm is not None or embedding.scale_grad_by_freq:
+        return embedding(distinct)
+    return _Rows.apply(embedding.weight, distinct, embedding.sparse)
 
 
 def _distinct(tokens: Tensor, vocabulary: int, engine: str) -> tuple[Tensor, Tensor]:

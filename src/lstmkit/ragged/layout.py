@@ -113,8 +113,11 @@ class Layout:
     @cached_property
     def _rows_earlier(self) -> Int[Tensor, " rows"]:
         first = self.n_sequences
-        rows = torch.arange(self.n_rows, dtype=torch.int32)
-        rows[first:] -= torch.repeat_interleave(self.batch_sizes[:-1], self.batch_sizes[1:]).int()
+        if self.is_rectangular:
+            rows = torch.arange(-first, self.n_rows - first, dtype=torch.int32)
+        else:
+            rows = torch.arange(self.n_rows, dtype=torch.int32)
+            rows[first:] -= torch.repeat_interleave(self.batch_sizes[:-1], self.batch_sizes[1:]).int()
         rows[:first] = -1
         return rows
 
@@ -177,7 +180,8 @@ class Ragged:
     def from_packed(cls, packed: PackedSequence) -> "Ragged":
         """Take a `PackedSequence` over, its rows unmoved."""
         sizes = packed.batch_sizes
-        lengths = (sizes[None, :] > torch.arange(int(sizes[0]))[:, None]).sum(1)
+        # A sequence has as many steps as there are sizes above its place, and sizes never grow.
+        lengths = len(sizes) - torch.searchsorted(sizes.flip(0), torch.arange(int(sizes[0])), right=True)
         order = packed.sorted_indices if packed.sorted_indices is not None else torch.arange(int(sizes[0]))
         return cls(packed.data, Layout(lengths), order)
 
