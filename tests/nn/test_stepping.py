@@ -60,7 +60,7 @@ def test_steps_are_those_of_torch(
             for one, other in ((output, expected), (state[0], wanted[0]), (state[1], wanted[1])):
                 assert one.shape == other.shape
                 assert float((one.double() - other).norm() / other.norm()) < TOLERANCE[dtype] * 10
-    assert ours._steps is not None  # the short way was taken
+    assert ours._step is not None  # the short way was taken
 
 
 @pytest.mark.parametrize("with_state", [True, False])
@@ -70,10 +70,10 @@ def test_a_step_of_tokens_is_that_of_longer_sequences(with_state: bool) -> None:
     tokens = pack_sequence([torch.tensor([7]), torch.tensor([3]), torch.tensor([7])], enforce_sorted=False)
     state = (torch.randn(4, 3, 5), torch.randn(4, 3, 5)) if with_state else None
     output, (h_n, c_n) = module(tokens, state)  # with a gradient, so by the long way
-    assert module._steps is None
+    assert module._step is None
     with torch.no_grad():
         again, (h, c) = module(tokens, state)
-    assert module._steps is not None
+    assert module._step is not None
     assert torch.equal(again.batch_sizes, output.batch_sizes)
     for one, other in ((again.data, output.data), (h, h_n), (c, c_n)):
         torch.testing.assert_close(one, other)
@@ -111,7 +111,7 @@ def test_a_gradient_is_never_lost_to_the_short_way() -> None:
     output, _ = module(given_input)
     output.sum().backward()
     assert given_input.grad is not None
-    assert module._steps is None
+    assert module._step is None
 
 
 def test_wrong_shapes_and_dtypes_are_refused_in_one_line() -> None:
@@ -137,7 +137,7 @@ def test_a_module_that_has_stepped_is_copied_and_stored() -> None:
     given_input = torch.randn(1, 1, 4)
     with torch.no_grad():
         wanted = module(given_input)[0]
-        assert module._steps is not None
+        assert module._step is not None
         twin = copy.deepcopy(module)
         again = pickle.loads(pickle.dumps(module))  # noqa: S301  (written by this test)
         for other in (twin, again):
@@ -162,3 +162,58 @@ def test_threads_of_the_program_step_one_module_at_once() -> None:
         found = list(pool.map(walk, inputs))
     assert len(found) == 8
     assert all(torch.equal(one, other) for one, other in zip(found, wanted, strict=True))
+
+
+def test_a_step_like_the_last_goes_straight_on_and_any_other_is_checked_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = LSTM(4, 5, 2, dropout=0.5).eval()
+    one, zeros = torch.randn(1, 1, 4), torch.zeros(2, 1, 5)
+    with torch.no_grad():
+        module(one)
+        first = module._step
+
+        def is_taken(given_input: torch.Tensor, state: object) -> bool:
+            return module._again(given_input, state) is not None
+
+        assert is_taken(one, None)
+        assert is_taken(one, (zeros, zeros))
+        assert is_taken(torch.randn(1, 1, 4), (zeros + 1, zeros + 2))
+        others = [
+            (torch.randn(1, 2, 4), None),
+            (torch.randn(1, 2, 4), (zeros, zeros)),
+            (one.double(), (zeros, zeros)),
+            (one, (zeros.double(), zeros)),
+            (one, (zeros, zeros.double())),
+            (one, (torch.zeros(2, 2, 5), torch.zeros(2, 2, 5))),
+            (one, (zeros, torch.zeros(1, 1, 5))),
+            (torch.randn(1, 1, 8)[..., ::2], (zeros, zeros)),
+            (one, (torch.zeros(2, 1, 10)[..., ::2], zeros)),
+        ]
+        assert [is_taken(*other) for other in others] == [False] * len(others)
+        monkeypatch.setenv("LSTMKIT_ENGINE", "torch")
+        assert not is_taken(one, (zeros, zeros))
+        module(one, (zeros, zeros))
+        assert module.last_engine == "torch"
+        monkeypatch.delenv("LSTMKIT_ENGINE")
+        module.engine = "reference"
+        assert not is_taken(one, (zeros, zeros))
+        module.engine = "auto"
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            assert not is_taken(one, (zeros, zeros))
+        assert module._step is first
+        assert is_taken(one, (zeros, zeros))
+        assert not module.train()._again(one, (zeros, zeros))
+        module.eval().weight_hh_l1.add_(1)
+        assert not is_taken(one, (zeros, zeros))
+    with torch.inference_mode():
+        module.weight_hh_l0 = nn.Parameter(torch.randn(20, 5), requires_grad=False)
+        module.flatten_parameters()
+        module(one, (zeros, zeros))
+
+
+def test_the_output_of_a_step_and_its_states_own_their_memory() -> None:
+    module = LSTM(4, 5, 2)
+    with torch.no_grad():
+        state = (torch.zeros(2, 3, 5), torch.zeros(2, 3, 5))
+        for _ in range(2):  # checked, and straight on
+            output, state = module(torch.randn(1, 3, 4), state)
+            assert len({tensor.untyped_storage().data_ptr() for tensor in (output, *state)}) == 3

@@ -50,9 +50,14 @@ def choose_engine(asked: str, cell: Cell = "lstm", device: str = "cpu") -> Engin
         RequestError: `asked` is no engine, or it cannot do what is asked here.
     """
     by = "asked for"
-    if asked == "auto" and os.environ.get("LSTMKIT_ENGINE", "auto") != "auto":
-        asked, by = os.environ["LSTMKIT_ENGINE"], "asked for by LSTMKIT_ENGINE"
+    if asked == "auto" and (everywhere := asked_everywhere()) != "auto":
+        asked, by = everywhere, "asked for by LSTMKIT_ENGINE"
     return _choose(asked, by, cell, device, native_library())
+
+
+def asked_everywhere() -> str:
+    """What `LSTMKIT_ENGINE` asks for."""
+    return os.environ.get("LSTMKIT_ENGINE", "auto")
 
 
 @lru_cache(maxsize=256)
@@ -82,6 +87,11 @@ def stand_in(tensor: Tensor) -> EngineChoice | None:
     if tensor.dtype not in (torch.float32, torch.float64):
         dtype = str(tensor.dtype).removeprefix("torch.")
         return EngineChoice("torch", f"the native engine knows float32 and float64, not {dtype}")
+    return stand_in_now()
+
+
+def stand_in_now() -> EngineChoice | None:
+    """The same as far as the state that torch is in decides it, whatever the tensors are."""
     if torch.is_autocast_enabled("cpu"):
         return EngineChoice("torch", "under autocast")
     if torch.compiler.is_compiling():

@@ -1,5 +1,6 @@
 """`torch.nn.LSTM` with an engine for ragged batches, and an LSTM over tokens with its embedding inside."""
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, cast
 
@@ -8,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from lstmkit.core.errors import RequestError
-from lstmkit.nn.engines import EngineChoice, choose_engine, quicker, stand_in
+from lstmkit.nn.engines import EngineChoice, asked_everywhere, choose_engine, quicker, stand_in, stand_in_now
 from lstmkit.nn.layers import State, Weights
 from lstmkit.nn.native import one_dtype
 from lstmkit.nn.stack import FirstLayer, TokenReader, reading_rows, run_stack
@@ -21,6 +22,24 @@ _NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 @lru_cache(maxsize=16)
 def _rectangle(n_steps: int, batch: int) -> Layout:
     return Layout(torch.full((batch,), n_steps))
+
+
+Key = list[tuple[int, int]]
+"""Where weights lie, and how often they were changed."""
+
+
+@dataclass(frozen=True)
+class _Step:
+    """A call of a single step, all of it checked: another one like it goes straight to the stepper."""
+
+    stepper: Stepper
+    key: Key
+    asked: tuple[str, str]
+    engine: EngineChoice
+    training: bool
+    given: tuple[torch.Size, torch.dtype]
+    state: torch.Size
+    output: tuple[int, ...]
 
 
 class LSTM(nn.LSTM):
@@ -45,7 +64,7 @@ class LSTM(nn.LSTM):
         choose_engine(engine)
         super().__init__(*args, **kwargs)
         self.engine = engine
-        self._steps: tuple[Any, Stepper] | None = None
+        self._step: _Step | None = None
         self.last_engine = ""
         self.last_reason = ""
 
@@ -63,15 +82,15 @@ class LSTM(nn.LSTM):
             RuntimeError: shapes do not agree.
             RequestError: the engine was asked for by name and cannot run this call.
         """
+        if not torch.is_grad_enabled() and isinstance(input, Tensor):
+            found = self._again(input, hx)
+            if found is not None:
+                return found
         data = input.data if isinstance(input, PackedSequence) else input
         engine = self._engine_for(data)
         self._note(engine)
-        if (
-            engine.name == "native"
-            and not torch.is_grad_enabled()
-            and (stepper := self._stepper_for(input)) is not None
-        ):
-            return self._one_step(stepper, data, hx)
+        if engine.name == "native" and isinstance(input, Tensor) and self._is_step(input):
+            return self._first_step(input, hx, engine)
         if isinstance(input, PackedSequence):
             if engine.name == "torch":
                 return super().forward(input, hx)
@@ -101,39 +120,82 @@ class LSTM(nn.LSTM):
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy takes over: all but the packed weights, which point to this module's."""
-        return {**super().__getstate__(), "_steps": None}  # type: ignore[misc]
+        return {**super().__getstate__(), "_step": None}  # type: ignore[misc]
 
     def _note(self, engine: EngineChoice) -> None:
         if self.last_engine != engine.name or self.last_reason != engine.reason:
             self.last_engine, self.last_reason = engine.name, engine.reason
 
-    def _stepper_for(self, given: Any) -> Stepper | None:
-        """What runs a single step of a few sequences; None for any other call."""
-        if not isinstance(given, Tensor) or given.dim() != 3 or not given.is_contiguous():
-            return None
+    def _is_step(self, given: Tensor) -> bool:
+        """Whether a call is a single step of a few sequences, without a gradient."""
+        if torch.is_grad_enabled() or given.dim() != 3 or not given.is_contiguous() or (self.dropout and self.training):
+            return False
         n_steps, batch = given.shape[:2] if not self.batch_first else given.shape[1::-1]
-        if n_steps != 1 or not 0 < batch <= MOST or (self.dropout and self.training):
-            return None
-        weights = cast("list[Tensor]", self._flat_weights)
-        if any(weight.is_inference() for weight in weights):  # they do not tell when they change
-            return None
-        key = [(weight.data_ptr(), weight._version) for weight in weights]
-        if self._steps is None or self._steps[0] != key:
-            object.__setattr__(self, "_steps", (key, Stepper(self._weight_groups())))
-        return cast("tuple[Any, Stepper]", self._steps)[1]
+        if n_steps != 1 or not 0 < batch <= MOST:
+            return False
+        # Tensors made under inference mode do not tell when they change.
+        return not any(weight.is_inference() for weight in self._flat_weights)  # type: ignore[union-attr]
 
-    def _one_step(self, stepper: Stepper, given: Tensor, hx: tuple[Tensor, Tensor] | None) -> Any:
-        batch = given.numel() // self.input_size
-        n = self.num_layers * (2 if self.bidirectional else 1)
-        if given.shape[2] != self.input_size or (
-            hx is not None and not hx[0].shape == hx[1].shape == (n, batch, self.hidden_size)
-        ):
-            layout = _rectangle(1, batch) if batch else _rectangle(1, 1)
-            self.check_forward_args(given, hx or self._zeros(given, layout), None)
-        h, c = (None, None) if hx is None else (hx[0].contiguous(), hx[1].contiguous())
+    def _first_step(self, given: Tensor, hx: State | None, engine: EngineChoice) -> Any:
+        """Check a single step and take it; others like it need not be checked again."""
+        batch = given.shape[0 if self.batch_first else 1]
+        n_directions = 2 if self.bidirectional else 1
+        state = torch.Size((self.num_layers * n_directions, batch, self.hidden_size))
+        if given.shape[2] != self.input_size or (hx is not None and not hx[0].shape == hx[1].shape == state):
+            self.check_forward_args(given, hx or self._zeros(given, _rectangle(1, batch)), None)
         one_dtype(given, cast("list[Tensor]", self._flat_weights)[0], *(() if hx is None else hx))
-        output, h_n, c_n = stepper(given.view(batch, self.input_size), h, c)
-        return output.view(*given.shape[:2], -1), (h_n, c_n)
+        key = self._key()
+        stepper = self._step.stepper if self._step and self._step.key == key else Stepper(self._weight_groups())
+        step = _Step(
+            stepper=stepper,
+            key=key,
+            asked=(self.engine, asked_everywhere()),
+            engine=engine,
+            training=self.training,
+            given=(given.shape, given.dtype),
+            state=state,
+            output=(*given.shape[:2], n_directions * self.hidden_size),
+        )
+        object.__setattr__(self, "_step", step)  # past the module's own bookkeeping, which this is no part of
+        h, c = (None, None) if hx is None else (hx[0].contiguous(), hx[1].contiguous())
+        output, h_n, c_n = stepper(given, h, c, step.output)
+        return output, (h_n, c_n)
+
+    def _again(self, given: Tensor, hx: Any) -> Any:
+        """A single step where it is in all respects like the last one; None where it is not.
+
+        Looking at each respect costs a tenth of what choosing and checking anew does, which is more than the step.
+        """
+        step = self._step
+        if step is None or (given.shape, given.dtype) != step.given or not (given.is_cpu and given.is_contiguous()):
+            return None
+        h = c = None
+        if hx is not None:
+            h, c = hx
+            if not (
+                h.shape == c.shape == step.state
+                and h.dtype == c.dtype == given.dtype
+                and h.is_cpu
+                and c.is_cpu
+                and h.is_contiguous()
+                and c.is_contiguous()
+            ):
+                return None
+        if (
+            self.training != step.training
+            or (self.engine, asked_everywhere()) != step.asked
+            or stand_in_now() is not None
+            or self._key() != step.key
+        ):
+            return None
+        self._note(step.engine)
+        output, h_n, c_n = step.stepper(given, h, c, step.output)
+        return output, (h_n, c_n)
+
+    def _key(self) -> Key:
+        weights = cast("list[Tensor]", self._flat_weights)
+        # Those made under inference mode have no version; none is in the key of a step.
+        return [(weight.data_ptr(), weight._version) for weight in weights if not weight.is_inference()]
 
     def _packed(self, packed: PackedSequence, hx: tuple[Tensor, Tensor] | None, engine: EngineChoice) -> Any:
         batch = Ragged.from_packed(packed)
@@ -252,9 +314,9 @@ class TokenLSTM(LSTM):
             return nn.LSTM.forward(self, embedded, hx)
         if engine.name == "native" and not torch.is_grad_enabled() and len(input.batch_sizes) == 1:
             embedded = self.embedding(input.data).unsqueeze(0)
-            if (stepper := self._stepper_for(embedded)) is not None:
+            if self._is_step(embedded):
                 hx = self.permute_hidden(hx, input.sorted_indices) if hx is not None else None
-                output, ends = self._one_step(stepper, embedded, hx)
+                output, ends = self._again(embedded, hx) or self._first_step(embedded, hx, engine)
                 return PackedSequence(output.squeeze(0), *input[1:]), self.permute_hidden(ends, input.unsorted_indices)
         layout = Ragged.from_packed(input).layout
         hx = self.permute_hidden(hx, input.sorted_indices) if hx is not None else None

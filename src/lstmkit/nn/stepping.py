@@ -26,6 +26,7 @@ class Stepper:
         self._hidden = first[1].shape[1]
         self._n_directions = len(weights[0])
         self._dtype = first[0].dtype
+        self._item_size = self._dtype.itemsize
         self._jobs: list[StepJob] = []
         self._alive: list[Tensor] = []
         widest = 0
@@ -43,34 +44,43 @@ class Stepper:
         self._step = native.library().lstmkit_step
         self._turn = Lock()  # jobs and work space serve one thread of the program at a time
 
-    def __call__(self, inputs: Tensor, h: Tensor | None, c: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+    def __call__(
+        self, inputs: Tensor, h: Tensor | None, c: Tensor | None, shape: tuple[int, ...]
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """One step.
 
         Args:
-            inputs: `(batch, features)`, contiguous; a batch of at most `MOST`.
+            inputs: `(..., features)`, contiguous, a row for each of at most `MOST` sequences.
             h: `(layers * directions, batch, hidden)`, contiguous; None: zeros.
             c: the same.
+            shape: of the output, `(..., directions * hidden)`.
 
         Returns:
-            Output `(batch, directions * hidden)`, h and c.
+            The output, h and c.
         """
-        n, hidden, n_directions = inputs.shape[0], self._hidden, self._n_directions
-        shape = (len(self._jobs), n, hidden)
-        h_next, c_next = torch.empty(shape, dtype=self._dtype), torch.empty(shape, dtype=self._dtype)
-        apart = n * hidden * h_next.element_size()
+        hidden, n_directions = self._hidden, self._n_directions
+        if h is None or c is None:
+            n = inputs.numel() // inputs.shape[-1]
+            h_next, c_next = (torch.empty((len(self._jobs), n, hidden), dtype=self._dtype) for _ in range(2))
+            h_from = c_from = 0
+        else:
+            n = h.shape[1]
+            h_next, c_next = torch.empty_like(h), torch.empty_like(c)  # quicker than giving the shape again
+            h_from, c_from = h.data_ptr(), c.data_ptr()
+        size = self._item_size
+        apart = n * hidden * size
         h_to, c_to = h_next.data_ptr(), c_next.data_ptr()
-        h_from, c_from = (0, 0) if h is None or c is None else (h.data_ptr(), c.data_ptr())
-        below, output = inputs, inputs
+        below = output = inputs
         with self._turn:
             if n > self._room:
                 self._make_room(n)
             for k, job in enumerate(self._jobs):
                 direction = k % n_directions
                 if direction == 0:
-                    below, output = output, torch.empty((n, n_directions * hidden), dtype=self._dtype)
+                    below, output = output, torch.empty(shape, dtype=self._dtype)
                 job.n = n
                 job.inputs = below.data_ptr()
-                job.output = output.data_ptr() + direction * hidden * h_next.element_size()
+                job.output = output.data_ptr() + direction * hidden * size
                 job.h_next, job.c_next = h_to + k * apart, c_to + k * apart
                 job.h, job.c = (h_from + k * apart, c_from + k * apart) if h_from else (None, None)
                 self._step(self._is_double, byref(job))
