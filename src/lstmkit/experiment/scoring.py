@@ -71,7 +71,7 @@ def evaluate_run(run: Path, request: Request, say: Callable[[str], None]) -> dic
     home = model.parent
     artifact = load_artifact(model, request.engine)
     config = load_config(home / "config.toml")
-    training = cut(load_corpus(config.data), config.data, config.seed)
+    training = cut(load_corpus(config.data), config.data, config.split_seed)
     if request.source is None:
         evaluation = _score(artifact, training["test"], "test")
         evaluation["n_in_training"] = _in_training(training["test"], training, config, say)
