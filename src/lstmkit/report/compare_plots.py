@@ -77,7 +77,7 @@ def differences(record: Comparison) -> Figure:
             axes.plot([100 * end for end in pair.seeds_ci95], [place + 0.16] * 2, color=hue, linewidth=1.2)
             axes.plot([100 * value for value in pair.by_seed], [place + 0.16] * len(pair.by_seed), linestyle="",
                       marker="o", markersize=4, color=colour("paper"), markeredgecolor=hue)  # fmt: skip
-        axes.plot([100 * pair.difference], [place - 0.12], marker="D", markersize=6, color=hue,
+        axes.plot([100 * pair.difference], [place - 0.12], marker="D", markersize=5.5, color=hue,
                   markeredgecolor=colour("paper"))  # fmt: skip
     _rows(axes, [f"{_SHORT[pair.one]} − {_SHORT[pair.other]}" for pair in pairs], hues)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=7))
