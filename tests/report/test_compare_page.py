@@ -36,7 +36,7 @@ def test_the_page_tells_the_record(comparison: Path) -> None:
             bold = [element.text for element in page.all("strong")]
             assert shown in page.text
             assert (shown in bold) == (tried["rate"] == model["learning_rate"]), cell
-    assert "1,200:900" in page.text
+    assert "1,200 : 900" in page.text
     assert "< 0.001" in page.text
     captions = page.all("figcaption")
     assert len(captions) == len(page.all("figure")) == 5

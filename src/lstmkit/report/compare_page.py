@@ -1,20 +1,21 @@
 """The page of a comparison: records in, plots and one self-contained `report.html` out."""
 
 import html
+import re
 import shlex
 from pathlib import Path
 
 from markupsafe import Markup
 
 from lstmkit.report import compare_plots
-from lstmkit.report.compare_plots import NAMED
+from lstmkit.report.compare_plots import NAMED, SHORT
 from lstmkit.report.compare_records import Compared, Comparison, read_compared
 from lstmkit.report.page import write_page
 from lstmkit.report.style import house_style, inline, save
 
 _CAPTIONS = {
-    "test_accuracy": "Circles: one trained network each. Diamond: their mean; the line is its 95% interval over seeds. "
-    "Dashed: the baselines, which have no seeds. Look whether the circles of two cells keep apart.",
+    "test_accuracy": "Circles: one trained network each; above them their mean (diamond) and its 95% interval over "
+    "seeds. Dashed: the baselines, which have no seeds. Look whether the circles of two cells keep apart.",
     "differences": "Thick: the mean difference (diamond) with its 95% interval over test examples. Thin, under it: by "
     "seed (circles), with the 95% interval of their mean. A difference is shown where neither crosses zero; pairs for "
     "which it is not are grey.",
@@ -58,6 +59,8 @@ def draw_compare(folder: Path) -> Path:
         record=compared.record,
         run=compared.subject,
         names=NAMED,
+        short=SHORT,
+        caveats=[_with_options(caveat) for caveat in compared.record.verdict.caveats],
         captions=_CAPTIONS,
         verdict_class=_VERDICT_CLASSES,
         plots={name: Markup(inline(svg, name, html.escape(alts[name]))) for name, svg in pictures.items()},  # noqa: S704
@@ -84,6 +87,12 @@ def _alternatives(record: Comparison) -> dict[str, str]:
         "validation": f"Validation accuracy by epoch of {len(record.seeds)} networks of each cell.",
         "accuracy_by_length": f"Test accuracy by length. {lengths}.",
     }
+
+
+def _with_options(text: str) -> Markup:
+    """A sentence in which an option of the command line is never broken at its hyphens."""
+    marked = re.sub(r"--[a-z]+", r'<code style="white-space: nowrap">\g<0></code>', html.escape(text))
+    return Markup(marked)  # noqa: S704
 
 
 def _command_line(compared: Compared) -> str:

@@ -13,7 +13,7 @@ from lstmkit.report.records import LengthBin, Run
 from lstmkit.report.style import NAMES, colour
 
 NAMED: dict[str, str] = {**NAMES, "linear": "Linear model", "majority": "Majority class"}
-_SHORT = {**NAMES, "linear": "linear"}
+SHORT = {**NAMES, "linear": "linear"}
 _SPREAD = 0.16  # between models beside each other at one place
 
 
@@ -43,20 +43,21 @@ def test_accuracy(record: Comparison) -> Figure:
     for name, level in levels.items():
         axes.axvline(100 * level, color=colour(name), linewidth=1.3, linestyle=(0, (4, 2)), zorder=1)
         # The two names keep apart where the two lines do not: each stands on its own height.
-        axes.annotate(f"{_SHORT.get(name, name)} {level:.1%}", (100 * level, 1), xycoords=axes.get_xaxis_transform(),
+        axes.annotate(f"{SHORT.get(name, name)} {level:.1%}", (100 * level, 1), xycoords=axes.get_xaxis_transform(),
                       xytext=(4, -2 if name == "linear" else -12), textcoords="offset points", va="top", fontsize=8,
-                      color=colour(name), ha="left" if level < 0.72 else "right")  # fmt: skip
+                      color=colour(name), ha="left" if level < 0.72 else "right",
+                      bbox={"facecolor": colour("paper"), "edgecolor": "none", "pad": 0.6})  # fmt: skip
     for place, (cell, model) in enumerate(networks):
         hue = colour(cell)
         if model.accuracy_seeds_ci95:
             low, high = (100 * end for end in model.accuracy_seeds_ci95)
-            axes.plot([low, high], [place, place], color=hue, linewidth=2)
-        axes.plot([100 * run.accuracy for run in model.runs], [place] * len(model.runs), linestyle="", marker="o",
+            axes.plot([low, high], [place - 0.12] * 2, color=hue, linewidth=2)
+        axes.plot([100 * run.accuracy for run in model.runs], [place + 0.2] * len(model.runs), linestyle="", marker="o",
                   markersize=4.5, color=colour("paper"), markeredgecolor=hue, markeredgewidth=1.2)  # fmt: skip
-        axes.plot([100 * model.accuracy_mean], [place], marker="D", markersize=6.5, color=hue)
+        axes.plot([100 * model.accuracy_mean], [place - 0.12], marker="D", markersize=6.5, color=hue)
         end = model.accuracy_seeds_ci95[1] if model.accuracy_seeds_ci95 else max(r.accuracy for r in model.runs)
-        axes.annotate(f"{model.accuracy_mean:.2%}", (100 * end, place), xytext=(8, 0), textcoords="offset points",
-                      va="center", color=hue, annotation_clip=False)  # fmt: skip
+        axes.annotate(f"{model.accuracy_mean:.2%}", (100 * end, place - 0.12), xytext=(8, 0),
+                      textcoords="offset points", va="center", color=hue, annotation_clip=False)  # fmt: skip
     _rows(axes, [NAMES[cell] for cell, _ in networks], [colour(cell) for cell, _ in networks], head=0.9)
     axes.set_xlim(floor, 100)
     axes.set_title("Test accuracy by seed")
@@ -79,7 +80,7 @@ def differences(record: Comparison) -> Figure:
                       marker="o", markersize=4, color=colour("paper"), markeredgecolor=hue)  # fmt: skip
         axes.plot([100 * pair.difference], [place - 0.12], marker="D", markersize=5.5, color=hue,
                   markeredgecolor=colour("paper"))  # fmt: skip
-    _rows(axes, [f"{_SHORT[pair.one]} − {_SHORT[pair.other]}" for pair in pairs], hues)
+    _rows(axes, [f"{SHORT[pair.one]} − {SHORT[pair.other]}" for pair in pairs], hues)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=7))
     axes.set_title("Differences in test accuracy")
     axes.set_xlabel("percentage points; right of zero the first is ahead")
@@ -160,7 +161,7 @@ def accuracy_by_length(record: Comparison) -> Figure:
         ]
         axes.errorbar(places, values, whiskers, color=colour(name), marker="s" if name == "linear" else "o",
                       markersize=4.5, linewidth=1.2, capsize=0)  # fmt: skip
-        ends.append((_SHORT[name], colour(name), values[-1]))
+        ends.append((SHORT[name], colour(name), values[-1]))
     labels = [f"{b.first:,}" if b.first == b.last else f"{b.first:,}–{b.last:,}" for b in bins]
     axes.set_xticks(range(len(bins)), [f"{words}\nn = {b.n:,}" for words, b in zip(labels, bins, strict=True)])
     axes.set_xlim(-0.5, len(bins) - 0.5)
