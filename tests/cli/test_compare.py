@@ -252,11 +252,12 @@ def dying(real: Callable[..., Any], number: int, at: int) -> Callable[..., Any]:
     return function
 
 
-# Each life ends at the call of a function: in a step of the second rate, between rates, in the linear baseline, in a
-# later seed's training, in scoring, before the record, and in drawing.
+# Each life ends at the call of a function: in a step of the second rate, between rates, before one is noted, in the
+# linear baseline, in a later seed's training, in scoring, before the record, and in drawing.
 DEATHS: list[tuple[Any, str, int]] = [
     (loop, "train_step", 15),
     (rates, "train_and_choose", 2),
+    (compare, "write_json", 1),
     (compare, "best_of", 2),
     (single, "linear_baseline", 1),
     (loop, "train_step", 9),
