@@ -10,9 +10,9 @@ How a block is treated stands in its first line:
 - `csv`, `tsv`, `jsonl` and `toml` with a file's name: the file is written for the blocks that follow.
 - `text`: not run.
 
-`lstmkit lab` and `train` get the options `SHORTER` behind their own. `make` and `pip` lines are compared with the
-Makefile and the constraints; `make demo` runs what the Makefile's recipe says. The blocks of a page run in order in one
-folder.
+`lstmkit lab` and `train` get the options `SHORTER` behind their own, `compare` those of `COMPARED`. `make` and `pip`
+lines are compared with the Makefile and the constraints; `make demo` runs what the Makefile's recipe says. The blocks
+of a page run in order in one folder.
 """
 
 import io
@@ -45,9 +45,11 @@ SHORTER = [
     *("--set", "model.hidden_size=8"),
     *("--set", "train.batch_size=32"),
 ]
+COMPARED = [*SHORTER, "--epochs", "1", "--seeds", "2", "--rates", "0.003,0.01"]
 N_BLOCKS = {
     "README.md": 5,
     "CONTRIBUTING.md": 3,
+    "docs/compare.md": 5,
     "docs/configuration.md": 3,
     "docs/data.md": 18,
     "docs/engine.md": 3,
@@ -185,9 +187,9 @@ class Reader:
             words = shlex.split(recipe_of(words[1]).replace("$(OUT)", "runs/demo-20260102T030405Z"))
         assert words[0] == "lstmkit", f"{words[0]}: only lstmkit, make and pip are known"
         is_refused = any(line.startswith("error: ") for line in shown)
-        trains = words[1] in ("lab", "train") and not is_refused
+        shorter = {"lab": SHORTER, "train": SHORTER, "compare": COMPARED}.get(words[1], [])
         with redirect_stdout(io.StringIO()) as printed, redirect_stderr(printed):
-            status = run([*words[1:], *(SHORTER if trains else [])])
+            status = run([*words[1:], *([] if is_refused else shorter)])
         said = f"{shlex.join(words)} ended with {status} and printed:\n{printed.getvalue()}"
         assert status == (2 if is_refused else 0), said
         assert not (lost := missing(shown, printed.getvalue())), f"not printed: {lost}\n{said}"
@@ -208,6 +210,7 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reader:
     # Drawing takes most of a short run's time and has its own tests; `lstmkit report` draws here too.
     monkeypatch.setattr("lstmkit.experiment.single.draw_run", undrawn)
     monkeypatch.setattr("lstmkit.experiment.lab.draw_lab", undrawn)
+    monkeypatch.setattr("lstmkit.experiment.compare.draw_compare", undrawn)
     folder = tmp_path / "work"
     write_own_files(folder)
     monkeypatch.chdir(folder)

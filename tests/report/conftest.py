@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+import fake_comparison
 import fake_records
 import pytest
 
-from lstmkit.report import draw_lab, draw_run
+from lstmkit.report import draw_compare, draw_lab, draw_run
 
 
 @pytest.fixture(scope="session")
@@ -29,4 +30,12 @@ def banking(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A drawn run with 77 labels, both directions, and a dropout before the head."""
     folder = fake_records.banking_run(tmp_path_factory.mktemp("banking"))
     draw_run(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def comparison(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A drawn comparison of three seeds, with texts of many lengths."""
+    folder = fake_comparison.write_comparison(tmp_path_factory.mktemp("comparison"))
+    draw_compare(folder)
     return folder

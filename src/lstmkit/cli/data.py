@@ -65,8 +65,8 @@ def info(
         or "skip",  # to look is not to train: what is wrong with the data is what one wants to see
     )
     corpus = load_corpus(resolved.data)
-    parts = cut(corpus, resolved.data, resolved.seed)
-    about_cut = {"seed": resolved.seed, **resolved.data.model_dump(include={"valid_fraction", "test_fraction"})}
+    parts = cut(corpus, resolved.data, resolved.split_seed)
+    about_cut = {"seed": resolved.split_seed, **resolved.data.model_dump(include={"valid_fraction", "test_fraction"})}
     encoded = encode(corpus, parts, resolved.encoder, about_cut)
     about = describe(corpus, parts, coverage=encoded.coverage)
     leaked = {name: about["leaks"][f"train/{name}"]["n"] for name in ("valid", "test")}

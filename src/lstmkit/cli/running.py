@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from lstmkit.cli.screen import Screen
 from lstmkit.config.schema import Config
@@ -14,7 +15,7 @@ from lstmkit.experiment.prepare import Prepared, prepare
 from lstmkit.nn import choose_engine
 
 
-def finished(config: Config, out: Path | None, resume: bool) -> bool:
+def finished(config: Config, out: Path | None, resume: bool, protocol: dict[str, Any] | None = None) -> bool:
     """Whether the run to be resumed is finished, and so needs neither data nor training; it is said.
 
     Raises:
@@ -24,15 +25,21 @@ def finished(config: Config, out: Path | None, resume: bool) -> bool:
         return False
     if out is None:
         raise RequestError("--resume needs to know the run; give its folder with --out")
-    if not is_finished(out, config):
+    if not is_finished(out, config, protocol):
         return False
     sys.stderr.write(f"{out}: this run is finished; report: {out / 'report.html'}\n")
     return True
 
 
 @contextmanager
-def running(config: Config, out: Path | None, resume: bool) -> Iterator[tuple[Path, Prepared, Screen]]:
+def running(
+    config: Config, out: Path | None, resume: bool, protocol: dict[str, Any] | None = None
+) -> Iterator[tuple[Path, Prepared, Screen]]:
     """Check the request, open the run folder, load the data. Where the data are wrong, a folder begun is taken back.
+
+    Args:
+        config, out, resume: as the command's options have them.
+        protocol: of a comparison; see `opened_folder`. Its many networks have no epoch lines.
 
     Raises:
         RequestError: the request, the folder or the data are wrong.
@@ -40,9 +47,9 @@ def running(config: Config, out: Path | None, resume: bool) -> Iterator[tuple[Pa
     device = settle(config.run)
     choose_engine(config.run.engine, config.model.cell, device.type)
     folder = out or default_folder(config.data.source, config.preset)
-    screen = Screen()
+    screen = Screen(epochs=protocol is None)
     try:
-        with opened_folder(folder, config, resume):
+        with opened_folder(folder, config, resume, protocol):
             prepared = prepare(config, screen.on_fetch)
         for line in prepared.corpus.decisions:
             screen.say(line)

@@ -14,9 +14,14 @@ _NAMES = {"lstm": "LSTM", "rnn": "RNN (tanh)", "gru": "GRU"}
 
 
 class Screen:
-    """Shows a run as it goes. Epoch lines go to stdout; all else to stderr."""
+    """Shows a run as it goes. Epoch lines go to stdout; all else to stderr.
 
-    def __init__(self) -> None:
+    Args:
+        epochs: whether models and epochs have their lines; of many networks they would be too many.
+    """
+
+    def __init__(self, epochs: bool = True) -> None:
+        self._has_epoch_lines = epochs
         self._console = Console(stderr=True, highlight=False)
         self._bar: Progress | None = None
         self._task = TaskID(0)
@@ -43,9 +48,15 @@ class Screen:
 
     def on_model(self, name: str, n_parameters: int, n_epochs: int) -> None:
         """A model is about to be trained."""
-        self._model, self._n_epochs = _NAMES[name], n_epochs
+        self._model, self._n_epochs = _NAMES.get(name, name), n_epochs
         self._started_s, self._n_before = time.monotonic(), None
-        self._out(f"{self._model}: {n_parameters:,} parameters, {n_epochs} epochs")
+        if self._has_epoch_lines:
+            self._out(f"{self._model}: {n_parameters:,} parameters, {n_epochs} epochs")
+
+    def line(self, text: str) -> None:
+        """A result of one line."""
+        self._end_bar()
+        self._out(text)
 
     def on_step(self, epoch: int, step: int, n_steps: int, loss: float, tokens_per_second: float) -> None:
         """Move the epoch's bar, where there is a terminal; the time left is that of all epochs, validation included."""
@@ -72,7 +83,8 @@ class Screen:
     def on_epoch(self, record: Epoch, history: list[Epoch]) -> None:
         """The epoch line of the contract."""
         self._end_bar()
-        self._out(record.line(self._n_epochs))
+        if self._has_epoch_lines:
+            self._out(record.line(self._n_epochs))
 
     def result(self, rows: list[list[str]]) -> None:
         """The closing table; the first row is its head."""
@@ -104,11 +116,9 @@ def table(models: dict[str, dict[str, Any]], baselines: dict[str, Any]) -> list[
     """Rows of the closing table: model, parameters, test accuracy with its 95% interval, time."""
     rows = [["model", "parameters", "test accuracy", "95% interval", "time"]]
     for name, model in models.items():
-        rows.append([_NAMES[name], f"{model['parameters']:,}", *_accuracy(model), _duration(model["seconds"])])
+        rows.append([_NAMES[name], f"{model['parameters']:,}", *_accuracy(model), duration(model["seconds"])])
     linear, majority = baselines["linear"], baselines["majority"]
-    rows.append(
-        [linear["name"], f"{linear['n_features']:,} features", *_accuracy(linear), _duration(linear["seconds"])]
-    )
+    rows.append([linear["name"], f"{linear['n_features']:,} features", *_accuracy(linear), duration(linear["seconds"])])
     rows.append(["majority class", "0", *_accuracy(majority), ""])
     return rows
 
@@ -118,5 +128,6 @@ def _accuracy(record: dict[str, Any]) -> list[str]:
     return [f"{record['accuracy']:.2%}", f"{low:.2%} to {high:.2%}"]
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """A time as one reads it."""
     return f"{seconds:.1f} s" if seconds < 120 else f"{int(seconds // 60)} min {int(seconds % 60):02d} s"

@@ -34,6 +34,9 @@ class DataConfig(Section):
     test_fraction: Annotated[float, Field(gt=0.0, lt=0.9)] = Field(
         default=0.15, description="share of all examples cut off for the test set where the source has no such split"
     )
+    split_seed: Annotated[int, Field(ge=-1, lt=2**31)] = Field(
+        default=-1, description="decides which examples are cut off; -1: the run's seed"
+    )
 
 
 class EncoderConfig(Section):
@@ -147,3 +150,8 @@ class Config(Section):
     model: ModelConfig = ModelConfig()
     train: TrainConfig = TrainConfig()
     run: RunConfig = RunConfig()
+
+    @property
+    def split_seed(self) -> int:
+        """What decides the splits: `data.split_seed`, or `seed` where that is left to the run."""
+        return self.seed if self.data.split_seed < 0 else self.data.split_seed

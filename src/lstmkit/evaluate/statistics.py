@@ -1,10 +1,13 @@
-"""Intervals around measured shares."""
+"""Intervals around measured shares and differences, and the test of two classifiers on the same examples."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from math import sqrt
 from statistics import NormalDist
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
+from scipy.stats import binomtest, t
 
 
 def wilson_interval(n_correct: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
@@ -62,3 +65,78 @@ def paired_difference(
     mean = float(differences.mean())
     half_width = NormalDist().inv_cdf((1.0 + confidence) / 2.0) * float(differences.std()) / sqrt(len(differences))
     return mean, mean - half_width, mean + half_width
+
+
+def paired_bootstrap(
+    differences: Float[np.ndarray, " n"], *, n_resamples: int = 10_000, seed: int, confidence: float = 0.95
+) -> tuple[float, float]:
+    """The percentile interval of the mean of paired differences (Efron and Tibshirani 1993, chapter 13).
+
+    Examples are drawn with replacement, each with what both models made of it, so that what is hard for both widens
+    nothing. The same arguments give the same interval, with one version of numpy.
+
+    Args:
+        differences: `(n,)`, by example: how right the one model is, minus how right the other.
+        n_resamples: draws of n examples.
+        seed: decides the draws.
+        confidence: how often such intervals hold the true difference.
+
+    Raises:
+        ValueError: there are no examples.
+    """
+    n = len(differences)
+    if not n:
+        raise ValueError("no examples; a difference is measured on at least one")
+    # Few values occur, so how often each is drawn is drawn at once: the law of n draws, at a thousandth of the cost.
+    values, counts = np.unique(differences, return_counts=True)
+    drawn = np.random.default_rng(seed).multinomial(n, counts / n, n_resamples)
+    means = drawn @ values / n
+    low, high = np.quantile(means, [(1.0 - confidence) / 2.0, (1.0 + confidence) / 2.0])
+    return float(low), float(high)
+
+
+def mean_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float] | None:
+    """Student's interval of a mean; None where there is one value, which tells nothing of how values vary.
+
+    Args:
+        values: of independent repetitions, as one a seed.
+        confidence: how often such intervals hold the true mean, if the values are normal.
+
+    Raises:
+        ValueError: there is no value.
+    """
+    if not len(values):
+        raise ValueError("no values; a mean needs at least one")
+    if len(values) == 1:
+        return None
+    mean = float(np.mean(values))
+    error = float(np.std(values, ddof=1)) / sqrt(len(values))
+    half_width = float(t.ppf((1.0 + confidence) / 2.0, len(values) - 1)) * error
+    return mean - half_width, mean + half_width
+
+
+@dataclass(frozen=True)
+class McNemar:
+    """What two classifiers differ in on the same examples.
+
+    Attributes:
+        one_only: examples that the one alone has right.
+        other_only: examples that the other alone has right.
+        p: how often as lopsided a split comes by chance, where each is as likely.
+    """
+
+    one_only: int
+    other_only: int
+    p: float
+
+
+def mcnemar(correct: Bool[np.ndarray, " n"], other_correct: Bool[np.ndarray, " n"]) -> McNemar:
+    """McNemar's test (1947) in its exact form, two-sided: the discordant examples are a fair coin's throws.
+
+    Args:
+        correct: whether the one classifier is right, by example.
+        other_correct: whether the other is, on the same examples.
+    """
+    one_only, other_only = int((correct & ~other_correct).sum()), int((~correct & other_correct).sum())
+    n = one_only + other_only
+    return McNemar(one_only, other_only, float(binomtest(one_only, n, 0.5).pvalue) if n else 1.0)

@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from lstmkit.config.resolve import to_toml
 from lstmkit.config.schema import Config
 from lstmkit.core.errors import RequestError
-from lstmkit.core.files import read_json, read_jsonl, write_json, write_text
+from lstmkit.core.files import read_json, read_jsonl, write_json
 from lstmkit.evaluate.statistics import paired_difference
-from lstmkit.experiment.folder import check_resumable
+from lstmkit.experiment.folder import open_part
 from lstmkit.experiment.prepare import Prepared
 from lstmkit.experiment.single import Listener, baselines_of, run_one
 from lstmkit.nn import choose_engine
@@ -56,7 +55,7 @@ def run_lab(folder: Path, prepared: Prepared, config: Config, listener: Listener
     models: dict[str, Any] = {}
     for cell in CELLS:
         own = config.model_copy(update={"model": config.model.model_copy(update={"cell": cell})})
-        _open_part(folder / cell, own)
+        open_part(folder / cell, own)
         evaluation = run_one(folder / cell, prepared, own, baselines, listener)
         known.update(evaluation["baselines"])
         about = read_json(folder / cell / "details.json")
@@ -141,10 +140,3 @@ def _correct(folder: Path) -> np.ndarray:
 
 def _verdict(holds: bool) -> str:
     return "shown" if holds else "contradicted"
-
-
-def _open_part(folder: Path, config: Config) -> None:
-    if (folder / "config.toml").exists():
-        check_resumable(folder, config)
-    else:
-        write_text(folder / "config.toml", to_toml(config))

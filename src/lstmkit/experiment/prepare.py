@@ -51,7 +51,7 @@ def prepare(config: Config, progress: Progress | None = None) -> Prepared:
         DataError: the source cannot be used; the message names file and line.
     """
     corpus = load_corpus(config.data, progress)
-    parts = cut(corpus, config.data, config.seed)
+    parts = cut(corpus, config.data, config.split_seed)
     return Prepared(corpus, parts, encode(corpus, parts, config.encoder, _cut_of(config)))
 
 
@@ -72,7 +72,7 @@ def write_rejected(folder: Path, prepared: Prepared) -> None:
 
 def _cut_of(config: Config) -> dict[str, Any]:
     return {
-        "seed": config.seed,
+        "seed": config.split_seed,
         "valid_fraction": config.data.valid_fraction,
         "test_fraction": config.data.test_fraction,
     }

@@ -72,7 +72,7 @@ def evaluate_run(run: Path, request: Request, say: Callable[[str], None]) -> dic
     artifact = load_artifact(model, request.engine)
     config = load_config(home / "config.toml")
     own = load_corpus(config.data)
-    training = cut(own, config.data, config.seed)
+    training = cut(own, config.data, config.split_seed)
     if request.source is None:
         for line in own.decisions:
             say(line)

@@ -62,6 +62,12 @@ class _Recorder:
 
 def baselines_of(prepared: Prepared, refit: bool, listener: Listener) -> dict[str, Any]:
     """Score the majority class and TF-IDF + logistic regression on the same test split, under the same rules."""
+    baselines, _ = baselines_with_predictions(prepared, refit, listener)
+    return baselines
+
+
+def baselines_with_predictions(prepared: Prepared, refit: bool, listener: Listener) -> tuple[dict[str, Any], list[str]]:
+    """As `baselines_of`, and the label that the linear baseline gives each test example."""
     listener.say("baselines: majority class; TF-IDF over words 1 to 2 + logistic regression, C chosen on validation")
     train_part, valid_part, test_part = (prepared.parts[name] for name in ("train", "valid", "test"))
     linear = linear_baseline(
@@ -75,8 +81,8 @@ def baselines_of(prepared: Prepared, refit: bool, listener: Listener) -> dict[st
         refit=refit,
         progress=listener.say,
     )
-    linear.pop("predictions")
-    return {"linear": linear, "majority": majority_baseline(train_part.labels, test_part.labels)}
+    predictions = linear.pop("predictions")
+    return {"linear": linear, "majority": majority_baseline(train_part.labels, test_part.labels)}, predictions
 
 
 def run_one(
@@ -150,14 +156,22 @@ def resumption(progress: Progress, n_epochs: int, n_steps: int) -> str:
     return f"resuming after epoch {n_done} of {n_epochs}"
 
 
+def train_and_choose(
+    folder: Path, prepared: Prepared, config: Config, device: torch.device, listener: Listener
+) -> tuple[Classifier, Result]:
+    """Train in an opened run folder and choose the best epoch on validation: all of `run_one` that needs no test part.
+
+    `run_one` in the same folder then goes on from the checkpoint, which is that of the last epoch.
+    """
+    recorder = _Recorder(folder / "history.jsonl", listener)
+    return _train_on(prepared, config, device, listener, recorder, folder / "checkpoints" / "last.safetensors", None)
+
+
 def _train(
     folder: Path, prepared: Prepared, config: Config, device: torch.device, listener: Listener
 ) -> tuple[Classifier, Result, Prepared]:
     """Choose the best epoch on validation; with `train.refit`, train again on training + validation for as many."""
-    recorder = _Recorder(folder / "history.jsonl", listener)
-    network, result = _train_on(
-        prepared, config, device, listener, recorder, folder / "checkpoints" / "last.safetensors", None
-    )
+    network, result = train_and_choose(folder, prepared, config, device, listener)
     if not config.train.refit:
         return network, result, prepared
     final = prepare_refit(prepared, config)
