@@ -209,6 +209,19 @@ def test_the_contents_are_the_sections(request: pytest.FixtureRequest, name: str
     assert contents.text.strip().split("\n") == [element.text for element in page.all("h2")]
 
 
+def test_what_the_audit_found_stands_with_the_data(tmp_path: Path, imdb: Path) -> None:
+    run = fake_records.write_run(tmp_path / "run", n_test=60, n_epochs=2)
+    details = fake_records.read_json(run / "details.json")
+    details["warnings"] = [
+        {"kind": "leak", "measured": "11 of 500 test texts", "why": "it may be memory", "do": "drop"}
+    ]
+    fake_records.write_json(run / "details.json", details)
+    page = read_page(draw_run(run))
+    (box,) = [element for element in page.all("div") if element.attributes.get("role") == "note"]
+    assert "11 of 500 test texts. It may be memory. What to do: drop." in box.text
+    assert "What to do" not in read_page(imdb / "report.html").text
+
+
 def test_seventy_seven_labels(banking: Path) -> None:
     page = read_page(banking / "report.html")
     labels = fake_records.read_json(banking / "evaluation.json")["labels"]
@@ -261,6 +274,7 @@ def poison(folder: Path) -> None:
     """Put the texts into every free field of a run's records."""
     details: dict[str, Any] = fake_records.read_json(folder / "details.json")
     details["decisions"] = TEXTS
+    details["warnings"] = [{"kind": "leak", "measured": text, "why": text, "do": text} for text in TEXTS]
     details["loop_source"] = "".join(TEXTS)
     details["confident_errors"] = [
         {"id": text, "text": text, "label": text, "predicted": text, "probability": 0.9} for text in TEXTS

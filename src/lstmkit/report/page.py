@@ -142,6 +142,7 @@ def _write(folder: Path, template: str, **values: Any) -> Path:
         "duration": duration,
         "short": lambda text: text[: _FOLD_OVER // 2].rstrip() + "…",
         "clip": lambda text: text if len(text) <= _CLIP_OVER else text[: _CLIP_OVER - 1] + "…",
+        "capital": lambda words: words[:1].upper() + words[1:],
         "named": lambda cell: NAMES[cell],
         "digit": lambda text: Markup(drawing.digit_picture(text) or ""),  # noqa: S704
         "flat": lambda tree: list(_flat(tree)),
