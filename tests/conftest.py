@@ -1,10 +1,15 @@
 """What every test shares: shapes checked at run time, a cache of its own, real data only where it is."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from jaxtyping import install_import_hook
+
+pytest.register_assert_rewrite("browsing")  # so that its assertions tell what they saw
+
+import browsing  # noqa: E402
 
 # Shapes in signatures are checked under pytest (and only there: users pay nothing for it).
 install_import_hook(
@@ -26,9 +31,26 @@ def data_folder() -> Path:
     return Path(os.environ["LSTMKIT_DATA"])
 
 
+@pytest.fixture(scope="module")
+def opener() -> Iterator[browsing.Opener]:
+    """A browser for the tests of one file. Not for the session: asyncio runs in this thread as long as it is open."""
+    with browsing.a_browser() as browser:
+        yield browsing.Opener(browser)
+
+
+@pytest.fixture
+def browse(opener: browsing.Opener) -> Iterator[browsing.Opener]:
+    """Open pages by `browse(path, width=400, dark=True)`; a console error or a request of any of them is a failure."""
+    yield opener
+    assert opener.close() == []
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip what the machine cannot run, and say why."""
+    browserless = browsing.find_chromium() is None and os.environ.get("LSTMKIT_BROWSER") != "require"
     for item in items:
+        if item.get_closest_marker("browser") and browserless:
+            item.add_marker(pytest.mark.skip(reason=browsing.MISSING))
         if item.get_closest_marker("data") and not os.environ.get("LSTMKIT_DATA"):
             item.add_marker(pytest.mark.skip(reason="LSTMKIT_DATA is not set; the real data sets are not at hand"))
         if item.get_closest_marker("root") and os.geteuid() != 0:

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -158,6 +160,28 @@ def test_rows_that_evaluate_skips_are_counted_and_listed(lstmkit: Command, revie
     assert "skipped 2 rows that cannot be used" in done.err
     (listed,) = (folder / "evaluations").glob("*.rejected.jsonl")
     assert [line.count('"line": ') for line in listed.read_text().splitlines()] == [1, 1]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a closed pipe is another thing there")
+@pytest.mark.parametrize("what", ["predict", "data info"])
+def test_a_reader_that_goes_away_is_no_failure(lstmkit: Command, reviews: Path, tmp_path: Path, what: str) -> None:
+    """Like `lstmkit predict … | head -1`: long output breaks off, short output is not yet flushed when it ends."""
+    command = ["data", "info", str(reviews)]
+    if what == "predict":
+        assert lstmkit("train", reviews, "--out", tmp_path / "run", "--epochs", 1, *SMALL).status == 0
+        (tmp_path / "texts.txt").write_text("a fine film\n" * 5000)
+        command = ["predict", str(tmp_path / "run"), "--input", str(tmp_path / "texts.txt")]
+    with subprocess.Popen(
+        [sys.executable, "-m", "lstmkit", *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        assert process.stderr
+        if what == "predict":
+            assert process.stdout.readline().startswith('{"line": 1, ')
+        process.stdout.close()
+        said = process.stderr.read()
+    assert process.returncode == 141
+    assert said == ""
 
 
 @pytest.mark.parametrize("words", [[], ["data"]], ids=["lstmkit", "data"])

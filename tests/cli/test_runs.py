@@ -196,15 +196,61 @@ def test_an_empty_text_is_an_error_by_line_or_is_listed(lstmkit: Command, run_fo
     assert "skipped 2 rows" in done.err
 
 
+def test_blank_lines_are_empty_texts_among_lines_and_no_rows_in_tables(
+    lstmkit: Command, run_folder: Path, tmp_path: Path
+) -> None:
+    for name, content, lines in (
+        ("a.csv", "text,id\na fine film,1\n\n \nbad,2\n", [2, 5]),
+        ("a.tsv", "text\tid\na fine film\t1\n\nbad\t2\n", [2, 4]),
+        ("a.jsonl", '{"text": "a fine film"}\n\n{"text": "bad"}\n', [1, 3]),
+    ):
+        (tmp_path / name).write_text(content)
+        done = lstmkit("predict", run_folder, "--input", tmp_path / name)
+        assert done.status == 0, done.err
+        assert [json.loads(line)["line"] for line in done.out.splitlines()] == lines
+    (tmp_path / "a.txt").write_text("a fine film\n\nbad\n")
+    done = lstmkit("predict", run_folder, "--input", tmp_path / "a.txt")
+    assert done.status == 2
+    assert done.err.startswith(f"error: {tmp_path / 'a.txt'}:2: the text is empty; mend it, or leave such rows out")
+    done = lstmkit("predict", run_folder, "--input", tmp_path / "a.txt", "--on-bad-row", "skip")
+    assert [json.loads(line)["line"] for line in done.out.splitlines()] == [1, 3]
+
+
+def test_a_table_with_semicolons_is_refused_with_what_to_do(lstmkit: Command, run_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("text;label\na fine film;pos\na bad film;neg\n")
+    for command in (["predict", run_folder, "--input"], ["evaluate", run_folder], ["data", "info"]):
+        done = lstmkit(*command, tmp_path / "a.csv")
+        assert done.status == 2
+        assert "its fields look separated by semicolons; save it with commas as .csv, or with tabs as .tsv" in done.err
+
+
+def test_a_run_keeps_and_says_what_the_audit_found(lstmkit: Command, reviews: Path, tmp_path: Path) -> None:
+    rows = reviews.read_text().splitlines()
+    (tmp_path / "twice.csv").write_text("\n".join([rows[0], *rows[1:], *rows[1:]]) + "\n")
+    done = lstmkit("train", tmp_path / "twice.csv", "--out", tmp_path / "run", "--epochs", 1, *SMALL)
+    assert done.status == 0, done.err
+    warnings = json.loads((tmp_path / "run" / "details.json").read_text())["warnings"]
+    assert [warning["kind"] for warning in warnings] == ["leak", "leak"]
+    assert [f"warning: {warning['line']}" for warning in warnings] == [
+        line for line in done.err.splitlines() if line.startswith("warning: ")
+    ]
+    assert "also stand in train" in (tmp_path / "run" / "report.html").read_text()
+    shown = lstmkit("data", "info", tmp_path / "twice.csv", "--set", "encoder.min_frequency=1")
+    assert [f"  leak: {warning['line']}" for warning in warnings] == shown.out.splitlines()[-2:]
+
+
 def test_evaluate_again_and_on_another_source(lstmkit: Command, run_folder: Path, tmp_path: Path) -> None:
     before = (run_folder / "evaluation.json").read_bytes()
     done = lstmkit("evaluate", run_folder)
     assert done.status == 0, done.err
     assert "agrees with evaluation.json" in done.err
+    assert "text column: 'text' (by its name)\nlabel column: 'label' (by its name)\n" in done.err
     assert json.loads(done.out)["accuracy"] == json.loads(before)["accuracy"]
     other = write_reviews(tmp_path / "other.csv", n=30, seed=9)
+    other.write_text(other.read_text().replace("text,label", "comment,kind", 1))
     done = lstmkit("evaluate", run_folder, other)
     assert done.status == 0, done.err
+    assert "text column: 'comment' (by its name)\nlabel column: 'kind' (the column left)\n" in done.err
     assert json.loads(done.out)["n"] == 30
     assert "fitting the linear baseline again to the run's training data" in done.err
     assert len(re.findall(r"linear baseline: C \d+: ", done.err)) == 5

@@ -46,11 +46,12 @@ def write_catalogue(root: Path) -> None:
 
 
 def write_own_files(folder: Path) -> None:
-    """A user's files: reviews.csv, other.csv, new.csv, new.txt, faulty.csv; folders texts/ and tables/."""
+    """A user's files: reviews.csv, other.csv, new.csv, new.txt, faulty.csv, twice.csv; folders texts/ and tables/."""
     write_csv(folder / "reviews.csv", ("text", "label"), reviews(120, seed=10))
     write_csv(folder / "other.csv", ("text", "label"), reviews(20, seed=11))
     write_csv(folder / "new.csv", ("text",), [(text,) for text, _ in reviews(6, seed=12)])
     _write(folder / "new.txt", "".join(f"{text}\n" for text, _ in reviews(6, seed=13)).encode())
+    write_csv(folder / "twice.csv", ("text", "label"), [row for row in reviews(60, seed=15) for _ in range(2)])
     write_csv(folder / "faulty.csv", ("text", "label"), [*reviews(60, seed=14), ("", "pos"), ("a fine film", "")])
     for seed, split in enumerate(("train", "test")):
         write_csv(folder / "tables" / f"{split}.csv", ("text", "label"), reviews(60, seed=20 + seed))

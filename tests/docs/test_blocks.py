@@ -49,7 +49,7 @@ N_BLOCKS = {
     "README.md": 5,
     "CONTRIBUTING.md": 3,
     "docs/configuration.md": 3,
-    "docs/data.md": 17,
+    "docs/data.md": 18,
     "docs/engine.md": 3,
     "docs/estimator.md": 4,
     "docs/laboratory.md": 9,

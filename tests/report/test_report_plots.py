@@ -8,7 +8,7 @@ import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
 
 import fake_records
@@ -185,6 +185,52 @@ def luminance(colour: str) -> float:
 def test_text_colours_stand_out_from_the_page(name: str, theme: int, ground: str) -> None:
     light, dark = sorted((luminance(PALETTE[name][theme]), luminance(PALETTE[ground][theme])), reverse=True)
     assert (light + 0.05) / (dark + 0.05) >= 4.5
+
+
+# What a dichromat sees of linear RGB: Machado, Oliveira and Fernandes 2009, table 1, severity 1.
+SEEN = {
+    "all colours": np.eye(3),
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+}
+# CIE76; about 2.3 is just noticeable side by side. Tritanopia is a thousand times rarer than the other two.
+APART = {"all colours": 25.0, "protanopia": 15.0, "deuteranopia": 15.0, "tritanopia": 10.0}
+
+
+def seen_lab(colour: str, eyes: str) -> np.ndarray:
+    """A colour in CIELAB (D65), as these eyes see it."""
+    shares = np.array([int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)])
+    linear = np.where(shares <= 0.04045, shares / 12.92, ((shares + 0.055) / 1.055) ** 2.4)
+    to_xyz = [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
+    xyz = np.array(to_xyz) @ np.clip(np.array(SEEN[eyes]) @ linear, 0, 1) / [0.95047, 1.0, 1.08883]
+    f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+def nearest_colours(colours: dict[str, str], eyes: str) -> tuple[float, tuple[str, str]]:
+    """The least distance between two of the colours, and which they are."""
+    places = {name: seen_lab(colour, eyes) for name, colour in colours.items()}
+    return min((float(np.linalg.norm(places[a] - places[b])), (a, b)) for a, b in combinations(places, 2))
+
+
+@pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
+@pytest.mark.parametrize("eyes", SEEN)
+def test_no_two_models_look_alike_to_a_colour_blind_reader(eyes: str, theme: int) -> None:
+    models = {name: PALETTE[name][theme] for name in ("lstm", "rnn", "gru", "linear", "majority")}
+    distance, pair = nearest_colours(models, eyes)
+    assert distance >= APART[eyes], pair
+
+
+def test_the_measure_of_colours_knows_red_from_green_as_the_eyes_do() -> None:
+    colours = {"red": "#c0392b", "olive": "#7a7000"}
+    assert nearest_colours(colours, "all colours")[0] > 50
+    assert nearest_colours(colours, "deuteranopia")[0] < 15
+    former = {"lstm": "#0a5fa5", "linear": "#6a4a8c"}  # the palette's first blue and purple: one colour to many men
+    assert nearest_colours(former, "protanopia")[0] < 10
+    white, black = seen_lab("#ffffff", "all colours"), seen_lab("#000000", "all colours")
+    assert white == pytest.approx([100, 0, 0], abs=0.02)
+    assert black == pytest.approx([0, 0, 0], abs=1e-3)
 
 
 def points(line: Line2D) -> tuple[list[float], list[float]]:

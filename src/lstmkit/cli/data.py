@@ -40,6 +40,9 @@ def info(
 ) -> None:
     """Show counts, lengths, vocabulary coverage, duplicates and leaks, the longest and the empty examples.
 
+    At the end it warns of what makes comparisons lie: texts of the test part that training has told, labels that the
+    length gives away, unknown words, texts that are mostly cut off.
+
     Rows that cannot be used, empty ones among them, are listed, unless --on-bad-row fail is given.
 
     Example: lstmkit data info reviews.csv
@@ -47,6 +50,7 @@ def info(
     from lstmkit.data.encoded import encode
     from lstmkit.data.info import describe, render
     from lstmkit.data.sources import cut, load_corpus
+    from lstmkit.evaluate.audit import audit, lines_of
 
     resolved = o.configuration(
         default_preset="default",
@@ -64,7 +68,9 @@ def info(
     parts = cut(corpus, resolved.data, resolved.seed)
     about_cut = {"seed": resolved.seed, **resolved.data.model_dump(include={"valid_fraction", "test_fraction"})}
     encoded = encode(corpus, parts, resolved.encoder, about_cut)
-    for line in render(describe(corpus, parts, coverage=encoded.coverage)):
+    about = describe(corpus, parts, coverage=encoded.coverage)
+    leaked = {name: about["leaks"][f"train/{name}"]["n"] for name in ("valid", "test")}
+    for line in (*render(about), "", *lines_of(audit(parts, encoded, leaked))):
         sys.stdout.write(line + "\n")
 
 

@@ -13,6 +13,8 @@ from lstmkit.cli import data, doctor, evaluate, lab, predict, report, train
 from lstmkit.core.errors import Interrupted, LstmkitError
 from lstmkit.core.signals import catching_signals
 
+_UNHEARD = 128 + 13  # SIGPIPE, which ends cat or grep when their reader goes; Windows has no such name
+
 app = typer.Typer(
     help="Train, understand and ship LSTM sequence classifiers. `lstmkit lab digits` is a good start.",
     add_completion=False,
@@ -42,14 +44,17 @@ def options(
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command line and give its exit status: 0 done, 1 failed, 2 wrong request, 128 + a signal's number."""
+    """Run one command line and give its exit status: 0 done, 1 failed, 2 wrong request, 128 + a signal's number.
+
+    The signal may be SIGPIPE: 141 where the reader of stdout has gone before all was written.
+    """
     words = list(arguments)
     end = words.index("--") if "--" in words else len(words)
     debug = "--debug" in words[:end]
     words = [word for k, word in enumerate(words) if word != "--debug" or k > end]
     with catching_signals():
         try:
-            return app(words, prog_name="lstmkit", standalone_mode=False) or 0
+            return _flushed(app(words, prog_name="lstmkit", standalone_mode=False) or 0)
         except TyperException as error:
             return _fail(_usage(error), 2, debug)
         except LstmkitError as error:
@@ -58,9 +63,11 @@ def run(arguments: Sequence[str]) -> int:
             print(f"stopped: {stop.note or 'no run was under way'}", file=sys.stderr)  # noqa: T201
             return stop.exit_status
         except BrokenPipeError:
-            # Who read our output has gone; there is nobody to tell. Python would complain once more while closing.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 1
+            return _unheard()
+        except SystemExit as end:
+            if isinstance(end.__context__, BrokenPipeError):  # typer has caught it, and would end with 1
+                return _unheard()
+            raise
         except MemoryError:
             return _fail("out of memory; try a smaller train.batch_size or encoder.max_length", 1, debug)
         except Exception as error:  # noqa: BLE001  (the last resort: a fault of lstmkit's own, still one line)
@@ -70,6 +77,18 @@ def run(arguments: Sequence[str]) -> int:
 def main() -> None:
     """The console script."""
     sys.exit(run(sys.argv[1:]))
+
+
+def _flushed(status: int) -> int:
+    """Short output meets a closed pipe only now; later, Python would tell of it in its own way."""
+    sys.stdout.flush()
+    return status
+
+
+def _unheard() -> int:
+    """Who read our output has gone, as `head` does; there is nobody to tell. Python would complain while closing."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return _UNHEARD
 
 
 def _fail(message: str, status: int, debug: bool) -> int:

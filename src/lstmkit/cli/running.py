@@ -50,6 +50,8 @@ def running(config: Config, out: Path | None, resume: bool) -> Iterator[tuple[Pa
             screen.say(f"skipped {n_rejected:,} rows that cannot be used; rejected.jsonl in the run folder lists them")
         sizes = ", ".join(f"{split['n']:,} {name}" for name, split in prepared.splits().items())
         screen.say(f"{prepared.corpus.name}: {sizes}; {len(prepared.encoded.labels)} classes")
+        for warning in prepared.warnings:
+            screen.say(f"warning: {warning['line']}")
         yield folder, prepared, screen
     except Interrupted as stop:
         stop.note = stop.note or f"what is written in {folder} is kept, --resume goes on from it"

@@ -14,9 +14,10 @@ from lstmkit.config.schema import EncoderConfig
 from lstmkit.core.errors import ArtifactError, LstmkitError
 from lstmkit.core.files import cache_folder, digest_of, replacing_folder, write_json, write_text
 from lstmkit.data.encoder import Encoder, known_share
+from lstmkit.data.near_duplicates import near_duplicates
 from lstmkit.data.sources import Corpus, Part
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -51,12 +52,16 @@ class Encoded:
         labels: class names; a class's number is its place.
         parts: train, valid, test.
         coverage: share of each part's tokens that the vocabulary covers.
+        whole_lengths: tokens of each sequence of a part before it was shortened, int64 `(sequences,)`.
+        near: for valid and test, their sequences that (nearly) stand in train, each with its likes there.
     """
 
     encoder: Encoder
     labels: list[str]
     parts: Mapping[str, EncodedPart]
     coverage: Mapping[str, float]
+    whole_lengths: Mapping[str, Int[np.ndarray, " sequences"]]
+    near: Mapping[str, list[tuple[int, list[int]]]]
 
 
 def encode(corpus: Corpus, parts: Mapping[str, Part], config: EncoderConfig, cut: Mapping[str, Any]) -> Encoded:
@@ -94,11 +99,13 @@ def _encode(corpus: Corpus, parts: Mapping[str, Part], config: EncoderConfig) ->
     labels = sorted(set(parts["train"].labels))
     number = {label: k for k, label in enumerate(labels)}
     encoded: dict[str, EncodedPart] = {}
+    whole_lengths: dict[str, np.ndarray] = {}
     for name, part in parts.items():
-        tokens, offsets = encoder.encode(part.texts)
+        tokens, offsets, whole_lengths[name] = encoder.encode_counted(part.texts)
         encoded[name] = EncodedPart(tokens, offsets, np.array([number[label] for label in part.labels], dtype=np.int64))
     coverage = {name: known_share(part.tokens) for name, part in encoded.items()}
-    return Encoded(encoder, labels, encoded, coverage)
+    near = {name: list(near_duplicates(encoded["train"], encoded[name])) for name in ("valid", "test") if name in parts}
+    return Encoded(encoder, labels, encoded, coverage, whole_lengths, near)
 
 
 def _write(folder: Path, encoded: Encoded) -> None:
@@ -108,6 +115,7 @@ def _write(folder: Path, encoded: Encoded) -> None:
         for name, part in encoded.parts.items():
             for field in ("tokens", "offsets", "labels"):
                 np.save(fresh / f"{name}.{field}.npy", getattr(part, field), allow_pickle=False)
+            np.save(fresh / f"{name}.whole_lengths.npy", encoded.whole_lengths[name], allow_pickle=False)
         write_json(
             fresh / "encoded.json",
             {
@@ -115,6 +123,7 @@ def _write(folder: Path, encoded: Encoded) -> None:
                 "labels": encoded.labels,
                 "sizes": sizes,
                 "coverage": dict(encoded.coverage),
+                "near": dict(encoded.near),
             },
         )
 
@@ -125,17 +134,21 @@ def _read(folder: Path) -> Encoded | None:
         about = json.loads((folder / "encoded.json").read_text("utf-8"))
         encoder = Encoder.from_json((folder / "tokenizer.json").read_text("utf-8"), about["encoder"])
         parts = {name: _read_part(folder, name, sizes) for name, sizes in about["sizes"].items()}
-        return Encoded(encoder, about["labels"], parts, about["coverage"])
+        whole_lengths = {name: _mapped(folder, name, "whole_lengths") for name in parts}
+        if any(len(whole_lengths[name]) != len(part) for name, part in parts.items()):
+            return None
+        near = {name: [(row, likes) for row, likes in found] for name, found in about["near"].items()}
+        return Encoded(encoder, about["labels"], parts, about["coverage"], whole_lengths, near)
     except (OSError, EOFError, ValueError, TypeError, KeyError, ArtifactError):
         return None
 
 
 def _read_part(folder: Path, name: str, sizes: Sequence[int]) -> EncodedPart:
-    fields = [
-        np.load(folder / f"{name}.{field}.npy", mmap_mode="r", allow_pickle=False)
-        for field in ("tokens", "offsets", "labels")
-    ]
-    part = EncodedPart(*fields)
+    part = EncodedPart(*(_mapped(folder, name, field) for field in ("tokens", "offsets", "labels")))
     if [len(part.tokens), len(part)] != list(sizes) or len(part.offsets) != len(part) + 1:
         raise ValueError(f"{folder}: sizes do not agree")
     return part
+
+
+def _mapped(folder: Path, name: str, field: str) -> np.ndarray:
+    return np.load(folder / f"{name}.{field}.npy", mmap_mode="r", allow_pickle=False)

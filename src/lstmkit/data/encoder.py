@@ -70,16 +70,27 @@ class Encoder:
             All tokens end to end (int32), and the offsets (int64) at which each text begins, with the end of the
             last one behind them. A text without any token is one unknown token long.
         """
+        tokens, offsets, _ = self.encode_counted(texts)
+        return tokens, offsets
+
+    def encode_counted(
+        self, texts: Iterable[str]
+    ) -> tuple[Int[np.ndarray, " tokens"], Int[np.ndarray, " texts_plus_1"], Int[np.ndarray, " texts"]]:
+        """As `encode`, and how many tokens each text had before it was shortened (int64)."""
         pieces: list[np.ndarray] = []
         lengths: list[int] = []
+        whole_lengths: list[int] = []
         iterator = iter(texts)
         while chunk := list(islice(iterator, _CHUNK)):
             for encoding in self.tokenizer.encode_batch_fast(chunk, add_special_tokens=False):
-                tokens = self._shorten(encoding.ids) or [UNKNOWN_ID]
+                whole = encoding.ids or [UNKNOWN_ID]
+                tokens = self._shorten(whole)
                 pieces.append(np.array(tokens, dtype=np.int32))
                 lengths.append(len(tokens))
+                whole_lengths.append(len(whole))
         offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64)
-        return (np.concatenate(pieces) if pieces else np.zeros(0, dtype=np.int32)), offsets
+        numbers = np.concatenate(pieces) if pieces else np.zeros(0, dtype=np.int32)
+        return numbers, offsets, np.array(whole_lengths, dtype=np.int64)
 
     def describe(self) -> dict[str, Any]:
         """What `model.json` keeps of the encoder; the tokenizer itself is in `tokenizer.json`."""

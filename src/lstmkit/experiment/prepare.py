@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from lstmkit.config.schema import Config
 from lstmkit.core.files import write_jsonl
 from lstmkit.data.encoded import Encoded, encode
 from lstmkit.data.sources import Corpus, Part, Progress, cut, load_corpus
+from lstmkit.evaluate.audit import audit
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,11 @@ class Prepared:
     corpus: Corpus
     parts: dict[str, Part]
     encoded: Encoded
+
+    @cached_property
+    def warnings(self) -> list[dict[str, Any]]:
+        """What makes numbers on this data say less than they seem to: see `lstmkit.evaluate.audit`."""
+        return audit(self.parts, self.encoded)
 
     def splits(self) -> dict[str, Any]:
         """Examples by split and label: plain data for the records."""

@@ -71,8 +71,11 @@ def evaluate_run(run: Path, request: Request, say: Callable[[str], None]) -> dic
     home = model.parent
     artifact = load_artifact(model, request.engine)
     config = load_config(home / "config.toml")
-    training = cut(load_corpus(config.data), config.data, config.seed)
+    own = load_corpus(config.data)
+    training = cut(own, config.data, config.seed)
     if request.source is None:
+        for line in own.decisions:
+            say(line)
         evaluation = _score(artifact, training["test"], "test")
         evaluation["n_in_training"] = _in_training(training["test"], training, config, say)
         before = read_json(home / "evaluation.json")
@@ -80,6 +83,8 @@ def evaluate_run(run: Path, request: Request, say: Callable[[str], None]) -> dic
         say(f"the accuracy {agrees} evaluation.json ({before['accuracy']:.2%})")
         return evaluation | {"baselines": before["baselines"]}
     corpus, part, split = _part_of(config, request, request.source)
+    for line in corpus.decisions:
+        say(line)
     evaluation = _score(artifact, part, split)
     evaluation["source"] = request.source
     evaluation["n_in_training"] = _in_training(part, training, config, say)

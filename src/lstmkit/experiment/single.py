@@ -119,7 +119,10 @@ def run_one(
     write_jsonl(folder / "predictions.jsonl", prediction_rows(final, answers))
     evaluation = score(encoded.labels, encoded.parts["test"].labels, answers, "test")
     evaluation["baselines"] = baselines()
-    about = details(final, config, network, result, answers, seconds) | {"splits": prepared.splits()}
+    about = details(final, config, network, result, answers, seconds) | {
+        "splits": prepared.splits(),
+        "warnings": prepared.warnings,
+    }
     write_json(folder / "details.json", about)
     files = dict(prepared.corpus.files)
     write_json(

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import html
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,8 @@ from markupsafe import Markup
 
 from lstmkit.config.schema import Cell
 from lstmkit.core.files import write_bytes
-from lstmkit.report import cells, drawing, plots
-from lstmkit.report.records import Baselines, Evaluation, Lab, Run, read_lab, read_run
+from lstmkit.report import captions, cells, drawing, plots
+from lstmkit.report.records import Baselines, Lab, Run, read_lab, read_run
 from lstmkit.report.sheet import SHEET
 from lstmkit.report.style import NAMES, PALETTE, colour, house_style, inline, printable, save
 
@@ -67,13 +68,14 @@ def draw_lab(folder: Path, runs_too: bool = True) -> Path:
         sheet=SHEET,
         rows=rows,
         plots=_inlined(pictures, list(lab.runs.values())),
+        captions=captions.of_plots(list(lab.runs.values())),
     )
 
 
 def _draw_run(run: Run, folder: Path) -> Path:
     with house_style():
         pictures = {name: save(figure, folder / "plots", name) for name, figure in plots.of_run(run).items()}
-    return _write(folder, "run.html.j2", run=run, plots=_inlined(pictures, [run]))
+    return _write(folder, "run.html.j2", run=run, plots=_inlined(pictures, [run]), captions=captions.of_plots([run]))
 
 
 def table_rows(lab: Lab) -> list[dict[str, Any]]:
@@ -97,17 +99,6 @@ def baseline_rows(baselines: Baselines) -> list[dict[str, Any]]:
         rows.append({"name": "Majority class", "colour": "majority", "accuracy": majority.accuracy,
                      "note": f"always “{majority.label}”", "interval": majority.accuracy_ci95})  # fmt: skip
     return rows
-
-
-def confusions(evaluation: Evaluation, most: int = 10) -> list[tuple[str, str, int, int]]:
-    """The most frequent mistakes: true label, predicted label, how often, of how many."""
-    found = [
-        (true, predicted, count, sum(row))
-        for true, row in zip(evaluation.labels, evaluation.confusion_matrix, strict=True)
-        for predicted, count in zip(evaluation.labels, row, strict=True)
-        if count and predicted != true
-    ]
-    return sorted(found, key=lambda item: -item[2])[:most]
 
 
 def _inlined(pictures: Mapping[str, str], runs: list[Run]) -> dict[str, Markup]:
@@ -151,9 +142,11 @@ def _write(folder: Path, template: str, **values: Any) -> Path:
         "duration": duration,
         "short": lambda text: text[: _FOLD_OVER // 2].rstrip() + "…",
         "clip": lambda text: text if len(text) <= _CLIP_OVER else text[: _CLIP_OVER - 1] + "…",
+        "capital": lambda words: words[:1].upper() + words[1:],
         "named": lambda cell: NAMES[cell],
         "digit": lambda text: Markup(drawing.digit_picture(text) or ""),  # noqa: S704
         "flat": lambda tree: list(_flat(tree)),
+        "headings": headings,
     }
     script = environment.get_template("page.js").render()
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
@@ -164,15 +157,23 @@ def _write(folder: Path, template: str, **values: Any) -> Path:
         script_hash=digest,
         fold_over=_FOLD_OVER,
         baseline_rows=baseline_rows,
-        confusions=confusions,
+        confusions=captions.confusions,
         cell_drawing=_cell_drawing,
         equations=lambda kind: [Markup(line) for line in cells.equations(kind)],  # noqa: S704
         network=lambda run: Markup(drawing.network(run.details.architecture, run.config.model)),  # noqa: S704
+        network_caption=captions.network,
+        cell_captions=captions.CELLS,
         truncation=drawing.truncation,
     )
     path = folder / "report.html"
     write_bytes(path, page.encode())
     return path
+
+
+def headings(body: str) -> list[tuple[str, str]]:
+    """The sections of a page's body, for its table of contents: the id and the words of each `<h2 id=…>`."""
+    found = re.findall(r'<h2 id="([^"]+)">(.*?)</h2>', body, re.DOTALL)
+    return [(name, Markup(words).striptags()) for name, words in found]  # noqa: S704  # tags are taken off, not put on
 
 
 def _cell_drawing(kind: Cell) -> Markup:

@@ -13,8 +13,10 @@ from matplotlib.ticker import MaxNLocator
 from lstmkit.report.records import Evaluation, Lab, Run
 from lstmkit.report.style import NAMES, colour, label, label_ticks, width_em
 
-_WIDTH_IN = 4.8
+_WIDTH_IN = 4.4  # of a telephone's page a little more than the width, so that text stays legible there
 _LARGEST_WITH_NUMBERS = 12
+# Under numbers a square stays pale enough for the ink to have a contrast of 4.5 to 1 on it, in light and in dark.
+_STRONGEST, _STRONGEST_UNDER_NUMBERS = 1.0, 0.5
 _SMALLEST_CELL_IN, _LARGEST_CELL_IN, _MATRIX_IN = 0.125, 0.95, 4.2
 
 
@@ -174,7 +176,7 @@ def _canvas(width: float, height: float, *, left: float, right: float, bottom: f
 
 
 def _by_epoch(runs: Sequence[Run], title: str, y_label: str) -> tuple[Figure, Axes]:
-    figure, axes = _canvas(_WIDTH_IN, 3.3, left=0.6, right=1.12, bottom=0.55)
+    figure, axes = _canvas(_WIDTH_IN, 3.3, left=0.6, right=1.18, bottom=0.55)
     axes.set_title(title)
     axes.set_xlabel("epoch")
     axes.set_ylabel(y_label)
@@ -216,7 +218,7 @@ def _label_ends(axes: Axes, x: float, ends: Sequence[tuple[str, str, float]]) ->
     step = (high - low) * 0.065
     places = _spread([value for *_, value in ends], step, high)
     for (words, hue, _), y in zip(ends, places, strict=True):
-        axes.annotate(words, (x, y), xytext=(5, 0), textcoords="offset points", va="center", fontsize=8,
+        axes.annotate(words, (x, y), xytext=(5, 0), textcoords="offset points", va="center", fontsize=8.5,
                       color=hue, annotation_clip=False)  # fmt: skip
 
 
@@ -238,18 +240,18 @@ def _points(run: Run, field: str, scale: float) -> list[tuple[int, float]]:
 
 def _draw_matrix(axes: Axes, matrix: Sequence[Sequence[int]], hue: str, *, numbers: bool) -> None:
     size = len(matrix)
+    strongest = _STRONGEST_UNDER_NUMBERS if numbers else _STRONGEST
     squares, shades = [], []
     for true, row in enumerate(matrix):
         for predicted, count in enumerate(row):
             if not count:
                 continue
-            strength = 0.06 + 0.94 * count / sum(row)  # a single mistake of many is still to be seen
+            strength = 0.06 + (strongest - 0.06) * count / sum(row)  # a single mistake of many is still to be seen
             left, top = predicted - 0.5, true - 0.5
             squares.append([(left, top), (left + 1, top), (left + 1, top + 1), (left, top + 1)])
             shades.append(to_rgba(hue, round(strength, 3)))
             if numbers:
-                axes.text(predicted, true, f"{count:,}", ha="center", va="center", fontsize=9.0,
-                          color=colour("on-colour") if strength > 0.55 else colour("ink"))  # fmt: skip
+                axes.text(predicted, true, f"{count:,}", ha="center", va="center", fontsize=9.0, color=colour("ink"))
     axes.add_collection(PolyCollection(squares, facecolors=shades, linewidths=0))
     if not numbers:
         guides = [place - 0.5 for place in range(5, size, 5)]

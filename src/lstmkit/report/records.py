@@ -157,6 +157,15 @@ class Seconds(_Record):
     evaluate: float
 
 
+class DataWarning(_Record):
+    """What the audit of the data found: `kind`, what was measured, why it matters, what to do."""
+
+    kind: str
+    measured: str
+    why: str
+    do: str
+
+
 class Details(_Record):
     """`details.json`: what a page tells besides the scores."""
 
@@ -166,6 +175,7 @@ class Details(_Record):
     kind: Literal["text", "tokens"]
     splits: dict[str, Split]
     decisions: list[str] = []
+    warnings: list[DataWarning] = []
     vocabulary_size: Positive
     coverage: dict[str, Share] = {}
     architecture: Architecture

@@ -19,7 +19,8 @@ from matplotlib.ticker import FixedFormatter, FixedLocator
 from lstmkit.core.files import write_bytes
 
 # Name: on white, on dark. The models' hues are Okabe and Ito's blue, vermilion and green, darkened until their labels
-# have a contrast of 4.5 to 1 on white; no two meet for any of the common colour-blindnesses.
+# have a contrast of 4.5 to 1 on white. A test simulates red-, green- and blue-blindness and measures that no two meet;
+# that is why the linear model's purple is so far from the LSTM's blue in lightness.
 PALETTE: dict[str, tuple[str, str]] = {
     "paper": ("#ffffff", "#14181d"),
     "panel": ("#f6f7f9", "#1c2229"),
@@ -29,7 +30,7 @@ PALETTE: dict[str, tuple[str, str]] = {
     "lstm": ("#0a5fa5", "#6fb3ee"),
     "rnn": ("#b8470f", "#f09a5f"),
     "gru": ("#0b7352", "#57c79c"),
-    "linear": ("#6a4a8c", "#bda3de"),
+    "linear": ("#62246e", "#bb65fe"),
     "majority": ("#66707c", "#97a1ad"),
     "on-colour": ("#fffffe", "#10141a"),
 }

@@ -1,0 +1,182 @@
+"""What makes a comparison of models lie before any is trained: leaks, tell-tale lengths, unknown words, cut texts."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Int
+
+from lstmkit.data.duplicates import digest_of_text
+from lstmkit.data.encoded import Encoded
+from lstmkit.data.encoder import UNKNOWN_ID
+from lstmkit.data.sources import Part
+from lstmkit.evaluate.statistics import paired_difference, wilson_interval
+
+# Stated in docs/data.md. None is reached by digits, IMDB, SST-2 and Banking77; the test part of TREC reaches the first.
+# Shares that training has already told. Models are compared by a point of test accuracy; validation only chooses.
+LEAKED = {"valid": 0.02, "test": 0.01}
+BY_LENGTH = 0.10  # gain over the commonest label, at the lower end of its interval
+UNKNOWN = 0.25  # share of the test part's tokens
+UNKNOWN_SHIFT = 0.10  # and by how much it is above the training part's
+CUT_EXAMPLES, CUT_TOKENS = 1 / 2, 1 / 3  # shares of a part
+
+_N_FOLDS = 5
+_FEWEST = 50  # training examples of which anything is said about their lengths
+_MOST_BINS = 20
+_N_OF_BIN = 50  # training examples of a bin, about, where there are few
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One finding: `kind`, what was measured, why it matters, what to do; plain sentences without a full stop."""
+
+    kind: str
+    measured: str
+    why: str
+    do: str
+
+    @property
+    def line(self) -> str:
+        """All of it, as a terminal shows it."""
+        return f"{self.measured}; {self.why}; {self.do}"
+
+
+def audit(parts: Mapping[str, Part], encoded: Encoded, leaked: Mapping[str, int] | None = None) -> list[dict[str, Any]]:
+    """Look for what makes numbers on this data say less than they seem to.
+
+    Args:
+        parts: the splits as texts; `train` among them.
+        encoded: the same as numbers, the encoder fitted on `train`.
+        leaked: how many texts of `valid` and of `test` also stand in `train`, where that has been counted already.
+
+    Returns:
+        An object for each finding, ready for JSON: `kind` (`leak`, `length`, `vocabulary` or `truncation`), `measured`,
+        `why`, `do`, `line`; none where nothing was found.
+    """
+    if leaked is None:
+        known = {digest_of_text(text) for text in parts["train"].texts}
+        leaked = {
+            name: sum(digest_of_text(text) in known for text in parts[name].texts)
+            for name in ("valid", "test")
+            if name in parts
+        }
+    found = [*_leaks(parts, encoded, leaked), *_length(encoded), *_vocabulary(encoded), *_truncation(encoded)]
+    return [asdict(one) | {"line": one.line} for one in found]
+
+
+def _leaks(parts: Mapping[str, Part], encoded: Encoded, leaked: Mapping[str, int]) -> Iterator[Finding]:
+    for name, n_same in leaked.items():
+        n, n_near = len(parts[name]), _n_only_near(parts, encoded, name)
+        n_leaked = n_same + n_near
+        if not n_leaked or n_leaked < LEAKED[name] * n:
+            continue
+        near = (
+            f", and {n_near:,} more nearly so (of their runs of five tokens, four in five are shared)" if n_near else ""
+        )
+        yield Finding(
+            "leak",
+            f"{n_same:,} of {n:,} {name} texts also stand in train, white space and case folded{near}: "
+            f"{n_leaked / n:.1%}",
+            f"up to {100 * n_leaked / n:.1f} points of {name} accuracy may be memory, and most where memory is largest",
+            "leave them out of train, or split by group (author, film, recording) so that copies stay together",
+        )
+
+
+def _n_only_near(parts: Mapping[str, Part], encoded: Encoded, name: str) -> int:
+    """Sequences of a part that resemble one of train, and are the same text as none of those."""
+    train, own = parts["train"].texts, parts[name].texts
+    return sum(
+        all(digest_of_text(train[other]) != digest_of_text(own[row]) for other in likes)
+        for row, likes in encoded.near.get(name, [])
+    )
+
+
+def _length(encoded: Encoded) -> Iterator[Finding]:
+    part = encoded.parts["train"]
+    if len(part) < _FEWEST or len(encoded.labels) < 2:
+        return
+    correct, commonest = by_length(encoded.whole_lengths["train"], np.asarray(part.labels), len(encoded.labels))
+    gain, low, high = paired_difference(correct, commonest)
+    if low < BY_LENGTH:
+        return
+    interval = wilson_interval(int(correct.sum()), len(correct))
+    yield Finding(
+        "length",
+        f"length alone predicts {correct.mean():.1%} of the training labels ({interval[0]:.1%} to {interval[1]:.1%}, "
+        f"{_N_FOLDS}-fold cross-validation), {100 * gain:+.1f} points ({100 * low:+.1f} to {100 * high:+.1f}) beside "
+        "always the commonest label",
+        "a model can score so without reading a word, and a cell that only counts looks as if it understood",
+        "compare every score with this one, or balance the lengths of the classes",
+    )
+
+
+def _vocabulary(encoded: Encoded) -> Iterator[Finding]:
+    if "test" not in encoded.parts:
+        return
+    unknown = {name: float(np.mean(encoded.parts[name].tokens == UNKNOWN_ID)) for name in ("train", "test")}
+    is_unknown, is_shifted = unknown["test"] >= UNKNOWN, unknown["test"] - unknown["train"] >= UNKNOWN_SHIFT
+    if not (is_unknown or is_shifted):
+        return
+    remedy = "set encoder.min_frequency lower or encoder.vocabulary_size higher, or encoder.kind=subwords"
+    if is_shifted:
+        remedy = "see whether test comes from where train does; encoder.kind=subwords leaves few tokens unknown"
+    yield Finding(
+        "vocabulary",
+        f"{unknown['test']:.1%} of the tokens of test are unknown, {unknown['train']:.1%} of those of train",
+        "what the network cannot read it cannot use, and a baseline with another vocabulary reads other texts",
+        remedy,
+    )
+
+
+def _truncation(encoded: Encoded) -> Iterator[Finding]:
+    most = encoded.encoder.max_length
+    for name in encoded.parts:
+        whole = np.asarray(encoded.whole_lengths[name])
+        n_cut, n_lost = int((whole > most).sum()), int(np.maximum(whole - most, 0).sum())
+        if n_cut < CUT_EXAMPLES * len(whole) and n_lost < CUT_TOKENS * whole.sum():
+            continue
+        nine_in_ten = int(np.quantile(whole, 0.9, method="inverted_cdf"))
+        yield Finding(
+            "truncation",
+            f"encoder.max_length={most} cuts {n_cut:,} of {len(whole):,} {name} texts ({n_cut / len(whole):.1%}), "
+            f"and with them {n_lost / whole.sum():.1%} of all tokens",
+            "the network is judged on texts of which it sees a part; the linear baseline sees them whole",
+            f"set encoder.max_length higher (nine in ten are at most {nine_in_ten:,} long), or cut the texts yourself "
+            "for all models",
+        )
+        return  # one part is enough to say it
+
+
+def by_length(
+    lengths: Int[np.ndarray, " n"], labels: Int[np.ndarray, " n"], n_classes: int
+) -> tuple[Bool[np.ndarray, " n"], Bool[np.ndarray, " n"]]:
+    """Whether each label is predicted by the length alone, and whether by saying the commonest one.
+
+    Each of five folds, stratified, is predicted from the others: the commonest label among sequences of like length, in
+    up to twenty bins with about as many sequences each, of at least about fifty.
+
+    Args:
+        lengths: of each sequence.
+        labels: of each sequence, from 0 to `n_classes` - 1.
+        n_classes: how many there are.
+    """
+    fold = np.empty(len(labels), dtype=np.int64)
+    fold[np.argsort(labels, kind="stable")] = np.arange(len(labels)) % _N_FOLDS
+    correct = np.zeros(len(labels), dtype=bool)
+    for k in range(_N_FOLDS):
+        seen, held = fold != k, fold == k
+        n_bins = int(np.clip(seen.sum() // _N_OF_BIN, 2, _MOST_BINS))
+        edges = np.unique(np.quantile(lengths[seen], np.arange(1, n_bins) / n_bins, method="inverted_cdf"))
+        counts = np.zeros((len(edges) + 1, n_classes), dtype=np.int64)
+        np.add.at(counts, (np.searchsorted(edges, lengths[seen]), labels[seen]), 1)
+        said = np.where(counts.sum(1) > 0, counts.argmax(1), counts.sum(0).argmax())
+        correct[held] = said[np.searchsorted(edges, lengths[held])] == labels[held]
+    return correct, labels == np.bincount(labels, minlength=n_classes).argmax()
+
+
+def lines_of(warnings: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The block of `lstmkit data info`: a line for each warning, or one that says what was looked for."""
+    if not warnings:
+        return ["warnings: none (leaks, labels told by length, unknown words, cut texts)"]
+    return ["warnings", *(f"  {warning['kind']}: {warning['line']}" for warning in warnings)]
