@@ -1,7 +1,7 @@
 """What the gates of a network do over examples: how long units hold, how often gates are shut, what drives them."""
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -116,7 +116,7 @@ def time_constants(gates: Gates) -> Float[np.ndarray, " hidden"]:
     never below 1 in float64; 0 where it was 0.
     """
     with np.errstate(divide="ignore"):
-        return -1.0 / (gates.log_holds.numpy() / gates.n_rows)
+        return 1.0 / np.abs(gates.log_holds.numpy() / gates.n_rows)  # ln f is never above 0
 
 
 def summary(gates: Gates) -> dict[str, Any]:
@@ -145,9 +145,9 @@ def extremes(reading: Reading, gates: Gates, name_of: Callable[[int], str]) -> d
 
     Returns:
         `retentive` and `forgetful`, each a list of units: `unit`, `time_constant` (None: infinite), and lists of tokens
-        with their mean: `writes_most` and `writes_least` (the candidate let in, at its highest and lowest) and
-        `forgets_at` (the gate that holds at its lowest). Tokens that occur less than `FEWEST_OCCURRENCES` times are
-        left out, unless all do.
+        with their mean: `writes_up` and `writes_down` (what is written, where it is highest above 0 and lowest below)
+        and `forgets_at` (the gate that holds, where it is lowest). Tokens that occur less than `FEWEST_OCCURRENCES`
+        times are left out, unless all do.
     """
     constants = time_constants(gates)
     order = np.argsort(-constants, kind="stable")
@@ -158,27 +158,25 @@ def extremes(reading: Reading, gates: Gates, name_of: Callable[[int], str]) -> d
     holds = gates.holds_by_token.numpy()[often] / counts
     writes = gates.writes_by_token.numpy()[often] / counts
 
-    def ranked(values: Float[np.ndarray, " tokens"]) -> list[dict[str, Any]]:
-        first = np.argsort(values, kind="stable")[:N_TOKENS].tolist()
+    def ranked(values: Float[np.ndarray, " tokens"], *, highest: bool = False) -> list[dict[str, Any]]:
+        first = np.argsort(-values if highest else values, kind="stable")[:N_TOKENS].tolist()
+        means: list[float] = values.tolist()
         return [
             {
                 "token": name_of(int(reading.tokens[often[k]])),
                 "n": int(counts[k, 0]),
-                "value": significant(float(values[k]), 4),
+                "value": significant(means[k], 4),
             }
             for k in first
         ]
-
-    def negated(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-        return [row | {"value": -row["value"]} for row in rows]
 
     def about(unit: int) -> dict[str, Any]:
         constant = float(constants[unit])
         return {
             "unit": unit,
             "time_constant": significant(constant) if np.isfinite(constant) else None,
-            "writes_most": negated(ranked(-writes[:, unit])),
-            "writes_least": ranked(writes[:, unit]),
+            "writes_up": [row for row in ranked(writes[:, unit], highest=True) if row["value"] > 0],
+            "writes_down": [row for row in ranked(writes[:, unit]) if row["value"] < 0],
             "forgets_at": ranked(holds[:, unit]),
         }
 

@@ -1,10 +1,13 @@
 """`lstmkit analyze RUN`: gradients and gates of a trained run."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lstmkit.cli import options as o
+
+if TYPE_CHECKING:
+    from lstmkit.report.analysis_records import Analysis
 
 
 def analyze(
@@ -21,51 +24,37 @@ def analyze(
     """
     from lstmkit.cli.screen import Screen
     from lstmkit.experiment.analysis import AnalysisRequest, analyze_run
+    from lstmkit.report.analysis_records import read_analysis
 
     screen = Screen()
     try:
-        analysis = analyze_run(run, AnalysisRequest(examples, seed, threads or 0), screen)
+        analyze_run(run, AnalysisRequest(examples, seed, threads or 0), screen)
+        analysis = read_analysis(run)
         screen.result(table(analysis))
-        for gap in analysis["left_out"]:
-            screen.say(f"{gap['cell'].upper()}: {gap['part']} left out: {gap['reason']}")
+        for gap in analysis.left_out:
+            screen.say(f"{gap.cell.upper()}: {gap.part} left out: {gap.reason}")
         screen.say(f"report: {run / 'analysis.html'}")
     finally:
         screen.close()
 
 
-def table(analysis: dict[str, Any]) -> list[list[str]]:
-    """Rows of the closing table: how the gradient fades with the distance from the end, by network.
+def table(analysis: "Analysis") -> list[list[str]]:
+    """Rows of the closing table: how the gradient fades with the distance from the end, by network."""
+    from lstmkit.report.analysis_page import rows, steps
 
-    Of networks that pool over all steps the head reaches every step directly, which hides vanishing; there the last
-    state's derivative stands in the loss's place.
-    """
-    rows = [["network", "norm of", "half-life", "halved at", "vanishes", "explodes"]]
-    for cell, model in analysis["models"].items():
-        quantity, words = (
-            ("loss_by_hidden", "dLoss/dh") if model["pooling"] == "last" else ("last_by_hidden", "dh_last/dh")
-        )
-        for stage, network in model["networks"].items():
-            for layer, directions in enumerate(network["layers"], start=1):
-                for one in directions:
-                    where = f" layer {layer}" if model["num_layers"] > 1 else ""
-                    where += f" {one['direction']}" if model["bidirectional"] else ""
-                    curve = one["flow"][quantity]
-                    rows.append(
-                        [
-                            f"{cell.upper()}{where}, {'trained' if stage == 'trained' else 'at initialisation'}",
-                            words,
-                            _steps(curve["half_life"]),
-                            _steps(curve["half_at"]),
-                            _share(curve["vanishes"]),
-                            _share(curve["explodes"]),
-                        ]
-                    )
-    return rows
+    def share(value: float | None) -> str:
+        return "-" if value is None else f"{value:.0%}"
 
-
-def _steps(value: float | None) -> str:
-    return "none" if value is None else f"{value:,.3g} steps" if value < 1000 else f"{value:,.0f} steps"
-
-
-def _share(value: float | None) -> str:
-    return "-" if value is None else f"{value:.0%}"
+    head = ["network", "norm of", "half-life", "halved from", "vanishes", "explodes"]
+    return [head] + [
+        [
+            row["name"],
+            row["quantity"],
+            steps(row["curve"].half_life),
+            steps(row["curve"].half_at),
+            share(row["curve"].vanishes),
+            share(row["curve"].explodes),
+        ]
+        for row in rows(analysis)
+        if row["headline"]
+    ]

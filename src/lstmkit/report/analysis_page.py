@@ -59,10 +59,7 @@ def draw_analysis(folder: Path) -> Path:
         steps=steps,
         gate_rows=gate_rows(analysis),
         unit_rows=unit_rows(analysis),
-        deviation=max(
-            (one.cell_deviation or 0.0 for *_, one in _directions(analysis)),
-            default=0.0,
-        ),
+        deviation=max(one.cell_deviation or 0.0 for *_, one in _directions(analysis)),
         difference=max(net.engine_difference for model in analysis.models.values() for net in model.networks.values()),
         pools=any(model.pooling != "last" for model in analysis.models.values()),
     )
@@ -73,10 +70,12 @@ def rows(analysis: Analysis) -> list[dict[str, Any]]:
     return [
         {
             "cell": cell,
+            "where": ", ".join(filter(None, (NAMES[cell], where))),
             "name": ", ".join(filter(None, (NAMES[cell], where, STAGES[stage]))),
+            "stage": stage,
+            "headline": quantity == analysis.models[cell].headline,
             "quantity": words,
             "curve": curve,
-            "last": curve.norm.median[0],
         }
         for cell, stage, where, one in _directions(analysis)
         for quantity, words in QUANTITIES.items()

@@ -84,7 +84,7 @@ def time_constants(analysis: Analysis) -> Figure | None:
         if constant
     ]
     low, high = (min(values), max(values)) if values else (1.0, 10.0)
-    low, high = low / 1.4, max(high, low * 10) * 1.4
+    low, high = low / 3, max(high, low * 10) * 1.4
     for axes, (layer, direction) in zip(grid[0], places, strict=True):
         ends = []
         for stage, hue, dash in zip(STAGES, (colour("muted"), colour(cell)), (_DASHED, "solid"), strict=True):
@@ -97,9 +97,12 @@ def time_constants(analysis: Analysis) -> Figure | None:
             axes.step([low, *finite, high], [*heights, heights[-1]], where="post", color=hue, linestyle=dash,
                       linewidth=1.8)  # fmt: skip
             ends.append((STAGES[stage], hue, own[len(own) // 2]))
-        for (words, hue, middle), height in zip(ends, (36, 64), strict=True):
-            axes.annotate(words, (min(max(middle, low), high), height), xytext=(8, 0), textcoords="offset points",
-                          fontsize=8, color=hue, va="center")  # fmt: skip
+        # The curve at the left has its name at its left, the other at its right.
+        for (words, hue, middle), (height, away, side) in zip(
+            sorted(ends, key=lambda end: end[2]), ((72, -10, "right"), (28, 10, "left")), strict=True
+        ):
+            axes.annotate(words, (min(max(middle, low), high), height), xytext=(away, 0), textcoords="offset points",
+                          fontsize=8, color=hue, va="center", ha=side)  # fmt: skip
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
         axes.xaxis.set_minor_locator(NullLocator())
@@ -119,7 +122,7 @@ def saturation(analysis: Analysis) -> Figure | None:
     places = _places(model)
     first = model.networks["trained"].layers[0][0].gates
     names = [name for name in ("f", "i", "o", "z", "r") if first and name in first.saturation]
-    figure, grid = _grid(len(places), len(names), height=1.95, width=1.95, between=0.5)
+    figure, grid = _grid(len(places), len(names), height=1.95, width=1.95, between=0.5, right=1.25)
     rules = analysis.rules
     styles: tuple[dict[str, Any], ...] = (
         {"markerfacecolor": "none", "markeredgecolor": colour("muted"), "markersize": 4.5},
@@ -247,11 +250,16 @@ def _places(model: Model) -> list[tuple[int, int]]:
 
 
 def _grid(
-    n_rows: int, n_columns: int, height: float = _HEIGHT_IN, width: float = _PANEL_IN, between: float = _RIGHT_IN
+    n_rows: int,
+    n_columns: int,
+    height: float = _HEIGHT_IN,
+    width: float = _PANEL_IN,
+    between: float = _RIGHT_IN,
+    right: float = _RIGHT_IN,
 ) -> tuple[Figure, list[list[Axes]]]:
     """Panels of one size; margins in inches, so that text keeps its room."""
     row_in = _TOP_IN + height + _BOTTOM_IN
-    whole = (_LEFT_IN + n_columns * width + (n_columns - 1) * between + _RIGHT_IN, n_rows * row_in)
+    whole = (_LEFT_IN + n_columns * width + (n_columns - 1) * between + right, n_rows * row_in)
     figure = Figure(figsize=whole)
     grid = [
         [

@@ -90,8 +90,8 @@ class Unit(Record):
 
     unit: Count
     time_constant: Size | None
-    writes_most: list[Driver]
-    writes_least: list[Driver]
+    writes_up: list[Driver]
+    writes_down: list[Driver]
     forgets_at: list[Driver]
 
 
@@ -136,6 +136,15 @@ class Model(Record):
     bidirectional: bool
     pooling: Pooling
     networks: dict[Stage, Network]
+
+    @property
+    def headline(self) -> Literal["loss_by_hidden", "last_by_hidden"]:
+        """What tells how far the recurrence reaches: where the head reads the last state alone, the loss's gradient.
+
+        A head that pools over all steps reaches every step directly, which hides vanishing; there it is the last
+        state's derivative.
+        """
+        return "loss_by_hidden" if self.pooling == "last" else "last_by_hidden"
 
     @model_validator(mode="after")
     def _both(self) -> "Model":
