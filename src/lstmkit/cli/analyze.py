@@ -45,7 +45,7 @@ def table(analysis: "Analysis") -> list[list[str]]:
     def share(value: float | None) -> str:
         return "-" if value is None else f"{value:.0%}"
 
-    head = ["network", "norm of", "half-life", "halved from", "vanishes", "explodes"]
+    head = ["network", "norm of", "half-life in steps", "halved from step", "vanishes", "explodes"]
     return [head] + [
         [
             row["name"],
