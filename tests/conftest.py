@@ -13,7 +13,8 @@ import browsing  # noqa: E402
 
 # Shapes in signatures are checked under pytest (and only there: users pay nothing for it).
 install_import_hook(
-    ["lstmkit.ragged", "lstmkit.nn", "lstmkit.models", "lstmkit.train", "lstmkit.evaluate"], "beartype.beartype"
+    ["lstmkit.ragged", "lstmkit.nn", "lstmkit.models", "lstmkit.train", "lstmkit.analyze", "lstmkit.evaluate"],
+    "beartype.beartype",
 )
 
 

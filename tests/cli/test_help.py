@@ -7,7 +7,7 @@ import time
 import pytest
 from small_runs import Command
 
-COMMANDS = [["lab"], ["train"], ["evaluate"], ["predict"], ["report"], ["doctor"]] + [
+COMMANDS = [["lab"], ["train"], ["evaluate"], ["predict"], ["analyze"], ["report"], ["doctor"]] + [
     ["data", name] for name in ("list", "info", "fetch")
 ]
 
@@ -49,5 +49,5 @@ def test_every_command_has_an_example(lstmkit: Command, command: list[str]) -> N
 
 def test_help_lists_every_command(lstmkit: Command) -> None:
     out = lstmkit("--help").out
-    for command in ("lab", "train", "evaluate", "predict", "report", "data", "doctor"):
+    for command in ("lab", "train", "evaluate", "predict", "analyze", "report", "data", "doctor"):
         assert f"  {command} " in out

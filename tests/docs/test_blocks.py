@@ -48,6 +48,7 @@ SHORTER = [
 N_BLOCKS = {
     "README.md": 5,
     "CONTRIBUTING.md": 3,
+    "docs/analyze.md": 3,
     "docs/configuration.md": 3,
     "docs/data.md": 18,
     "docs/engine.md": 3,

@@ -6,12 +6,14 @@ from lstmkit.cli import options as o
 
 
 def report(run: o.Run) -> None:
-    """(Re)draw report.html and the plots from the records of a run or lab folder; no model is needed.
+    """(Re)draw the pages and plots from the records of a run or lab folder; no model is needed.
+
+    Where there is an analysis.json, its page is drawn too.
 
     Example: lstmkit report runs/first
     """
     from lstmkit.core.errors import ArtifactError
-    from lstmkit.report import draw_lab, draw_run
+    from lstmkit.report import draw_analysis, draw_lab, draw_run
 
     if (run / "lab.json").exists():
         page = draw_lab(run)
@@ -24,3 +26,5 @@ def report(run: o.Run) -> None:
             f"{run}: not a run folder (no lab.json, no evaluation.json); give the --out of a train or lab"
         )
     sys.stdout.write(f"{page}\n")
+    if (run / "analysis.json").exists():
+        sys.stdout.write(f"{draw_analysis(run)}\n")
