@@ -9,7 +9,7 @@ import typer
 from typer.exceptions import TyperException
 
 import lstmkit
-from lstmkit.cli import data, doctor, evaluate, lab, predict, report, train
+from lstmkit.cli import data, doctor, evaluate, lab, predict, probe, report, train
 from lstmkit.core.errors import Interrupted, LstmkitError
 from lstmkit.core.signals import catching_signals
 
@@ -22,6 +22,7 @@ app.command("lab")(lab.lab)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
+app.command("probe")(probe.probe)
 app.command("report")(report.report)
 app.add_typer(data.app, name="data")
 app.command("doctor")(doctor.doctor)

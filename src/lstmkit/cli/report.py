@@ -6,21 +6,24 @@ from lstmkit.cli import options as o
 
 
 def report(run: o.Run) -> None:
-    """(Re)draw report.html and the plots from the records of a run or lab folder; no model is needed.
+    """(Re)draw report.html and the plots from the records of a run, lab or probe folder; no model is needed.
 
     Example: lstmkit report runs/first
     """
     from lstmkit.core.errors import ArtifactError
-    from lstmkit.report import draw_lab, draw_run
+    from lstmkit.report import draw_lab, draw_probe, draw_run
 
     if (run / "lab.json").exists():
         page = draw_lab(run)
     elif (run / "evaluation.json").exists():
         page = draw_run(run)
-    elif (run / "config.toml").exists():
+    elif (run / "probe.json").exists():
+        page = draw_probe(run)
+    elif (run / "config.toml").exists() or (run / "plan.json").exists():
         raise ArtifactError(f"{run}: the run is not finished; finish it with --resume")
     else:
         raise ArtifactError(
-            f"{run}: not a run folder (no lab.json, no evaluation.json); give the --out of a train or lab"
+            f"{run}: not a run folder (no lab.json, no evaluation.json, no probe.json); "
+            "give the --out of a train, lab or probe"
         )
     sys.stdout.write(f"{page}\n")

@@ -19,9 +19,7 @@ def build(config: Config, vocabulary_size: int, n_classes: int, longest: int | N
     return build_from(architecture_of(config, vocabulary_size, n_classes, longest), config.run.engine)
 
 
-def architecture_of(
-    config: Config, vocabulary_size: int, n_classes: int, longest: int | None = None
-) -> dict[str, Any]:
+def architecture_of(config: Config, vocabulary_size: int, n_classes: int, longest: int | None = None) -> dict[str, Any]:
     """The keywords of `Classifier`, as plain data that `model.json` keeps; arguments as for `build`."""
     architecture = {"vocabulary_size": vocabulary_size, "n_classes": n_classes, **config.model.model_dump()}
     if config.model.initialization == "chrono" and not config.model.chrono_length:

@@ -1,5 +1,6 @@
-"""Plots and pages from the records of a run or a lab, never from a model."""
+"""Plots and pages from the records of a run, a lab or a probe, never from a model."""
 
 from lstmkit.report.page import draw_lab, draw_run
+from lstmkit.report.probe_page import draw_probe
 
-__all__ = ["draw_lab", "draw_run"]
+__all__ = ["draw_lab", "draw_probe", "draw_run"]

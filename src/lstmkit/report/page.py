@@ -59,7 +59,7 @@ def draw_lab(folder: Path, runs_too: bool = True) -> Path:
     dots = [plots.Dot(row["name"], colour(row["colour"]), row["accuracy"], row["interval"]) for row in rows]
     with house_style():
         pictures = {name: save(figure, folder / "plots", name) for name, figure in plots.of_lab(lab, dots).items()}
-    return _write(
+    return write_page(
         folder,
         "lab.html.j2",
         lab=lab,
@@ -73,7 +73,7 @@ def draw_lab(folder: Path, runs_too: bool = True) -> Path:
 def _draw_run(run: Run, folder: Path) -> Path:
     with house_style():
         pictures = {name: save(figure, folder / "plots", name) for name, figure in plots.of_run(run).items()}
-    return _write(folder, "run.html.j2", run=run, plots=_inlined(pictures, [run]))
+    return write_page(folder, "run.html.j2", run=run, plots=_inlined(pictures, [run]))
 
 
 def table_rows(lab: Lab) -> list[dict[str, Any]]:
@@ -135,7 +135,7 @@ def _alternatives(runs: list[Run]) -> dict[str, str]:
     }
 
 
-def _write(folder: Path, template: str, **values: Any) -> Path:
+def write_page(folder: Path, template: str, **values: Any) -> Path:
     environment = Environment(
         loader=PackageLoader("lstmkit.report"),
         autoescape=True,

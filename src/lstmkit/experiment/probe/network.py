@@ -3,7 +3,6 @@
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
@@ -14,52 +13,12 @@ from torch import Tensor, nn
 
 from lstmkit.data.tasks import Examples, Purpose, Task
 from lstmkit.evaluate.statistics import wilson_interval
+from lstmkit.experiment.probe.plan import CELLS, Plan, Setting
 from lstmkit.nn import Adam, Recurrence, clip_gradients
-from lstmkit.nn.engines import Cell
 from lstmkit.ragged import Layout
 
-CELLS: dict[str, tuple[Cell, str]] = {
-    "rnn": ("rnn", "standard"),
-    "gru": ("gru", "standard"),
-    "lstm": ("lstm", "standard"),
-    "chrono": ("lstm", "chrono"),
-}
-"""Cell and initialisation of each subject, weakest memory first."""
-
+_SCORED = 128  # sequences scored at once: bounds memory
 _drawing = Lock()  # torch's generator is one for all threads
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What is tried for a cell at a lag.
-
-    Attributes:
-        learning_rate: Adam's.
-        clip_norm: largest norm of the gradient; 0: none.
-    """
-
-    learning_rate: float
-    clip_norm: float
-
-
-@dataclass(frozen=True)
-class Budget:
-    """What a network may use, whatever its cell.
-
-    Attributes:
-        hidden_size: units.
-        batch_size: sequences of a step.
-        steps: most steps.
-        validate_every: steps between validations.
-        n_valid, n_test: sequences.
-    """
-
-    hidden_size: int
-    batch_size: int
-    steps: int
-    validate_every: int
-    n_valid: int
-    n_test: int
 
 
 class Network(nn.Module):
@@ -75,13 +34,12 @@ class Network(nn.Module):
 
     def __init__(self, task: Task, subject: str, hidden_size: int, lag: int, engine: str = "auto") -> None:
         super().__init__()
-        cell, initialization = CELLS[subject]
         self.n_answers = task.n_answers
         self.recurrence = Recurrence(
-            cell,
+            CELLS[subject],
             task.n_features,
             hidden_size,
-            initialization="chrono" if initialization == "chrono" else "standard",
+            initialization="chrono" if subject == "chrono" else "standard",
             chrono_length=lag,
             engine=engine,
         )
@@ -101,7 +59,7 @@ def build(task: Task, subject: str, hidden_size: int, lag: int, seed: int, engin
         return Network(task, subject, hidden_size, lag, engine)
 
 
-class Stopped(Exception):
+class Stopped(Exception):  # noqa: N818  (no error: somebody asked)
     """Training was asked to stop before its end."""
 
 
@@ -110,10 +68,8 @@ def train_network(
     subject: str,
     lag: int,
     setting: Setting,
-    budget: Budget,
+    plan: Plan,
     *,
-    seed: int,
-    engine: str = "auto",
     watch: Callable[[int, float], None] = lambda step, value: None,
     stopping: Callable[[], bool] = lambda: False,
 ) -> dict[str, Any]:
@@ -127,9 +83,7 @@ def train_network(
         subject: one of `CELLS`.
         lag: of the task.
         setting: rate and clipping.
-        budget: steps and sizes.
-        seed: of weights and sequences.
-        engine: see `lstmkit.nn.choose_engine`.
+        plan: steps, sizes, seed and engine.
         watch: shown the steps done and the last validation's value.
         stopping: asked before each step.
 
@@ -140,25 +94,26 @@ def train_network(
         Stopped: `stopping` said so.
     """
     started_s = time.monotonic()
-    network = build(task, subject, budget.hidden_size, lag, seed, engine)
+    seed, n_steps = plan.seed, plan.most_steps(lag)
+    network = build(task, subject, plan.hidden_size, lag, seed, plan.engine)
     optimizer = Adam(network.parameters(), lr=setting.learning_rate)
     best, best_valid = _weights(network), _worst(task)
     step, finite = 0, True
-    while step < budget.steps and finite:
+    while step < n_steps and finite:
         if stopping():
             raise Stopped
-        batch = task.examples(lag, budget.batch_size, seed=seed, purpose="train", step=step)
+        batch = task.examples(lag, plan.batch_size, seed=seed, purpose="train", step=step)
         finite = _step(network, optimizer, task, batch, setting.clip_norm)
         step += 1
-        if step % budget.validate_every == 0 or step == budget.steps or not finite:
-            valid = float(_answers(network, task, lag, budget.n_valid, seed, "valid", stopping).mean())
+        if step % plan.validate_every == 0 or step == n_steps or not finite:
+            valid = float(_answers(network, task, lag, plan.n_valid, seed, "valid", stopping).mean())
             watch(step, valid)
             if _better(task, valid, best_valid):
                 best, best_valid = _weights(network), valid
             if _certain(task, valid):
                 break
     network.load_state_dict(best)
-    scores = _answers(network, task, lag, budget.n_test, seed, "test", stopping)
+    scores = _answers(network, task, lag, plan.n_test, seed, "test", stopping)
     value, interval = _summary(task, scores)
     return {
         "learning_rate": setting.learning_rate,
@@ -198,10 +153,10 @@ def _losses(task: Task, outputs: Tensor, targets: Tensor) -> Tensor:
 def _answers(
     network: Network, task: Task, lag: int, n: int, seed: int, purpose: Purpose, stopping: Callable[[], bool]
 ) -> Float[np.ndarray, " n"]:
-    """The squared error of each sequence, or the share of its answers that is right; batches of 128 bound the memory."""
+    """The squared error of each sequence, or the share of its answers that is right."""
     found = []
     with torch.no_grad():
-        for k, size in enumerate([min(128, n - start) for start in range(0, n, 128)]):
+        for k, size in enumerate([min(_SCORED, n - start) for start in range(0, n, _SCORED)]):
             if stopping():
                 raise Stopped
             batch = task.examples(lag, size, seed=seed, purpose=purpose, step=k)
