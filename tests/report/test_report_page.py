@@ -35,7 +35,7 @@ TEXTS = [
 ]
 
 
-@pytest.fixture(scope="session", params=["imdb", "digits", "banking", "imdb/rnn"])
+@pytest.fixture(scope="session", params=["imdb", "digits", "banking", "imdb/rnn", "probe"])
 def page(request: pytest.FixtureRequest) -> Page:
     name, _, inner = request.param.partition("/")
     return read_page(request.getfixturevalue(name) / inner / "report.html")

@@ -97,7 +97,7 @@ def train_network(
     seed, n_steps = plan.seed, plan.most_steps(lag)
     network = build(task, subject, plan.hidden_size, lag, seed, plan.engine)
     optimizer = Adam(network.parameters(), lr=setting.learning_rate)
-    best, best_valid = _weights(network), _worst(task)
+    best, best_valid = _weights(network), _validate(network, task, lag, plan, stopping)
     step, finite = 0, True
     while step < n_steps and finite:
         if stopping():
@@ -106,7 +106,7 @@ def train_network(
         finite = _step(network, optimizer, task, batch, setting.clip_norm)
         step += 1
         if step % plan.validate_every == 0 or step == n_steps or not finite:
-            valid = float(_answers(network, task, lag, plan.n_valid, seed, "valid", stopping).mean())
+            valid = _validate(network, task, lag, plan, stopping)
             watch(step, valid)
             if _better(task, valid, best_valid):
                 best, best_valid = _weights(network), valid
@@ -150,8 +150,12 @@ def _losses(task: Task, outputs: Tensor, targets: Tensor) -> Tensor:
     return (outputs[..., 0] - targets).square()
 
 
+def _validate(network: Network, task: Task, lag: int, plan: Plan, stopping: Callable[[], bool]) -> float:
+    return float(_answers(network, task, lag, plan.n_valid, plan.seed, "valid", stopping).mean())
+
+
 def _answers(
-    network: Network, task: Task, lag: int, n: int, seed: int, purpose: Purpose, stopping: Callable[[], bool]
+    network: nn.Module, task: Task, lag: int, n: int, seed: int, purpose: Purpose, stopping: Callable[[], bool]
 ) -> Float[np.ndarray, " n"]:
     """The squared error of each sequence, or the share of its answers that is right."""
     found = []
@@ -177,10 +181,6 @@ def _summary(task: Task, scores: Float[np.ndarray, " n"]) -> tuple[float, list[f
 
 def _weights(network: Network) -> dict[str, Tensor]:
     return {name: tensor.clone() for name, tensor in network.state_dict().items()}
-
-
-def _worst(task: Task) -> float:
-    return -1.0 if task.n_classes else math.inf
 
 
 def _better(task: Task, value: float, than: float) -> bool:
