@@ -47,7 +47,7 @@ def record(horizons: dict[str, dict[str, int]] = HORIZONS) -> dict[str, Any]:
         "format": 1,
         "plan": {"tasks": list(horizons), "cells": list(next(iter(horizons.values()))), "lags": LAGS, "seed": 0,
                  "quick": False, "engine": "auto", "settings": deepcopy(SETTINGS), "hidden_size": 64, "batch_size": 32,
-                 "steps": 2000, "steps_per_lag": 2, "validate_every": 100, "n_valid": 512, "n_test": 2048},
+                 "steps": 3000, "validate_every": 100, "n_valid": 512, "n_test": 2048},
         "tasks": {name: dict(ABOUT[name]) for name in horizons},
         "horizon": horizons,
         "curves": {task: {cell: points(task, lag) for cell, lag in cells.items()} for task, cells in horizons.items()},

@@ -29,7 +29,7 @@ def curve(probe: Probe, task: str) -> Figure:
     _rule(axes, about.solved * scale, "solved above" if is_accuracy else "solved below", (0, (4, 2)))
     ends = []
     for index, (cell, points) in enumerate(cells.items()):
-        shift = 1.02 ** (index - (len(cells) - 1) / 2)  # so that marks of equal height do not hide each other
+        shift = 1.04 ** (index - (len(cells) - 1) / 2)  # so that marks of equal height do not hide each other
         _draw(axes, cell, points, shift, scale)
         ends.append((TITLES[cell], colour(HUES[cell]), points[-1].value * scale))
     _label_ends(axes, axes.get_xlim()[1], ends)
@@ -41,12 +41,12 @@ def horizon(probe: Probe) -> Figure:
     plan, tasks = probe.record.plan, probe.record.plan.tasks
     row_in, left, top, bottom = 0.3, 1.1, 0.62, 0.45
     panel_in = row_in * len(plan.cells)
-    height = len(tasks) * (panel_in + top) + bottom
+    height = len(tasks) * (panel_in + top) + bottom - 0.2  # above the first title there is no axis
     figure = Figure(figsize=(_WIDTH_IN, height))
     for place, task in enumerate(tasks):
-        base = height - (place + 1) * (panel_in + top)
+        base = bottom + (len(tasks) - 1 - place) * (panel_in + top)
         axes = figure.add_axes(
-            (left / _WIDTH_IN, base / height, (_WIDTH_IN - left - 0.75) / _WIDTH_IN, panel_in / height)
+            (left / _WIDTH_IN, base / height, (_WIDTH_IN - left - 1.05) / _WIDTH_IN, panel_in / height)
         )
         axes.set_title(f"{probe.record.tasks[task].title}: longest lag solved")
         _log_lags(axes, plan.lags)

@@ -71,8 +71,7 @@ class PlanRecord(_Record):
     settings: Annotated[list[Setting], Field(min_length=1)]
     hidden_size: Positive
     batch_size: Positive
-    steps: Count
-    steps_per_lag: Count
+    steps: Positive
     validate_every: Positive
     n_valid: Positive
     n_test: Positive

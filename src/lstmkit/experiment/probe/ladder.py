@@ -102,14 +102,19 @@ class Ladder:
         path = self.folder / name
         if path.exists():
             return read_json(path)
-        n_steps = self.plan.most_steps(lag)
+
+        def watch(step: int, value: float) -> None:
+            self.listener.on_validation(self.task, self.cell, lag, step, self.plan.steps, value)
+
         record = train_network(
             self.task,
             self.cell,
             lag,
             setting,
             self.plan,
-            watch=lambda step, value: self.listener.on_validation(self.task, self.cell, lag, step, n_steps, value),
+            watch=lambda step, value: self.listener.on_validation(
+                self.task, self.cell, lag, step, self.plan.steps, value
+            ),
             stopping=self.stopping,
         )
         write_json(path, record)

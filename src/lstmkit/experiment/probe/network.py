@@ -94,18 +94,18 @@ def train_network(
         Stopped: `stopping` said so.
     """
     started_s = time.monotonic()
-    seed, n_steps = plan.seed, plan.most_steps(lag)
+    seed = plan.seed
     network = build(task, subject, plan.hidden_size, lag, seed, plan.engine)
     optimizer = Adam(network.parameters(), lr=setting.learning_rate)
     best, best_valid = _weights(network), _validate(network, task, lag, plan, stopping)
     step, finite = 0, True
-    while step < n_steps and finite:
+    while step < plan.steps and finite:
         if stopping():
             raise Stopped
         batch = task.examples(lag, plan.batch_size, seed=seed, purpose="train", step=step)
         finite = _step(network, optimizer, task, batch, setting.clip_norm)
         step += 1
-        if step % plan.validate_every == 0 or step == n_steps or not finite:
+        if step % plan.validate_every == 0 or step == plan.steps or not finite:
             valid = _validate(network, task, lag, plan, stopping)
             watch(step, valid)
             if _better(task, valid, best_valid):

@@ -40,7 +40,7 @@ class Plan:
         settings: tried at each lag until one solves validation; the one that solved the lag before goes first.
         hidden_size: units of every network.
         batch_size: sequences of a step.
-        steps: most steps of a network, plus `steps_per_lag` for each step of its lag.
+        steps: most steps of a network.
         validate_every: steps between validations.
         n_valid, n_test: sequences that validation and the score are taken over.
     """
@@ -54,15 +54,10 @@ class Plan:
     settings: tuple[Setting, ...] = (Setting(1e-2, 1.0), Setting(3e-3, 1.0), Setting(1e-3, 0.0))
     hidden_size: int = 64
     batch_size: int = 32
-    steps: int = 2000
-    steps_per_lag: int = 2
+    steps: int = 3000
     validate_every: int = 100
     n_valid: int = 512
     n_test: int = 2048
-
-    def most_steps(self, lag: int) -> int:
-        """The steps that a network may take at a lag."""
-        return self.steps + self.steps_per_lag * lag
 
     def as_json(self) -> dict[str, Any]:
         """Plain data, as `plan.json` holds it."""
@@ -76,9 +71,8 @@ QUICK = Plan(
     cells=tuple(CELLS),
     lags=(10, 20, 50, 100),
     quick=True,
-    settings=(Setting(1e-2, 1.0),),
+    settings=(Setting(1e-2, 1.0), Setting(3e-3, 1.0)),
     steps=1000,
-    steps_per_lag=0,
     n_test=1024,
 )
 
