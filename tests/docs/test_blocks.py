@@ -54,6 +54,7 @@ N_BLOCKS = {
     "docs/engine.md": 3,
     "docs/estimator.md": 4,
     "docs/laboratory.md": 9,
+    "docs/probe.md": 2,
 }
 FILES = ("csv", "tsv", "jsonl", "toml")
 

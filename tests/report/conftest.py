@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+import fake_probe
 import fake_records
 import pytest
 
-from lstmkit.report import draw_lab, draw_run
+from lstmkit.report import draw_lab, draw_probe, draw_run
 
 
 @pytest.fixture(scope="session")
@@ -29,4 +30,12 @@ def banking(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A drawn run with 77 labels, both directions, and a dropout before the head."""
     folder = fake_records.banking_run(tmp_path_factory.mktemp("banking"))
     draw_run(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def probe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A drawn probe of two tasks."""
+    folder = fake_probe.write_probe(tmp_path_factory.mktemp("probe"))
+    draw_probe(folder)
     return folder

@@ -6,24 +6,27 @@ from lstmkit.cli import options as o
 
 
 def report(run: o.Run) -> None:
-    """(Re)draw the pages and plots from the records of a run or lab folder; no model is needed.
+    """(Re)draw the pages and plots from the records of a run, lab or probe folder; no model is needed.
 
     Where there is an analysis.json, its page is drawn too.
 
     Example: lstmkit report runs/first
     """
     from lstmkit.core.errors import ArtifactError
-    from lstmkit.report import draw_analysis, draw_lab, draw_run
+    from lstmkit.report import draw_analysis, draw_lab, draw_probe, draw_run
 
     if (run / "lab.json").exists():
         page = draw_lab(run)
     elif (run / "evaluation.json").exists():
         page = draw_run(run)
-    elif (run / "config.toml").exists():
+    elif (run / "probe.json").exists():
+        page = draw_probe(run)
+    elif (run / "config.toml").exists() or (run / "plan.json").exists():
         raise ArtifactError(f"{run}: the run is not finished; finish it with --resume")
     else:
         raise ArtifactError(
-            f"{run}: not a run folder (no lab.json, no evaluation.json); give the --out of a train or lab"
+            f"{run}: not a run folder (no lab.json, no evaluation.json, no probe.json); "
+            "give the --out of a train, lab or probe"
         )
     sys.stdout.write(f"{page}\n")
     if (run / "analysis.json").exists():

@@ -75,7 +75,9 @@ def draw_lab(folder: Path, runs_too: bool = True) -> Path:
 def _draw_run(run: Run, folder: Path) -> Path:
     with house_style():
         pictures = {name: save(figure, folder / "plots", name) for name, figure in plots.of_run(run).items()}
-    return write_page(folder, "run.html.j2", run=run, plots=_inlined(pictures, [run]), captions=captions.of_plots([run]))
+    return write_page(
+        folder, "run.html.j2", run=run, plots=_inlined(pictures, [run]), captions=captions.of_plots([run])
+    )
 
 
 def table_rows(lab: Lab) -> list[dict[str, Any]]:
