@@ -13,7 +13,11 @@ import browsing  # noqa: E402
 
 # Shapes in signatures are checked under pytest (and only there: users pay nothing for it).
 install_import_hook(
-    ["lstmkit.ragged", "lstmkit.nn", "lstmkit.models", "lstmkit.train", "lstmkit.evaluate"], "beartype.beartype"
+    [
+        *("lstmkit.ragged", "lstmkit.nn", "lstmkit.models", "lstmkit.train", "lstmkit.analyze", "lstmkit.evaluate"),
+        *("lstmkit.data.tasks", "lstmkit.experiment.probe.network"),
+    ],
+    "beartype.beartype",
 )
 
 

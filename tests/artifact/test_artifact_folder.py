@@ -57,6 +57,7 @@ def folder(tmp_path: Path) -> Path:
         {"cell": "gru", "num_layers": 2, "layer_dropout": 0.5, "pooling": "mean"},
         {"cell": "rnn", "pooling": "max"},
         {"cell": "lstm", "forget_bias": 3.0},
+        {"cell": "lstm", "initialization": "chrono"},
     ],
 )
 def test_round_trip_gives_the_same_bits(tmp_path: Path, model: dict[str, Any]) -> None:
@@ -66,6 +67,26 @@ def test_round_trip_gives_the_same_bits(tmp_path: Path, model: dict[str, Any]) -
     assert read.labels == LABELS
     assert read.encoder.describe() == saved.encoder.describe()
     assert answers(read).tobytes() == answers(saved).tobytes()
+
+
+def test_a_model_from_before_chrono_initialisation_can_be_read(tmp_path: Path) -> None:
+    saved = make(tmp_path / "model")
+
+    def forget(about: dict[str, Any]) -> None:
+        assert about["architecture"].pop("initialization") == "standard"
+        assert about["architecture"].pop("chrono_length") == 0
+
+    resign(tmp_path / "model", forget)
+    assert answers(load_artifact(tmp_path / "model")).tobytes() == answers(saved).tobytes()
+
+
+def test_model_json_holds_the_span_that_chrono_prepared_for(tmp_path: Path) -> None:
+    saved = make(tmp_path / "model", initialization="chrono")
+    about = json.loads((tmp_path / "model" / "model.json").read_text())
+    assert (
+        about["architecture"]["chrono_length"] == saved.network.recurrence.chrono_length == Config().encoder.max_length
+    )
+    assert load_artifact(tmp_path / "model").network.recurrence.chrono_length == Config().encoder.max_length
 
 
 def test_a_saved_model_replaces_the_one_before(folder: Path) -> None:

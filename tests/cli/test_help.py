@@ -7,12 +7,22 @@ import time
 import pytest
 from small_runs import Command
 
-COMMANDS = [["lab"], ["train"], ["evaluate"], ["predict"], ["compare"], ["report"], ["doctor"]] + [
-    ["data", name] for name in ("list", "info", "fetch")
-]
+COMMANDS = [
+    ["lab"],
+    ["train"],
+    ["evaluate"],
+    ["predict"],
+    ["compare"],
+    ["probe"],
+    ["analyze"],
+    ["report"],
+    ["doctor"],
+] + [["data", name] for name in ("list", "info", "fetch")]
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["train", "--help"], ["train", "x", "--epoch", "3"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["train", "--help"], ["probe", "--help"], ["train", "x", "--epoch", "3"]]
+)
 def test_no_torch_for_help_and_usage_errors(arguments: list[str]) -> None:
     script = (
         "import sys; from lstmkit.cli.main import run; status = run(sys.argv[1:]); "
@@ -49,5 +59,5 @@ def test_every_command_has_an_example(lstmkit: Command, command: list[str]) -> N
 
 def test_help_lists_every_command(lstmkit: Command) -> None:
     out = lstmkit("--help").out
-    for command in ("lab", "train", "evaluate", "predict", "compare", "report", "data", "doctor"):
+    for command in ("lab", "train", "evaluate", "predict", "compare", "probe", "analyze", "report", "data", "doctor"):
         assert f"  {command} " in out

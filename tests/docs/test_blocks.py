@@ -50,11 +50,13 @@ N_BLOCKS = {
     "README.md": 5,
     "CONTRIBUTING.md": 3,
     "docs/compare.md": 5,
+    "docs/analyze.md": 3,
     "docs/configuration.md": 3,
     "docs/data.md": 18,
     "docs/engine.md": 3,
     "docs/estimator.md": 4,
     "docs/laboratory.md": 9,
+    "docs/probe.md": 2,
 }
 FILES = ("csv", "tsv", "jsonl", "toml")
 

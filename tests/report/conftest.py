@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import fake_comparison
+import fake_probe
 import fake_records
 import pytest
 
-from lstmkit.report import draw_compare, draw_lab, draw_run
+from lstmkit.report import draw_compare, draw_lab, draw_probe, draw_run
 
 
 @pytest.fixture(scope="session")
@@ -38,4 +39,12 @@ def comparison(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A drawn comparison of three seeds, with texts of many lengths."""
     folder = fake_comparison.write_comparison(tmp_path_factory.mktemp("comparison"))
     draw_compare(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def probe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A drawn probe of two tasks."""
+    folder = fake_probe.write_probe(tmp_path_factory.mktemp("probe"))
+    draw_probe(folder)
     return folder

@@ -55,6 +55,9 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         layer_dropout: dropout between layers; needs num_layers of 2 or more.
         head_dropout: dropout before the fully connected layer.
         forget_bias: bias of the LSTM's forget gate at the start.
+        initialization: standard, or chrono: the LSTM's gates begin with time constants spread up to `chrono_length`,
+            and `forget_bias` is not used.
+        chrono_length: longest span in tokens that chrono prepares for; 0: the longest training sequence.
         epochs: passes over the training part; 0: six, or more on small data.
         batch_size: sequences a step.
         optimizer: adam or adamw.
@@ -110,6 +113,8 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         layer_dropout: float = 0.0,
         head_dropout: float = 0.0,
         forget_bias: float = 1.0,
+        initialization: str = "standard",
+        chrono_length: int = 0,
         epochs: int = 10,
         batch_size: int = 64,
         optimizer: str = "adam",
@@ -148,6 +153,8 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         self.layer_dropout = layer_dropout
         self.head_dropout = head_dropout
         self.forget_bias = forget_bias
+        self.initialization = initialization
+        self.chrono_length = chrono_length
         self.epochs = epochs
         self.batch_size = batch_size
         self.optimizer = optimizer
@@ -202,7 +209,8 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
             valid_part = _encode(encoder, valid_texts, codes[held]) if valid_texts else None
             device = device_for(config.run.device)
             with borrowed(config.run.threads, device, seed):
-                network = build(config, encoder.vocabulary_size, len(classes)).to(device)
+                longest = int(train_part.lengths.max())
+                network = build(config, encoder.vocabulary_size, len(classes), longest).to(device)
                 result = train(
                     network,
                     train_part,
@@ -258,7 +266,8 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         }
         if isinstance(self.random_state, np.random.RandomState):
             state["parameters"]["random_state"] = None
-        architecture = architecture_of(self.config_, self.encoder_.vocabulary_size, len(self.classes_))
+        longest = self.network_.recurrence.chrono_length
+        architecture = architecture_of(self.config_, self.encoder_.vocabulary_size, len(self.classes_), longest)
         write_estimator(Path(folder), state, self.classes_, self.network_, architecture, self.encoder_)
 
     @classmethod

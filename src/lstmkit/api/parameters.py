@@ -23,6 +23,8 @@ PARAMETER_KEYS = {
     "layer_dropout": "model.layer_dropout",
     "head_dropout": "model.head_dropout",
     "forget_bias": "model.forget_bias",
+    "initialization": "model.initialization",
+    "chrono_length": "model.chrono_length",
     "epochs": "train.epochs",
     "batch_size": "train.batch_size",
     "optimizer": "train.optimizer",

@@ -9,7 +9,7 @@ import typer
 from typer.exceptions import TyperException
 
 import lstmkit
-from lstmkit.cli import compare, data, doctor, evaluate, lab, predict, report, train
+from lstmkit.cli import analyze, compare, data, doctor, evaluate, lab, predict, probe, report, train
 from lstmkit.core.errors import Interrupted, LstmkitError
 from lstmkit.core.signals import catching_signals
 
@@ -25,6 +25,8 @@ app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
 app.command("compare")(compare.compare)
+app.command("probe")(probe.probe)
+app.command("analyze")(analyze.analyze)
 app.command("report")(report.report)
 app.add_typer(data.app, name="data")
 app.command("doctor")(doctor.doctor)

@@ -6,12 +6,14 @@ from lstmkit.cli import options as o
 
 
 def report(run: o.Run) -> None:
-    """(Re)draw report.html and the plots from the records of a run, lab or comparison folder; no model is needed.
+    """(Re)draw the pages and plots from the records of a run, lab, comparison or probe folder; no model is needed.
+
+    Where there is an analysis.json, its page is drawn too.
 
     Example: lstmkit report runs/first
     """
     from lstmkit.core.errors import ArtifactError
-    from lstmkit.report import draw_compare, draw_lab, draw_run
+    from lstmkit.report import draw_analysis, draw_compare, draw_lab, draw_probe, draw_run
 
     if (run / "compare.json").exists():
         page = draw_compare(run)
@@ -19,11 +21,15 @@ def report(run: o.Run) -> None:
         page = draw_lab(run)
     elif (run / "evaluation.json").exists():
         page = draw_run(run)
-    elif (run / "config.toml").exists():
+    elif (run / "probe.json").exists():
+        page = draw_probe(run)
+    elif (run / "config.toml").exists() or (run / "plan.json").exists():
         raise ArtifactError(f"{run}: the run is not finished; finish it with --resume")
     else:
         raise ArtifactError(
-            f"{run}: not a run folder (no compare.json, lab.json or evaluation.json); "
-            "give the --out of a train, lab or compare"
+            f"{run}: not a run folder (no lab.json, evaluation.json, compare.json or probe.json); "
+            "give the --out of a train, lab, compare or probe"
         )
     sys.stdout.write(f"{page}\n")
+    if (run / "analysis.json").exists():
+        sys.stdout.write(f"{draw_analysis(run)}\n")

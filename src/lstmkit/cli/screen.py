@@ -6,7 +6,15 @@ from datetime import timedelta
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from lstmkit.core.records import Epoch
 
@@ -45,6 +53,17 @@ class Screen:
             self._bar.start()
             self._task = self._bar.add_task("", total=total)
         self._bar.update(self._task, completed=done, total=total)
+
+    def on_examples(self, what: str, done: int, total: int) -> None:
+        """Move a bar of the examples of an analysis, where there is a terminal."""
+        if not self._console.is_terminal:
+            return
+        if self._bar is None:
+            columns = (TextColumn("{task.description}"), BarColumn(bar_width=30), MofNCompleteColumn())
+            self._bar = Progress(*columns, console=self._console, transient=True)
+            self._bar.start()
+            self._task = self._bar.add_task("", total=total)
+        self._bar.update(self._task, description=what, completed=done, total=total)
 
     def on_model(self, name: str, n_parameters: int, n_epochs: int) -> None:
         """A model is about to be trained."""

@@ -81,6 +81,14 @@ class ModelConfig(Section):
     forget_bias: float = Field(
         default=1.0, description="bias of the LSTM's forget gate at the start (one of the two bias vectors)"
     )
+    initialization: Literal["standard", "chrono"] = Field(
+        default="standard",
+        description="chrono: the LSTM's gates begin with time constants spread up to chrono_length, and forget_bias "
+        "is not used (Tallec and Ollivier 2018); other cells have no such gates and begin as always",
+    )
+    chrono_length: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="longest span in tokens that chrono prepares for; 0: the longest training sequence"
+    )
 
 
 class TrainConfig(Section):

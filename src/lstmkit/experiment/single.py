@@ -113,7 +113,8 @@ def run_one(
     write_rejected(folder, prepared)
     network, result, final = _train(folder, prepared, config, device, listener)
     encoded = final.encoded
-    architecture = architecture_of(config, encoded.encoder.vocabulary_size, len(encoded.labels))
+    longest = network.recurrence.chrono_length
+    architecture = architecture_of(config, encoded.encoder.vocabulary_size, len(encoded.labels), longest)
     save_artifact(folder / "model", network, architecture, encoded.encoder, encoded.labels)
 
     scoring = datetime.now(UTC)
@@ -195,7 +196,8 @@ def _train_on(
 ) -> tuple[Classifier, Result]:
     encoded = prepared.encoded
     torch.manual_seed(config.seed)
-    network = build(config, encoded.encoder.vocabulary_size, len(encoded.labels)).to(device)
+    longest = int(encoded.parts["train"].lengths.max())
+    network = build(config, encoded.encoder.vocabulary_size, len(encoded.labels), longest).to(device)
     engine = network.recurrence.engine
     listener.say(
         f"device: {device.type}, {torch.get_num_threads()} threads; engine: {engine.name} ({engine.reason}); "

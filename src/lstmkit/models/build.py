@@ -6,14 +6,25 @@ from lstmkit.config.schema import Config
 from lstmkit.models.classifier import Classifier
 
 
-def build(config: Config, vocabulary_size: int, n_classes: int) -> Classifier:
-    """The network that a configuration describes, its weights drawn from torch's global generator."""
-    return build_from(architecture_of(config, vocabulary_size, n_classes), config.run.engine)
+def build(config: Config, vocabulary_size: int, n_classes: int, longest: int | None = None) -> Classifier:
+    """The network that a configuration describes, its weights drawn from torch's global generator.
+
+    Args:
+        config: the configuration.
+        vocabulary_size: tokens of the encoder.
+        n_classes: classes.
+        longest: tokens of the longest training sequence, which chrono initialisation prepares for where the
+            configuration leaves that to the data; None: `encoder.max_length`.
+    """
+    return build_from(architecture_of(config, vocabulary_size, n_classes, longest), config.run.engine)
 
 
-def architecture_of(config: Config, vocabulary_size: int, n_classes: int) -> dict[str, Any]:
-    """The keywords of `Classifier`, as plain data that `model.json` keeps."""
-    return {"vocabulary_size": vocabulary_size, "n_classes": n_classes, **config.model.model_dump()}
+def architecture_of(config: Config, vocabulary_size: int, n_classes: int, longest: int | None = None) -> dict[str, Any]:
+    """The keywords of `Classifier`, as plain data that `model.json` keeps; arguments as for `build`."""
+    architecture = {"vocabulary_size": vocabulary_size, "n_classes": n_classes, **config.model.model_dump()}
+    if config.model.initialization == "chrono" and not config.model.chrono_length:
+        architecture["chrono_length"] = longest or config.encoder.max_length
+    return architecture
 
 
 def build_from(architecture: dict[str, Any], engine: str) -> Classifier:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from lstmkit.data.encoder import UNKNOWN_ID
 from lstmkit.models.pooling import Pooling, pool
 from lstmkit.nn import Recurrence, choose_engine
+from lstmkit.nn.recurrence import Initialization
 from lstmkit.ragged import Ragged
 
 
@@ -31,7 +32,7 @@ class Classifier(nn.Module):
             text has few words to spare.
         layer_dropout: dropout between layers.
         head_dropout: dropout before the fully connected layer.
-        forget_bias: see `Recurrence`.
+        forget_bias, initialization, chrono_length: see `Recurrence`.
         engine: see `Recurrence`.
     """
 
@@ -52,6 +53,8 @@ class Classifier(nn.Module):
         layer_dropout: float = 0.0,
         head_dropout: float = 0.0,
         forget_bias: float = 1.0,
+        initialization: Initialization = "standard",
+        chrono_length: int = 0,
         engine: str = "auto",
     ) -> None:
         super().__init__()
@@ -74,6 +77,8 @@ class Classifier(nn.Module):
             bidirectional=bidirectional,
             dropout=layer_dropout,
             forget_bias=forget_bias,
+            initialization=initialization,
+            chrono_length=chrono_length,
             engine=engine,
         )
         self.head = head

@@ -1,7 +1,7 @@
 """Recurrent layers, one or both directions, over ragged rows."""
 
 import math
-from typing import cast
+from typing import Literal, cast
 
 import torch
 from jaxtyping import Float, Int
@@ -13,6 +13,7 @@ from lstmkit.nn.layers import Weights
 from lstmkit.nn.stack import FirstLayer, TokenReader, reading_rows, run_stack
 from lstmkit.ragged import Layout
 
+Initialization = Literal["standard", "chrono"]
 _GATES = {"lstm": 4, "gru": 3, "rnn": 1}
 
 
@@ -28,6 +29,10 @@ class Recurrence(nn.Module):
         dropout: share of values dropped between layers while training.
         forget_bias: the forget gate's bias at the start. torch's LSTM has two bias vectors that are added;
             it is put into `bias_ih` alone (Jozefowicz et al. 2015, section 2.2, for the value 1).
+        initialization: standard, or chrono for an LSTM whose units begin with time constants spread up to
+            `chrono_length` steps (Tallec and Ollivier 2018); it acts on the LSTM alone, for its forget
+            gate's bias in place of `forget_bias`.
+        chrono_length: the longest span of steps that chrono prepares for, the paper's T_max; up to 2 its biases are 0.
         engine: auto, native, torch or reference.
     """
 
@@ -41,6 +46,8 @@ class Recurrence(nn.Module):
         bidirectional: bool = False,
         dropout: float = 0.0,
         forget_bias: float = 1.0,
+        initialization: Initialization = "standard",
+        chrono_length: int = 0,
         engine: str = "auto",
     ) -> None:
         super().__init__()
@@ -50,6 +57,8 @@ class Recurrence(nn.Module):
         self.bidirectional = bidirectional
         self.dropout = dropout
         self.forget_bias = forget_bias
+        self.initialization: Initialization = initialization
+        self.chrono_length = chrono_length
         self._asked = engine
         self._reader = TokenReader()
         choose_engine(engine, cell)
@@ -76,15 +85,26 @@ class Recurrence(nn.Module):
         return choose_engine(self._asked, self.cell, next(self.parameters()).device.type)
 
     def reset_parameters(self) -> None:
-        """Draw weights from U(-b, b) with b = 1/sqrt(hidden), as torch does; biases are 0, the forget bias as asked."""
-        bound = 1 / math.sqrt(self.hidden_size)
+        """Draw weights from U(-b, b) with b = 1/sqrt(hidden), as torch does; biases are 0, but for the LSTM's gates.
+
+        Standard: the forget bias as asked. Chrono: forget biases log(U(1, T - 1)), input biases their negatives, so
+        that a unit forgets, and takes in, about once in U(1, T - 1) + 1 steps (Tallec and Ollivier 2018).
+        """
+        bound, hidden = 1 / math.sqrt(self.hidden_size), self.hidden_size
         for name, parameter in self.named_parameters():
             if name.startswith("weight"):
                 nn.init.uniform_(parameter, -bound, bound)
-            else:
-                nn.init.zeros_(parameter)
-                if self.cell == "lstm" and name.startswith("bias_ih"):
-                    nn.init.constant_(parameter[self.hidden_size : 2 * self.hidden_size], self.forget_bias)
+                continue
+            nn.init.zeros_(parameter)
+            if self.cell != "lstm" or not name.startswith("bias_ih"):
+                continue
+            with torch.no_grad():
+                input_gate, forget_gate = parameter[:hidden], parameter[hidden : 2 * hidden]
+                if self.initialization == "chrono":
+                    forget_gate.uniform_(1.0, max(self.chrono_length - 1.0, 1.0)).log_()
+                    input_gate.copy_(-forget_gate)
+                else:
+                    forget_gate.fill_(self.forget_bias)
 
     def forward(self, inputs: Float[Tensor, "rows input"], layout: Layout) -> Float[Tensor, "rows states"]:
         """The last layer's hidden state after each step, from a zero state; row k belongs to row k of the input."""

@@ -17,10 +17,10 @@ from lstmkit.report.records import (
     Majority,
     Parameters,
     Positive,
+    Record,
     Run,
     Share,
-    _read,
-    _Record,
+    read_record,
     read_run,
 )
 
@@ -28,14 +28,14 @@ Ends = tuple[float, float]
 Shares = Annotated[float, Field(ge=-1.0, le=1.0)]  # a difference of two shares
 
 
-class Engine(_Record):
+class Engine(Record):
     """What ran a cell, and why."""
 
     name: str
     reason: str
 
 
-class TriedRate(_Record):
+class TriedRate(Record):
     """A learning rate and what validation said of it; nothing where training failed."""
 
     rate: Annotated[float, Field(gt=0.0)]
@@ -47,7 +47,7 @@ class TriedRate(_Record):
     failure: str | None
 
 
-class SeedRun(_Record):
+class SeedRun(Record):
     """One trained network; `folder` is within the comparison's."""
 
     seed: Count
@@ -62,7 +62,7 @@ class SeedRun(_Record):
     seconds: float
 
 
-class Network(_Record):
+class Network(Record):
     """One cell: its size, its rate and how that was chosen, its networks, and their mean."""
 
     hidden_size: Positive
@@ -84,14 +84,14 @@ class LinearByLength(Linear):
     accuracy_by_length: list[LengthBin]
 
 
-class Opponents(_Record):
+class Opponents(Record):
     """What has no seeds."""
 
     linear: LinearByLength
     majority: Majority
 
 
-class McNemarTest(_Record):
+class McNemarTest(Record):
     """Examples that one of two networks alone has right, and the exact two-sided p."""
 
     one_only: Count
@@ -99,7 +99,7 @@ class McNemarTest(_Record):
     p: Share
 
 
-class PairRecord(_Record):
+class PairRecord(Record):
     """Two models on the same test examples."""
 
     one: str
@@ -113,14 +113,14 @@ class PairRecord(_Record):
     words: str
 
 
-class Bootstrap(_Record):
+class Bootstrap(Record):
     """How the intervals over examples were drawn."""
 
     n_resamples: Positive
     seed: Count
 
 
-class VerdictRecord(_Record):
+class VerdictRecord(Record):
     """What the comparison may be said to show."""
 
     summary: str
@@ -128,7 +128,7 @@ class VerdictRecord(_Record):
     rules: list[str]
 
 
-class Comparison(_Record):
+class Comparison(Record):
     """`compare.json`."""
 
     format: Literal[1]
@@ -178,7 +178,7 @@ def read_compared(folder: Path) -> Compared:
     Raises:
         ArtifactError: a record is absent, damaged, or not of this format; one line naming the file.
     """
-    record = _read(Comparison, folder / "compare.json")
+    record = read_record(Comparison, folder / "compare.json")
     for model in record.models.values():
         for run in model.runs:
             if not (folder / run.folder).resolve().is_relative_to(folder.resolve()):
@@ -198,5 +198,5 @@ def read_compared(folder: Path) -> Compared:
             cell: tuple(read_run(folder / run.folder) for run in model.runs) for cell, model in record.models.items()
         },
         config_text=config_text,
-        environment=_read(dict[str, Any], folder / "environment.json"),
+        environment=read_record(dict[str, Any], folder / "environment.json"),
     )

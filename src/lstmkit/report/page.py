@@ -75,7 +75,9 @@ def draw_lab(folder: Path, runs_too: bool = True) -> Path:
 def _draw_run(run: Run, folder: Path) -> Path:
     with house_style():
         pictures = {name: save(figure, folder / "plots", name) for name, figure in plots.of_run(run).items()}
-    return write_page(folder, "run.html.j2", run=run, plots=_inlined(pictures, [run]), captions=captions.of_plots([run]))
+    return write_page(
+        folder, "run.html.j2", run=run, plots=_inlined(pictures, [run]), captions=captions.of_plots([run])
+    )
 
 
 def table_rows(lab: Lab) -> list[dict[str, Any]]:
@@ -126,7 +128,8 @@ def _alternatives(runs: list[Run]) -> dict[str, str]:
     }
 
 
-def write_page(folder: Path, template: str, **values: Any) -> Path:
+def write_page(folder: Path, template: str, page: str = "report.html", **values: Any) -> Path:
+    """Render a template of the house into `folder / page`, one file that fetches nothing; its path is returned."""
     environment = Environment(
         loader=PackageLoader("lstmkit.report"),
         autoescape=True,
@@ -150,7 +153,7 @@ def write_page(folder: Path, template: str, **values: Any) -> Path:
     }
     script = environment.get_template("page.js").render()
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    page = environment.get_template(template).render(
+    content = environment.get_template(template).render(
         **values,
         palette=PALETTE,
         script=Markup(script),  # noqa: S704  # our own file
@@ -165,8 +168,8 @@ def write_page(folder: Path, template: str, **values: Any) -> Path:
         cell_captions=captions.CELLS,
         truncation=drawing.truncation,
     )
-    path = folder / "report.html"
-    write_bytes(path, page.encode())
+    path = folder / page
+    write_bytes(path, content.encode())
     return path
 
 

@@ -23,13 +23,13 @@ _CHECKED = ConfigDict(extra="ignore", allow_inf_nan=False)
 _EPOCH = TypeAdapter(cast("type[Epoch]", pydantic.dataclasses.dataclass(Epoch, frozen=True, config=_CHECKED)))
 
 
-class _Record(BaseModel):
+class Record(BaseModel):
     """A JSON object: known keys are checked, others are another version's business."""
 
     model_config = ConfigDict(extra="ignore", allow_inf_nan=False, frozen=True)
 
 
-class Linear(_Record):
+class Linear(Record):
     """The linear opponent, scored on the same test set."""
 
     name: str
@@ -41,7 +41,7 @@ class Linear(_Record):
     seconds: float | None = None
 
 
-class Majority(_Record):
+class Majority(Record):
     """Always the commonest label of the training part."""
 
     label: str
@@ -49,14 +49,14 @@ class Majority(_Record):
     accuracy_ci95: Interval
 
 
-class Baselines(_Record):
+class Baselines(Record):
     """What a number is worth only beside."""
 
     linear: Linear | None = None
     majority: Majority | None = None
 
 
-class ClassScore(_Record):
+class ClassScore(Record):
     """One label's scores; `n` counts its test examples."""
 
     precision: Share
@@ -65,7 +65,7 @@ class ClassScore(_Record):
     n: Count
 
 
-class Evaluation(_Record):
+class Evaluation(Record):
     """`evaluation.json`. Rows of the confusion matrix are true labels, columns predicted ones."""
 
     split: str
@@ -88,14 +88,14 @@ class Evaluation(_Record):
         return self
 
 
-class Split(_Record):
+class Split(Record):
     """One part of the data, with its examples counted by label."""
 
     n: Count
     labels: dict[str, Count]
 
 
-class Parameters(_Record):
+class Parameters(Record):
     """Trained numbers, by block."""
 
     embedding: Count
@@ -104,7 +104,7 @@ class Parameters(_Record):
     total: Count
 
 
-class Architecture(_Record):
+class Architecture(Record):
     """The network as it was built; sizes in features, units, classes and tokens."""
 
     cell: Cell
@@ -130,7 +130,7 @@ class Architecture(_Record):
         return self.state_size * (2 if self.pooling == "max_mean" else 1)
 
 
-class LengthBin(_Record):
+class LengthBin(Record):
     """Test accuracy over the sequences of `first` to `last` tokens."""
 
     first: Annotated[int, Field(ge=0, alias="from")]
@@ -140,7 +140,7 @@ class LengthBin(_Record):
     accuracy_ci95: Interval
 
 
-class Mistake(_Record):
+class Mistake(Record):
     """A test example of which the model was sure and wrong."""
 
     id: int | str
@@ -150,14 +150,14 @@ class Mistake(_Record):
     probability: Share
 
 
-class Seconds(_Record):
+class Seconds(Record):
     """Wall-clock time by stage."""
 
     train: float
     evaluate: float
 
 
-class DataWarning(_Record):
+class DataWarning(Record):
     """What the audit of the data found: `kind`, what was measured, why it matters, what to do."""
 
     kind: str
@@ -166,7 +166,7 @@ class DataWarning(_Record):
     do: str
 
 
-class Details(_Record):
+class Details(Record):
     """`details.json`: what a page tells besides the scores."""
 
     format: Literal[1]
@@ -189,7 +189,7 @@ class Details(_Record):
     loop_source: str | None = None
 
 
-class LabModel(_Record):
+class LabModel(Record):
     """One model's line in `lab.json`."""
 
     parameters: Count
@@ -198,7 +198,7 @@ class LabModel(_Record):
     seconds: float
 
 
-class Claim(_Record):
+class Claim(Record):
     """A sentence of the laboratory sheet, and what this run measured of it."""
 
     claim: str
@@ -206,7 +206,7 @@ class Claim(_Record):
     verdict: Literal["shown", "not shown", "contradicted"]
 
 
-class LabRecord(_Record):
+class LabRecord(Record):
     """`lab.json`: the models in the order of the table, the first one the experiment's subject."""
 
     source: str
@@ -282,9 +282,9 @@ def read_run(folder: Path) -> Run:
         config=config,
         config_text=config_text,
         epochs=epochs,
-        evaluation=_read(Evaluation, folder / "evaluation.json"),
-        details=_read(Details, folder / "details.json"),
-        environment=_read(dict[str, Any], folder / "environment.json"),
+        evaluation=read_record(Evaluation, folder / "evaluation.json"),
+        details=read_record(Details, folder / "details.json"),
+        environment=read_record(dict[str, Any], folder / "environment.json"),
     )
 
 
@@ -294,14 +294,19 @@ def read_lab(folder: Path) -> Lab:
     Raises:
         ArtifactError: a record is absent, damaged, or not of this format; one line naming the file.
     """
-    record = _read(LabRecord, folder / "lab.json")
+    record = read_record(LabRecord, folder / "lab.json")
     return Lab(record, {cell: read_run(folder / cell) for cell in record.models})
 
 
 _T = TypeVar("_T")
 
 
-def _read(kind: type[_T], path: Path) -> _T:
+def read_record(kind: type[_T], path: Path) -> _T:
+    """Read a JSON file as `kind`.
+
+    Raises:
+        ArtifactError: the file is absent, damaged, or not of this format; one line naming it.
+    """
     return _checked(TypeAdapter(kind), read_json(path), str(path))
 
 

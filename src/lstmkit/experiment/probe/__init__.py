@@ -1,0 +1,1 @@
+"""The memory horizon: how far back each cell remembers, measured on tasks that need memory."""
