@@ -37,7 +37,7 @@ def test_every_horizon_and_every_trial_stands_on_the_page(tmp_path: Path) -> Non
     )  # fmt: skip
     assert "rate 0.001, no clipping" in page.text
     assert "mean squared error of 0.1667" in page.text
-    assert "right in 12.5% of 8 classes; solved is an accuracy above 95%" in page.text
+    assert "right 12.5% of the time, with 8 classes; solved is an accuracy above 95%" in page.text
     assert "lstmkit probe --out 'my runs/p'" in page.text
     alternatives = [e.attributes["aria-label"] for e in page.all("svg")]
     assert any("RNN 10: 0.0040, 20: 0.0050, 50: 0.1650, 100: 0.1650" in words for words in alternatives)
@@ -85,7 +85,9 @@ def test_the_curves_are_the_records(tmp_path: Path) -> None:
     assert len(lines) == 4
     for line, (cell, points) in zip(lines, probe.record.curves["adding"].items(), strict=True):
         assert list(line.get_ydata()) == [point.value for point in points]  # type: ignore[call-overload]
-        assert list(line.get_xdata()) == pytest.approx([point.lag for point in points], rel=0.04)
+        assert list(line.get_xdata()) == pytest.approx(
+            [point.lag for point in points], rel=0.07
+        )  # drawn a little apart
         assert cell in HUES
         assert cell in TITLES
     assert len(set(HUES.values())) == 4

@@ -26,7 +26,7 @@ def curve(probe: Probe, task: str) -> Figure:
     highest = max(point.ci95[1] for points in cells.values() for point in points)
     axes.set_ylim(*((0, 104) if is_accuracy else (-0.006, 1.18 * max(highest, about.baseline))))
     _rule(axes, about.baseline * scale, "without memory", (0, (1, 2)))
-    _rule(axes, about.solved * scale, "solved above" if is_accuracy else "solved below", (0, (4, 2)))
+    _rule(axes, about.solved * scale, "solved above" if is_accuracy else "solved below", (0, (4, 2)), is_accuracy)
     ends = []
     for index, (cell, points) in enumerate(cells.items()):
         shift = 1.04 ** (index - (len(cells) - 1) / 2)  # so that marks of equal height do not hide each other
@@ -86,10 +86,10 @@ def _draw(axes: Axes, cell: Subject, points: list[Point], shift: float, scale: f
                   markeredgecolor=hue, markeredgewidth=1.4)  # fmt: skip
 
 
-def _rule(axes: Axes, height: float, words: str, dash: tuple[int, tuple[int, int]]) -> None:
+def _rule(axes: Axes, height: float, words: str, dash: tuple[int, tuple[int, int]], below: bool = False) -> None:
     axes.axhline(height, color=colour("muted"), linewidth=1, linestyle=dash, zorder=1)
-    axes.annotate(words, (0, height), xycoords=("axes fraction", "data"), xytext=(4, 3), textcoords="offset points",
-                  fontsize=8, color=colour("muted"))  # fmt: skip
+    axes.annotate(words, (0, height), xycoords=("axes fraction", "data"), xytext=(4, -10 if below else 3),
+                  textcoords="offset points", fontsize=8, color=colour("muted"))  # fmt: skip
 
 
 def _log_lags(axes: Axes, lags: list[int]) -> None:
