@@ -11,6 +11,7 @@ from traced_toys import CELLS, POOLINGS, SEQUENCES, network
 
 from lstmkit.analyze import flow
 from lstmkit.analyze.flow import Quantity, jacobian_norm, measure, projections
+from lstmkit.data.batching import collate
 from lstmkit.data.encoded import EncodedPart
 from lstmkit.models import Classifier
 
@@ -239,6 +240,18 @@ def test_an_examples_norms_do_not_depend_on_its_batch(monkeypatch: pytest.Monkey
     for one, other in zip(together[0], apart[0], strict=True):
         for name, norms in one.norms.items():
             np.testing.assert_allclose(norms, other.norms[name], rtol=1e-12, err_msg=name)
+
+
+def test_a_batch_may_hold_its_examples_in_any_order() -> None:
+    model = network(bidirectional=True)
+    wanted = measured(model, n_projections=2)[0]
+    batch, labels = collate(part(), np.arange(5))
+    assert batch.order.tolist() != list(range(5))
+    (found,) = flow._measure_batch(model, batch, labels, projections(5, 6, 2, seed=0))
+    for direction in (0, 1):
+        for name, norms in wanted[direction].norms.items():
+            again = flow.by_lag(found[direction][name], batch, backward=direction == 1)
+            np.testing.assert_allclose(again, norms, rtol=1e-12, err_msg=name)
 
 
 def test_the_chosen_examples_come_in_the_order_chosen() -> None:
