@@ -29,7 +29,7 @@ RAGGED_LABELS = [0, 1, 0, 1, 0, 1] * 4
 def test_parameters_and_schema_are_one() -> None:
     left_out = {
         "preset", "seed", "data.source", "data.text_column", "data.label_column", "data.on_bad_row",
-        "data.test_fraction", "train.refit", "train.checkpoint_seconds",
+        "data.test_fraction", "data.split_seed", "train.refit", "train.checkpoint_seconds",
     }  # fmt: skip
     assert set(PARAMETER_KEYS.values()) | left_out == set(known_keys())
     defaults = {name: parameter.default for name, parameter in inspect.signature(SequenceClassifier).parameters.items()}

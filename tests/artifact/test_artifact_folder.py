@@ -35,8 +35,9 @@ def make(folder: Path, **model: Any) -> Artifact:
     config = Config(model=ModelConfig(embedding_size=5, hidden_size=6, **model))
     encoder = Encoder.fit(TEXTS, EncoderConfig(min_frequency=1, max_length=4), "text")
     network = build(config, encoder.vocabulary_size, len(LABELS)).eval()
-    save_artifact(folder, network, architecture_of(config, encoder.vocabulary_size, len(LABELS)), encoder, LABELS)
-    return Artifact(network, encoder, LABELS)
+    architecture = architecture_of(config, encoder.vocabulary_size, len(LABELS))
+    save_artifact(folder, network, architecture, encoder, LABELS)
+    return Artifact(network, encoder, LABELS, architecture)
 
 
 def answers(artifact: Artifact) -> np.ndarray:

@@ -134,6 +134,9 @@ def test_the_network_at_the_start_is_the_one_that_training_began_with(
         assert not torch.equal(found["head.weight"], artifact.network.head.weight)
 
 
+CHRONO = ("--set", "model.initialization=chrono")  # whose length comes from the training part
+
+
 def test_a_refitted_run_begins_as_its_refit_did(
     lstmkit: Command, reviews: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -144,7 +147,7 @@ def test_a_refitted_run_begins_as_its_refit_did(
         return train(network, *arguments, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(single, "train", watched)
-    home = train_one(lstmkit, reviews, tmp_path / "run", "--set", "train.refit=true")
+    home = train_one(lstmkit, reviews, tmp_path / "run", "--set", "train.refit=true", *CHRONO)
     assert len(begun) == 2
     found = network_at_start(load_config(home / "config.toml"), load_artifact(home / "model")).state_dict()
     assert all(torch.equal(found[name], tensor) for name, tensor in begun[1].items())

@@ -29,11 +29,13 @@ class Artifact:
         network: in evaluation mode.
         encoder: from text to token numbers.
         labels: class names; the network's outputs in this order.
+        architecture: the keywords that built the network.
     """
 
     network: Classifier
     encoder: Encoder
     labels: list[str]
+    architecture: dict[str, Any]
 
 
 def save_artifact(
@@ -93,7 +95,7 @@ def load_artifact(folder: Path, engine: str = "auto") -> Artifact:
     except (SafetensorError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise ArtifactError(f"{folder / _WEIGHTS}: does not hold the model of {_ABOUT} ({reason})") from error
-    return Artifact(network.eval(), encoder, labels)
+    return Artifact(network.eval(), encoder, labels, about["architecture"])
 
 
 def find_model(folder: Path) -> Path:

@@ -21,7 +21,7 @@ from lstmkit.data.batching import collate
 from lstmkit.data.encoded import EncodedPart
 from lstmkit.data.sources import CATALOGUE, Corpus, Part, cut, load_corpus
 from lstmkit.models import Classifier
-from lstmkit.models.build import architecture_of, build_from
+from lstmkit.models.build import build_from
 from lstmkit.report import draw_analysis
 
 FORMAT = 1
@@ -121,11 +121,10 @@ def analyze_run(folder: Path, request: AnalysisRequest, watcher: Watcher) -> dic
 
 
 def network_at_start(config: Config, artifact: Artifact) -> Classifier:
-    """The network as training began with it: drawn anew from the run's configuration and seed."""
-    architecture = architecture_of(config, artifact.encoder.vocabulary_size, len(artifact.labels))
+    """The network as training began with it: drawn anew from the run's architecture and seed."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        return build_from(architecture, "auto").eval()
+        return build_from(artifact.architecture, "auto").eval()
 
 
 def _homes(folder: Path) -> dict[str, Path]:

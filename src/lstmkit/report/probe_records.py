@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from lstmkit.report.records import Count, Positive, _read, _Record
+from lstmkit.report.records import Count, Positive, Record, read_record
 from lstmkit.report.style import NAMES
 
 Subject = Literal["rnn", "gru", "lstm", "chrono"]
@@ -15,7 +15,7 @@ Measure = Literal["mse", "accuracy"]
 TITLES: dict[Subject, str] = {**NAMES, "chrono": "LSTM, chrono"}  # type: ignore[dict-item]
 
 
-class Setting(_Record):
+class Setting(Record):
     """What was tried: Adam's rate, and the largest norm of the gradient, 0 for none."""
 
     learning_rate: float
@@ -47,7 +47,7 @@ class Point(Setting):
     trials: Annotated[list[Trial], Field(min_length=1)]
 
 
-class TaskRecord(_Record):
+class TaskRecord(Record):
     """What a task asks, and by which rule it is solved."""
 
     title: str
@@ -59,7 +59,7 @@ class TaskRecord(_Record):
     n_classes: Count
 
 
-class PlanRecord(_Record):
+class PlanRecord(Record):
     """What was asked of the probe; see `lstmkit.experiment.probe.plan.Plan`."""
 
     tasks: list[str]
@@ -77,7 +77,7 @@ class PlanRecord(_Record):
     n_test: Positive
 
 
-class ProbeRecord(_Record):
+class ProbeRecord(Record):
     """`probe.json`: by task and cell, the longest lag solved (0: none) and the curve that tells it."""
 
     format: Literal[1]
@@ -145,4 +145,6 @@ def read_probe(folder: Path) -> Probe:
     Raises:
         ArtifactError: a record is absent, damaged, or not of this format; one line naming the file.
     """
-    return Probe(_read(ProbeRecord, folder / "probe.json"), _read(dict[str, Any], folder / "environment.json"))
+    return Probe(
+        read_record(ProbeRecord, folder / "probe.json"), read_record(dict[str, Any], folder / "environment.json")
+    )
