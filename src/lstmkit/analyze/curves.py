@@ -69,14 +69,14 @@ def half_life(median: Float[np.ndarray, " lags"]) -> dict[str, Any]:
     lags = np.arange(1, int(zeros[0]) if len(zeros) else len(median))
     found = {"half_life": None, "half_life_absent": None, "fit_r2": None, "fit_lags": len(lags), "half_at": half_at}
     if len(lags) < _FEWEST_LAGS:
-        return found | {"half_life_absent": f"too few distances to fit a line: {len(lags)}, {_FEWEST_LAGS} are needed"}
+        return found | {"half_life_absent": f"too few distances: {len(lags)} of {_FEWEST_LAGS}"}
     heights = np.log(median[lags])
     slope, intercept = np.polyfit(lags, heights, 1)
     spread = float(((heights - heights.mean()) ** 2).sum())
     left = float(((heights - slope * lags - intercept) ** 2).sum())
     found["fit_r2"] = round(1 - left / spread, 4) if spread > 0 else None
     if slope >= 0 or spread == 0:
-        return found | {"half_life_absent": "the median does not fall with the distance"}
+        return found | {"half_life_absent": "does not fall"}
     return found | {"half_life": significant(-math.log(2) / slope)}
 
 
