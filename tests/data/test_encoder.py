@@ -96,3 +96,19 @@ def test_lists_of_tokens_are_joined_only_where_that_keeps_them() -> None:
     for token in ("", "a b", "\t"):
         with pytest.raises(DataError, match="is empty or holds white space"):
             text_of(["a", token])
+
+
+@pytest.mark.parametrize("kind", ["words", "subwords", "characters"])
+@pytest.mark.parametrize("truncate", ["head", "tail", "ends"])
+def test_tokens_are_located_as_they_are_encoded(kind: str, truncate: str) -> None:
+    encoder = fitted(kind, max_length=5, truncate=truncate)
+    for text in [*TEXTS, "unseen ω", " the<br />The  e\u0301 ", " ", "<br />"]:
+        found = encoder.locate(text)
+        assert found.ids.tolist() == sequences(encoder, [text])[0]
+        assert len(found.spans) == len(found.ids)
+        assert all(0 <= start <= end <= len(text) for start, end in found.spans)
+        assert [start for start, _ in found.spans] == sorted(start for start, _ in found.spans)
+        assert (found.hole is None) == (found.n_given <= 5)
+    found = fitted("words").locate("The<br />the ,")
+    assert [(start, end) for start, end in found.spans] == [(0, 3), (9, 12), (13, 14)]
+    assert fitted("words").locate(" ").n_given == 0

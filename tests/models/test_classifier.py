@@ -99,3 +99,15 @@ def test_parameters_are_counted(cell: str) -> None:
     assert counts["recurrence"] == gates * (7 * 6 + 7 * 7 + 2 * 7)
     assert counts["head"] == 7 * 4 + 4
     assert counts["total"] == sum(counts[name] for name in ("embedding", "recurrence", "head"))
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+def test_embedded_tokens_are_read_as_tokens_are(cell: str, pooling: str) -> None:
+    model = network(cell=cell, pooling=pooling, bidirectional=True, num_layers=2)
+    batch = Ragged.from_sequences([torch.tensor(tokens) for tokens in ([3, 1, 4], [9], [2, 6, 5, 3])])
+    rows = model.embedding(batch.rows)
+    found = model.read_embedded(Ragged(rows, batch.layout, batch.order))
+    torch.testing.assert_close(found, model(batch), rtol=0, atol=1e-6)
+    (gradient,) = torch.autograd.grad(found.sum(), rows)
+    assert (gradient != 0).any(1).sum() > 1

@@ -20,6 +20,23 @@ _CHUNK = 4096  # texts tokenized at once: enough to keep the threads busy, littl
 
 
 @dataclass(frozen=True)
+class Located:
+    """The tokens of one text that a network reads.
+
+    Attributes:
+        ids: int32 `(tokens,)`, token numbers.
+        spans: for each, where it begins in the text and one past its end, in characters.
+        n_given: tokens of the text before it was truncated; 0 where it has none and one unknown token stands for it.
+        hole: how many tokens are read before those that are left out; None where none are.
+    """
+
+    ids: Int[np.ndarray, " tokens"]
+    spans: list[tuple[int, int]]
+    n_given: int
+    hole: int | None
+
+
+@dataclass(frozen=True)
 class Encoder:
     """A fitted tokenizer and how long its sequences may be.
 
@@ -91,6 +108,17 @@ class Encoder:
         offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64)
         numbers = np.concatenate(pieces) if pieces else np.zeros(0, dtype=np.int32)
         return numbers, offsets, np.array(whole_lengths, dtype=np.int64)
+
+    def locate(self, text: str) -> "Located":
+        """Number the tokens of one text, and say where in it each lies; the numbers are those of `encode`."""
+        encoding = self.tokenizer.encode(text, add_special_tokens=False)
+        kept = self._shorten(list(range(len(encoding.ids))))
+        if not kept:
+            return Located(np.array([UNKNOWN_ID], dtype=np.int32), [(0, len(text))], 0, None)
+        ids = np.array(encoding.ids, dtype=np.int32)[kept]
+        in_place = next((k for k, place in enumerate(kept) if k != place), len(kept))
+        hole = in_place if len(kept) < len(encoding.ids) else None
+        return Located(ids, [encoding.offsets[place] for place in kept], len(encoding.ids), hole)
 
     def describe(self) -> dict[str, Any]:
         """What `model.json` keeps of the encoder; the tokenizer itself is in `tokenizer.json`."""

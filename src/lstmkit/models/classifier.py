@@ -86,10 +86,11 @@ class Classifier(nn.Module):
     def forward(self, batch: Ragged) -> Float[Tensor, "batch classes"]:
         """Logits for a ragged batch of token numbers, in the order in which its sequences were given."""
         tokens = self._drop_words(batch) if self.training else batch.rows
-        states = self.recurrence.read_tokens(tokens, self.embedding, batch.layout)
-        pooled = pool(states, batch.layout, self.pooling, self.recurrence.bidirectional)
-        pooled = nn.functional.dropout(pooled, self.head_dropout, self.training)
-        return batch.to_given_order(self.head(pooled))
+        return self._answer(self.recurrence.read_tokens(tokens, self.embedding, batch.layout), batch)
+
+    def read_embedded(self, batch: Ragged) -> Float[Tensor, "batch classes"]:
+        """The same for tokens that are embedded already, `(rows, embedding)`, so that a gradient can reach them."""
+        return self._answer(self.recurrence(batch.rows, batch.layout), batch)
 
     def n_parameters(self) -> dict[str, int]:
         """Number of parameters by part, and in all."""
@@ -97,6 +98,11 @@ class Classifier(nn.Module):
             name: sum(parameter.numel() for parameter in module.parameters()) for name, module in self.named_children()
         }
         return parts | {"total": sum(parts.values())}
+
+    def _answer(self, states: Tensor, batch: Ragged) -> Tensor:
+        pooled = pool(states, batch.layout, self.pooling, self.recurrence.bidirectional)
+        pooled = nn.functional.dropout(pooled, self.head_dropout, self.training)
+        return batch.to_given_order(self.head(pooled))
 
     def _drop_words(self, batch: Ragged) -> Tensor:
         tokens = batch.rows
