@@ -49,6 +49,25 @@ def test_what_is_no_run_is_one_line(tmp_path: Path) -> None:
         assert "\n" not in str(caught.value)
 
 
+def test_a_prediction_is_explained_and_the_twin_of_a_lab_stands_beside(saved: Path, tmp_path: Path) -> None:
+    lab = tmp_path / "lab"
+    for cell in ("lstm", "rnn"):
+        (lab / cell).mkdir(parents=True)
+        (lab / cell / "model").symlink_to(saved / "model")
+    found = lstmkit.load(lab).explain("a b unseen")
+    assert found.tokens == ["a", "b", "unseen"]
+    assert found.twin is not None
+    np.testing.assert_allclose(found.probabilities, lstmkit.load(lab).predict_proba(["a b unseen"])[0], atol=1e-12)
+    alone = lstmkit.load(saved).explain(["a", "b"])
+    assert alone.twin is None
+    assert alone.tokens == ["a", "b"]
+    own = lstmkit.SequenceClassifier.load(saved).explain("a b")
+    np.testing.assert_allclose(own.attribution.values, alone.attribution.values, atol=1e-6)
+    for wrong in ("", 3.5, []):
+        with pytest.raises(DataError):
+            lstmkit.load(saved).explain(wrong)  # type: ignore[arg-type]
+
+
 def test_the_engine_does_not_change_the_answer(saved: Path, predictor: lstmkit.Predictor) -> None:
     texts = ["a b c d", "d", "b b unseen"]
     reference = lstmkit.load(saved, engine="reference").predict_proba(texts)

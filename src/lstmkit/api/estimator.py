@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Sequence
 from itertools import compress
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from scipy.sparse import issparse
@@ -27,6 +27,9 @@ from lstmkit.models.build import architecture_of
 from lstmkit.models.scoring import probabilities
 from lstmkit.train import train
 from lstmkit.train.loop import epochs_of
+
+if TYPE_CHECKING:
+    from lstmkit.analyze.explanation import Explanation
 
 CHECKS_NOT_APPLICABLE = {
     "check_class_weight_classifiers": "it fits real-valued features, which are no tokens, and passes class weights as "
@@ -245,6 +248,25 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
             part = _encode(self.encoder_, texts, np.zeros(len(texts), dtype=np.int64))
             with borrowed(self.config_.run.threads, self.network_.head.weight.device):
                 return probabilities(self.network_, part)
+
+    def explain(self, x: Item, *, most_classes: int = 10, n_orders: int = 20, seed: int = 0) -> "Explanation":
+        """The prediction for one example from the inside; see `Predictor.explain`.
+
+        Labels are strings in it, in the order of `classes_`.
+
+        Raises:
+            sklearn.exceptions.NotFittedError: `fit` was not called.
+            InputError: x cannot be used; a `ValueError`, as scikit-learn's own refusals are.
+        """
+        from lstmkit.analyze.explanation import explain  # prediction does without it
+
+        check_is_fitted(self)
+        with as_value_errors(), borrowed(self.config_.run.threads, self.network_.head.weight.device):
+            (text,) = texts_of([x])
+            labels = [str(label) for label in self.classes_.tolist()]
+            return explain(
+                self.network_, self.encoder_, labels, text, most_classes=most_classes, n_orders=n_orders, seed=seed
+            )
 
     def save(self, folder: str | Path) -> None:
         """Write the fitted estimator: `model/`, which `lstmkit.load` reads too, and `estimator.json`. No pickle.

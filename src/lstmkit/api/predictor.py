@@ -1,16 +1,20 @@
 """A trained run as an object that predicts."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float
 
 from lstmkit.api.inputs import Item, texts_of
-from lstmkit.artifact import Artifact, find_model, load_artifact
+from lstmkit.artifact import Artifact, find_model, find_twin, load_artifact
 from lstmkit.data.encoded import EncodedPart
 from lstmkit.models.scoring import probabilities
+
+if TYPE_CHECKING:
+    from lstmkit.analyze.explanation import Explanation
 
 
 class Predictor:
@@ -18,10 +22,12 @@ class Predictor:
 
     Args:
         artifact: as read by `lstmkit.artifact.load_artifact`.
+        twin: reads the model of the run's twin, where there is one; called when a prediction is explained.
     """
 
-    def __init__(self, artifact: Artifact) -> None:
+    def __init__(self, artifact: Artifact, twin: Callable[[], Artifact] | None = None) -> None:
         self._artifact = artifact
+        self._twin = twin
 
     @property
     def labels(self) -> list[str]:
@@ -50,6 +56,38 @@ class Predictor:
         part = EncodedPart(tokens, offsets, np.zeros(len(texts), dtype=np.int64))
         return probabilities(self._artifact.network, part)
 
+    def explain(self, item: Item, *, most_classes: int = 10, n_orders: int = 20, seed: int = 0) -> "Explanation":
+        """One prediction from the inside; the twin's beside it where the run is a lab folder.
+
+        Args:
+            item: one example: a string, or a list of tokens.
+            most_classes: how many of the most probable classes are attributed; one gradient along the path for each.
+            n_orders: random orders that the deletion curve is compared with.
+            seed: draws them.
+
+        Returns:
+            Arrays, with their shapes in its docstring: see `lstmkit.analyze.explanation.Explanation`.
+
+        Raises:
+            DataError: the example is empty, or no string and no list of tokens.
+        """
+        from lstmkit.analyze.explanation import explain  # prediction does without it
+
+        (text,) = texts_of([item])
+        found, *others = (
+            explain(
+                model.network,
+                model.encoder,
+                model.labels,
+                text,
+                most_classes=most_classes,
+                n_orders=n_orders,
+                seed=seed,
+            )
+            for model in (self._artifact, *([self._twin()] if self._twin else []))
+        )
+        return found.beside(others[0]) if others else found
+
     def describe(self) -> dict[str, Any]:
         """The model in a few plain words and numbers."""
         return {"labels": self.labels, "parameters": self._artifact.network.n_parameters()["total"]}
@@ -65,4 +103,5 @@ def load(run: str | Path, engine: str = "auto") -> Predictor:
     Raises:
         ArtifactError: the folder is no run, or a file of the model is absent, damaged or of a newer format.
     """
-    return Predictor(load_artifact(find_model(Path(run)), engine))
+    twin = find_twin(Path(run))
+    return Predictor(load_artifact(find_model(Path(run)), engine), twin and partial(load_artifact, twin, engine))

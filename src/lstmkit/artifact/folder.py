@@ -114,6 +114,13 @@ def find_model(folder: Path) -> Path:
     raise ArtifactError(f"{folder}: not a run folder (no model/ and no lstm/model/); give the --out of a train or lab")
 
 
+def find_twin(folder: Path) -> Path | None:
+    """The model folder of a lab folder's twin, the plain RNN; None of any other RUN."""
+    candidate = folder / "rnn" / "model"
+    is_lab = (folder / "lstm" / "model" / "model.json").exists() and not (folder / "model" / "model.json").exists()
+    return candidate if is_lab and (candidate / "model.json").exists() else None
+
+
 def _read_checked(path: Path, sha256: str) -> bytes:
     try:
         content = path.read_bytes()
