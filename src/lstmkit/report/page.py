@@ -4,7 +4,7 @@ import base64
 import hashlib
 import html
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -128,8 +128,13 @@ def _alternatives(runs: list[Run]) -> dict[str, str]:
     }
 
 
-def write_page(folder: Path, template: str, page: str = "report.html", **values: Any) -> Path:
-    """Render a template of the house into `folder / page`, one file that fetches nothing; its path is returned."""
+def write_page(
+    folder: Path, template: str, page: str = "report.html", *, scripts: Sequence[str] = ("page.js",), **values: Any
+) -> Path:
+    """Render a template of the house into `folder / page`, one file that fetches nothing; its path is returned.
+
+    Of its scripts only ours may run: `scripts`, files beside the template, in this order.
+    """
     environment = Environment(
         loader=PackageLoader("lstmkit.report"),
         autoescape=True,
@@ -151,7 +156,7 @@ def write_page(folder: Path, template: str, page: str = "report.html", **values:
         "flat": lambda tree: list(_flat(tree)),
         "headings": headings,
     }
-    script = environment.get_template("page.js").render()
+    script = "\n".join(environment.get_template(name).render() for name in scripts)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     content = environment.get_template(template).render(
         **values,
