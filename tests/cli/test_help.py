@@ -15,6 +15,7 @@ COMMANDS = [
     ["compare"],
     ["probe"],
     ["analyze"],
+    ["explain"],
     ["report"],
     ["doctor"],
 ] + [["data", name] for name in ("list", "info", "fetch")]

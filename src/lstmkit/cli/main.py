@@ -9,7 +9,7 @@ import typer
 from typer.exceptions import TyperException
 
 import lstmkit
-from lstmkit.cli import analyze, compare, data, doctor, evaluate, lab, predict, probe, report, train
+from lstmkit.cli import analyze, compare, data, doctor, evaluate, explain, lab, predict, probe, report, train
 from lstmkit.core.errors import Interrupted, LstmkitError
 from lstmkit.core.signals import catching_signals
 
@@ -27,6 +27,7 @@ app.command("predict")(predict.predict)
 app.command("compare")(compare.compare)
 app.command("probe")(probe.probe)
 app.command("analyze")(analyze.analyze)
+app.command("explain")(explain.explain)
 app.command("report")(report.report)
 app.add_typer(data.app, name="data")
 app.command("doctor")(doctor.doctor)
