@@ -55,6 +55,7 @@ N_BLOCKS = {
     "docs/data.md": 18,
     "docs/engine.md": 3,
     "docs/estimator.md": 4,
+    "docs/explain.md": 3,
     "docs/laboratory.md": 9,
     "docs/probe.md": 2,
 }
