@@ -6,6 +6,7 @@ import pytest
 from small_runs import Command, Outcome, write_reviews
 
 from lstmkit.cli.main import run
+from small_evidence import shorten_evidence
 
 
 @pytest.fixture
@@ -14,6 +15,7 @@ def lstmkit(capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pyte
     work = tmp_path / "work"
     work.mkdir()
     monkeypatch.chdir(work)
+    shorten_evidence(monkeypatch)
 
     def command(*arguments: object) -> Outcome:
         capfd.readouterr()

@@ -17,6 +17,7 @@ from lstmkit.config.resolve import load_config
 from lstmkit.experiment import analysis, single
 from lstmkit.experiment.analysis import network_at_start
 from lstmkit.train import train
+from small_evidence import shorten_evidence
 
 Weights = dict[str, torch.Tensor]
 
@@ -42,6 +43,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, li
         patch.setattr(single, "train", watched)
         patch.setattr(single, "draw_run", undrawn)
         patch.setattr("lstmkit.experiment.lab.draw_lab", undrawn)
+        shorten_evidence(patch)
         write_reviews(folder / "reviews.csv")
         arguments = ["lab", folder / "reviews.csv", "--out", folder / "lab", "--seed", 3, "--epochs", 2, *SMALL]
         assert run([str(argument) for argument in arguments]) == 0

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from small_runs import SMALL, Command, write_reviews
 
+from lstmkit.experiment.claims import SENTENCES
+
 EPOCH_LINE = re.compile(
     r"Epoch \d+/\d+ - Loss: \d+\.\d{4}, Accuracy: \d+\.\d{2}% - Val loss: \d+\.\d{4}, Val accuracy: \d+\.\d{2}%"
 )
@@ -113,11 +115,44 @@ def test_lab_makes_two_runs_and_one_page(lstmkit: Command, reviews: Path, tmp_pa
         assert lab["models"][cell]["accuracy"] == evaluation["accuracy"]
     page = (folder / "report.html").read_text()
     assert "85.95%, on a data set that it does not name" in page
+    assert [one["sentence"] for one in lab["claims"]] == sorted(
+        (one["sentence"] for one in lab["claims"]), key=SENTENCES.index
+    )
+    assert {one["sentence"] for one in lab["claims"]} == set(SENTENCES)
+    evidence = json.loads((folder / "evidence.json").read_text())
+    assert [gap for gap in evidence["left_out"] if not gap["part"].startswith("an example")] == []
+    for one in evidence["explained"]:
+        assert (folder / "explanations" / f"{one['kind']}.html").exists()
+        assert f'href="explanations/{one["kind"]}.html"' in page
+    for target in re.findall(r'href="#(figure-[^"]+)"', page):
+        assert f'id="{target}"' in page
+    for other in ("analysis.html", "memory/report.html"):
+        assert (folder / other).exists()
+        assert f'href="{other}"' in page
     # A lab folder stands for its LSTM.
     one = lstmkit("predict", folder, "a fine film")
     other = lstmkit("predict", folder / "lstm", "a fine film")
     assert one.status == 0
     assert one.out == other.out
+
+
+def test_a_killed_lab_goes_on_and_measures_nothing_twice(lstmkit: Command, reviews: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "lab"
+    arguments = ("lab", reviews, "--out", folder, "--epochs", 1, *SMALL)
+    assert lstmkit(*arguments).status == 0
+    whole = json.loads((folder / "lab.json").read_text())
+    kept = [folder / "analysis.json", *sorted((folder / "memory" / "networks").iterdir())]
+    stamps = [path.stat().st_mtime_ns for path in kept]
+    assert len(kept) == 5  # two tasks, two cells, one lag
+    for name in ("report.html", "evidence.json", "memory/report.html", "memory/probe.json"):
+        (folder / name).unlink()
+    (folder / "explanations").rename(tmp_path / "explained")
+    done = lstmkit(*arguments, "--resume")
+    assert done.status == 0, done.err
+    assert [path.stat().st_mtime_ns for path in kept] == stamps
+    assert json.loads((folder / "lab.json").read_text()) == whole
+    for path in (tmp_path / "explained").glob("*.json"):
+        assert path.read_bytes() == (folder / "explanations" / path.name).read_bytes()
 
 
 def test_lab_leaves_the_cell_to_the_experiment(lstmkit: Command, reviews: Path, tmp_path: Path) -> None:

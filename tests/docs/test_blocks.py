@@ -30,6 +30,7 @@ from miniature import write_catalogue, write_own_files
 from lstmkit.cli.main import run
 from lstmkit.config.schema import DataConfig
 from lstmkit.data.sources import load_corpus
+from small_evidence import shorten_evidence
 
 ROOT = Path(__file__).parents[2]
 PAGES = {
@@ -57,7 +58,7 @@ N_BLOCKS = {
     "docs/estimator.md": 4,
     "docs/explain.md": 3,
     "docs/laboratory.md": 9,
-    "docs/probe.md": 2,
+    "docs/probe.md": 1,
 }
 FILES = ("csv", "tsv", "jsonl", "toml")
 
@@ -214,6 +215,7 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reader:
     monkeypatch.setattr("lstmkit.experiment.single.draw_run", undrawn)
     monkeypatch.setattr("lstmkit.experiment.lab.draw_lab", undrawn)
     monkeypatch.setattr("lstmkit.experiment.compare.draw_compare", undrawn)
+    shorten_evidence(monkeypatch)
     folder = tmp_path / "work"
     write_own_files(folder)
     monkeypatch.chdir(folder)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import fake_comparison
+import fake_lab
 import fake_probe
 import fake_records
 import pytest
@@ -47,4 +48,13 @@ def probe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A drawn probe of two tasks."""
     folder = fake_probe.write_probe(tmp_path_factory.mktemp("probe"))
     draw_probe(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def evident(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A drawn lab of texts with all evidence: an analysis, a probe, two explanations, a claim of each verdict."""
+    folder = fake_records.write_lab(tmp_path_factory.mktemp("evident"))
+    fake_lab.write_evidence(folder)
+    draw_lab(folder)
     return folder

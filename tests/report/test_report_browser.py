@@ -15,6 +15,7 @@ SETTINGS = [
     ("imdb/lstm", 400, False), ("imdb/lstm", 1280, True),
     ("digits", 400, True), ("digits", 1280, False),
     ("banking", 400, False), ("banking", 1280, True),
+    ("evident", 400, False), ("evident", 400, True), ("evident", 1280, True),
 ]  # fmt: skip
 
 GOOD = """<!doctype html><html lang="en"><head><title>a page</title><style>

@@ -1,6 +1,5 @@
 """The laboratory experiment: an LSTM, its plain-RNN twin that differs in the cell alone, and the baselines."""
 
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,8 @@ from lstmkit.config.schema import Config
 from lstmkit.core.errors import RequestError
 from lstmkit.core.files import read_json, read_jsonl, write_json
 from lstmkit.evaluate.statistics import paired_difference
+from lstmkit.experiment.claims import Measured, judge
+from lstmkit.experiment.evidence import gather, neighbours
 from lstmkit.experiment.folder import open_part
 from lstmkit.experiment.prepare import Prepared
 from lstmkit.experiment.single import Listener, baselines_of, run_one
@@ -34,10 +35,11 @@ def check_lab(config: Config) -> None:
 
 
 def run_lab(folder: Path, prepared: Prepared, config: Config, listener: Listener) -> dict[str, Any]:
-    """Train both models in an opened lab folder, or go on where it was cut short, and write `lab.json` and the page.
+    """Train both models in an opened lab folder, measure what they do, judge the claims; or go on with it.
 
     Args:
-        folder: opened by `open_folder`; it gets `lstm/`, `rnn/`, `lab.json`, `plots/` and `report.html`.
+        folder: opened by `open_folder`; it gets `lstm/`, `rnn/`, `lab.json`, `analysis.json`, `memory/`,
+            `explanations/`, `evidence.json`, `plots/` and `report.html`.
         prepared: the data that both models share.
         config: the LSTM's configuration; the twin's is the same but for `model.cell`.
         listener: shown how it goes.
@@ -65,78 +67,34 @@ def run_lab(folder: Path, prepared: Prepared, config: Config, listener: Listener
             "accuracy_ci95": evaluation["accuracy_ci95"],
             "seconds": about["seconds"]["train"],
         }
-    lab = {
-        "source": prepared.corpus.name,
-        "models": models,
-        "baselines": known,
-        "claims": claims(folder, models, known),
-    }
+    lab = {"source": prepared.corpus.name, "models": models, "baselines": known, "claims": []}
+    write_json(folder / "lab.json", lab)  # from here on the folder is a lab that can be analysed
+    evidence = gather(folder, prepared.parts["test"], config.seed, listener.say)
+    lab["claims"] = judge(_measured(folder, evidence))
     write_json(folder / "lab.json", lab)
     draw_lab(folder, runs_too=False)
     return lab
 
 
-def claims(folder: Path, models: dict[str, Any], baselines: dict[str, Any]) -> list[dict[str, str]]:
-    """The sheet's observations, each with what this run measured: shown, not shown, or contradicted."""
-    history = read_jsonl(folder / "lstm" / "history.jsonl")
-    first, last, n_epochs = history[0], history[-1], len(history)
-    lstm, majority = models["lstm"], baselines["majority"]
-    n_test = read_json(folder / "lstm" / "evaluation.json")["n"]
-    difference, low, high = paired_difference(_correct(folder / "lstm"), _correct(folder / "rnn"))
-    best_train = max(row["train_accuracy"] for row in history)
-    trend = sum(b["train_loss"] < a["train_loss"] for a, b in pairwise(history))
-    return [
-        {
-            "claim": "Model learns to classify the sequence correctly over 10 epochs",
-            "evidence": f"over {n_epochs} epochs training accuracy went from {first['train_accuracy']:.2%} to "
-            f"{last['train_accuracy']:.2%}; on the test set {lstm['accuracy']:.2%} beside {majority['accuracy']:.2%} "
-            "for the majority class",
-            "verdict": "shown" if lstm["accuracy_ci95"][0] > majority["accuracy_ci95"][1] else "not shown",
-        },
-        {
-            "claim": "Loss decreases and accuracy improves as training progresses",
-            "evidence": f"training loss {first['train_loss']:.4f} to {last['train_loss']:.4f}, training accuracy "
-            f"{first['train_accuracy']:.2%} to {last['train_accuracy']:.2%} (best {best_train:.2%}); validation loss "
-            f"{first['valid_loss']:.4f} to {last['valid_loss']:.4f}",
-            "verdict": _verdict(
-                last["train_loss"] < first["train_loss"] and last["train_accuracy"] > first["train_accuracy"]
-            ),
-        },
-        {
-            "claim": "Plotted graphs show a clear trend of decreasing training loss and increasing training accuracy",
-            "evidence": f"training loss fell in {trend} of {n_epochs - 1} steps from one epoch to the next",
-            "verdict": _verdict(n_epochs > 1 and trend >= 0.8 * (n_epochs - 1)),
-        },
-        {
-            "claim": "The trained model achieves a test accuracy of around 85.95%",
-            "evidence": f"{lstm['accuracy']:.2%} (95% interval {lstm['accuracy_ci95'][0]:.2%} to "
-            f"{lstm['accuracy_ci95'][1]:.2%}) on {n_test:,} test examples; the sheet's 85.95% is on a data set that "
-            "it does not name",
-            "verdict": "not shown",
-        },
-        {
-            "claim": "RNN's remember short-term information but struggle with long sequences",
-            "evidence": f"LSTM minus RNN on the test set: {difference:+.2%} (95% interval {low:+.2%} to {high:+.2%}, "
-            "paired); the RNN ran at the LSTM's learning rate, not tuned for it, and no memory was measured",
-            "verdict": "not shown",
-        },
-        {
-            "claim": "LSTM overcome this by introducing gates to store, update, and forget information",
-            "evidence": "this run does not look at the gates",
-            "verdict": "not shown",
-        },
-        {
-            "claim": "LSTM overcome the vanishing gradient problem and perform well on sequential tasks like text, "
-            "speech and time-series prediction",
-            "evidence": "this run measures no gradients, and one data set",
-            "verdict": "not shown",
-        },
-    ]
+def _measured(folder: Path, evidence: dict[str, Any]) -> Measured:
+    """The lab's records, as claims are judged by."""
+    reasons = {gap["part"]: gap["reason"] for gap in evidence["left_out"]}
+    return Measured(
+        history=read_jsonl(folder / "lstm" / "history.jsonl"),
+        best_epoch=read_json(folder / "lstm" / "details.json")["best_epoch"],
+        evaluation=read_json(folder / "lstm" / "evaluation.json"),
+        difference=paired_difference(_correct(folder / "lstm"), _correct(folder / "rnn")),
+        analysis=_read_or_none(folder / "analysis.json"),
+        analysis_absent=reasons.get("gradients and gates", ""),
+        probe=_read_or_none(folder / "memory" / "probe.json"),
+        probe_absent=reasons.get("memory horizon", ""),
+        recorded=neighbours(folder),
+    )
+
+
+def _read_or_none(path: Path) -> dict[str, Any] | None:
+    return read_json(path) if path.exists() else None
 
 
 def _correct(folder: Path) -> np.ndarray:
     return np.array([row["label"] == row["predicted"] for row in read_jsonl(folder / "predictions.jsonl")])
-
-
-def _verdict(holds: bool) -> str:
-    return "shown" if holds else "contradicted"

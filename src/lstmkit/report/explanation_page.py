@@ -78,13 +78,13 @@ def _model(record: ExplanationRecord, answer: Answer) -> dict[str, Any]:
         "probability": answer.probabilities[answer.best],
         "reasons": charts.reasons(answer, record.pieces, place),
         "running": charts.running_chart(answer, record.labels, record.n_read),
-        "journey": _journey(answer, record),
+        "journey": journey(answer, record),
         "deletion": deletion and charts.deletion_chart(deletion, answer, record.labels[answer.best]),
         "has_gates": answer.cell != "rnn",
     }
 
 
-def _journey(answer: Answer, record: ExplanationRecord) -> str:
+def journey(answer: Answer, record: ExplanationRecord) -> str:
     """What to see in the running probability: the largest steps of the class that is said in the end."""
     lengths, name = answer.running.lengths, record.labels[answer.best]
     values = [row[0] for row in answer.running.probabilities]

@@ -14,9 +14,8 @@ from markupsafe import Markup
 from lstmkit.config.schema import Cell
 from lstmkit.core.files import write_bytes
 from lstmkit.report import captions, cells, drawing, plots
-from lstmkit.report.records import Baselines, Lab, Run, read_lab, read_run
-from lstmkit.report.sheet import SHEET
-from lstmkit.report.style import NAMES, PALETTE, colour, house_style, inline, printable, save
+from lstmkit.report.records import Baselines, Lab, Run, read_run
+from lstmkit.report.style import NAMES, PALETTE, house_style, inline, printable, save
 
 _FOLD_OVER = 320  # characters of an example shown before the rest is folded away
 
@@ -36,48 +35,10 @@ def draw_run(folder: Path) -> Path:
         ArtifactError: a record is absent or damaged; nothing is written then.
         LstmkitError: a file could not be written.
     """
-    return _draw_run(read_run(folder), folder)
-
-
-def draw_lab(folder: Path, runs_too: bool = True) -> Path:
-    """Draw the laboratory sheet of a lab folder, and the page of each of its runs.
-
-    Args:
-        folder: a lab folder: `lab.json` and a run folder for each model that it names.
-        runs_too: whether the pages of its runs are drawn anew; they need not be right after the runs drew them.
-
-    Returns:
-        The path of the lab's own `report.html`.
-
-    Raises:
-        ArtifactError: a record is absent or damaged; nothing is written then.
-        LstmkitError: a file could not be written.
-    """
-    lab = read_lab(folder)
-    for cell, run in lab.runs.items() if runs_too else ():
-        _draw_run(run, folder / cell)
-    rows = table_rows(lab)
-    dots = [plots.Dot(row["name"], colour(row["colour"]), row["accuracy"], row["interval"]) for row in rows]
-    with house_style():
-        pictures = {name: save(figure, folder / "plots", name) for name, figure in plots.of_lab(lab, dots).items()}
-    return write_page(
-        folder,
-        "lab.html.j2",
-        lab=lab,
-        run=lab.subject,
-        sheet=SHEET,
-        rows=rows,
-        plots=_inlined(pictures, list(lab.runs.values())),
-        captions=captions.of_plots(list(lab.runs.values())),
-    )
-
-
-def _draw_run(run: Run, folder: Path) -> Path:
+    run = read_run(folder)
     with house_style():
         pictures = {name: save(figure, folder / "plots", name) for name, figure in plots.of_run(run).items()}
-    return write_page(
-        folder, "run.html.j2", run=run, plots=_inlined(pictures, [run]), captions=captions.of_plots([run])
-    )
+    return write_page(folder, "run.html.j2", run=run, plots=inlined(pictures, [run]), captions=captions.of_plots([run]))
 
 
 def table_rows(lab: Lab) -> list[dict[str, Any]]:
@@ -103,7 +64,7 @@ def baseline_rows(baselines: Baselines) -> list[dict[str, Any]]:
     return rows
 
 
-def _inlined(pictures: Mapping[str, str], runs: list[Run]) -> dict[str, Markup]:
+def inlined(pictures: Mapping[str, str], runs: list[Run]) -> dict[str, Markup]:
     alts = _alternatives(runs)
     return {name: Markup(inline(svg, name, html.escape(alts[name]))) for name, svg in pictures.items()}  # noqa: S704
 

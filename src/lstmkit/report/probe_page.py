@@ -27,7 +27,7 @@ def draw_probe(folder: Path) -> Path:
     probe = read_probe(folder)
     with house_style():
         pictures = {name: save(figure, folder / "plots", name) for name, figure in probe_plots.of_probe(probe).items()}
-    alts = {"horizon": "; ".join(findings(probe))} | {name: _alternative(probe, name) for name in probe.record.tasks}
+    alts = {"horizon": "; ".join(findings(probe))} | {name: alternative(probe, name) for name in probe.record.tasks}
     plots = {name: Markup(inline(svg, name, html.escape(alts[name]))) for name, svg in pictures.items()}  # noqa: S704
     return write_page(
         folder,
@@ -72,7 +72,7 @@ def setting(tried: Setting) -> str:
     return f"rate {tried.learning_rate:g}, " + (f"clip {tried.clip_norm:g}" if tried.clip_norm else "no clipping")
 
 
-def _alternative(probe: Probe, name: str) -> str:
+def alternative(probe: Probe, name: str) -> str:
     """What a curve shows, for who cannot see it."""
     task = probe.record.tasks[name]
 

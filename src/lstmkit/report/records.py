@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, cast
 
 import pydantic.dataclasses
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from lstmkit.config.resolve import load_config
 from lstmkit.config.schema import Cell, Config, Pooling, Truncate
@@ -198,12 +198,44 @@ class LabModel(Record):
     seconds: float
 
 
+_OLD_VERDICTS = {"shown": "holds", "contradicted": "does not hold"}  # as labs before 0.2 have them
+
+
 class Claim(Record):
-    """A sentence of the laboratory sheet, and what this run measured of it."""
+    """A part of a sentence of the laboratory sheet, the rule it is judged by, and what this run measured of it."""
 
     claim: str
     evidence: str
-    verdict: Literal["shown", "not shown", "contradicted"]
+    verdict: Annotated[
+        Literal["holds", "does not hold", "not shown"],
+        BeforeValidator(lambda word: _OLD_VERDICTS.get(word, word) if isinstance(word, str) else word),
+    ]
+    sentence: str | None = None
+    rule: str | None = None
+    figure: str | None = None
+
+
+class Explained(Record):
+    """A test example that was explained: its record is `explanations/<kind>.json`."""
+
+    kind: Literal["right", "wrong"]
+    id: str
+    rule: str
+
+
+class LeftOut(Record):
+    """A part of the evidence that could not be made, and why."""
+
+    part: str
+    reason: str
+
+
+class EvidenceRecord(Record):
+    """`evidence.json`: which examples a lab explained, and what is missing."""
+
+    format: Literal[1]
+    explained: list[Explained]
+    left_out: list[LeftOut]
 
 
 class LabRecord(Record):

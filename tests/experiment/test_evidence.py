@@ -1,0 +1,73 @@
+"""What a lab gathers: which examples it explains, which neighbours it counts, and what becomes of a part that fails."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lstmkit.core.errors import DataError
+from lstmkit.data.sources import Part
+from lstmkit.experiment import evidence
+from lstmkit.experiment.evidence import chosen, gather, neighbours
+
+
+def rows(*confidences: tuple[bool, float]) -> list[dict[str, Any]]:
+    return [
+        {"id": f"t:{k}", "label": "a", "predicted": "a" if right else "b", "probability": p}
+        for k, (right, p) in enumerate(confidences)
+    ]
+
+
+def test_the_right_one_of_median_confidence_and_the_surest_wrong_one() -> None:
+    found = chosen(rows((True, 0.9), (False, 0.6), (True, 0.5), (False, 0.8), (True, 0.7), (False, 0.8), (True, 0.99)))
+    assert found["right"]
+    assert found["right"]["id"] == "t:4"  # of four the lower of the two in the middle
+    assert found["wrong"]
+    assert found["wrong"]["id"] == "t:3"  # of two equally sure the first
+
+
+def test_where_all_is_right_or_wrong_there_is_no_other() -> None:
+    assert chosen(rows((True, 0.9)))["wrong"] is None
+    assert chosen(rows((False, 0.9)))["right"] is None
+
+
+def write(home: Path, source: str, cell: str = "lstm", accuracy: float = 0.9) -> None:
+    home.mkdir(parents=True)
+    about = {"source": source, "kind": "text", "architecture": {"cell": cell}}
+    (home / "details.json").write_text(json.dumps(about))
+    (home / "evaluation.json").write_text(json.dumps({"accuracy": accuracy}))
+
+
+def test_neighbours_are_finished_lstms_one_of_each_source_this_lab_first(tmp_path: Path) -> None:
+    write(tmp_path / "m" / "lstm", "own", accuracy=0.1)
+    write(tmp_path / "a" / "lstm", "own", accuracy=0.2)
+    write(tmp_path / "b", "other", accuracy=0.3)
+    write(tmp_path / "c", "other", accuracy=0.4)
+    write(tmp_path / "d", "a third", cell="rnn")
+    (tmp_path / "e").mkdir()
+    (tmp_path / "f.txt").write_text("a file")
+    write(tmp_path / "g", "damaged")
+    (tmp_path / "g" / "details.json").write_text("{")
+    found = [(one["source"], one["own"], one["evaluation"]["accuracy"]) for one in neighbours(tmp_path / "m")]
+    assert found == [("own", True, 0.1), ("other", False, 0.3)]
+
+
+def test_a_part_that_fails_is_left_out_with_its_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> None:
+        raise DataError("the data have changed")
+
+    for name in ("_analyse", "_remember", "_explain"):
+        monkeypatch.setattr(evidence, name, fail)
+    (tmp_path / "lstm").mkdir()
+    lines = [json.dumps(row) for row in rows((True, 0.9), (True, 0.8))]
+    (tmp_path / "lstm" / "predictions.jsonl").write_text("\n".join(lines) + "\n")
+    said: list[str] = []
+    found = gather(tmp_path, Part([], [], []), 0, said.append)
+    parts = ["gradients and gates", "memory horizon", "an example that is right"]
+    assert [gap for gap in found["left_out"] if gap["reason"] == "the data have changed"] == [
+        {"part": part, "reason": "the data have changed"} for part in parts
+    ]
+    assert found["left_out"][-1]["reason"] == "no test example was classified wrongly"
+    assert said == [f"left out: {part}: the data have changed" for part in parts]
+    assert found == json.loads((tmp_path / "evidence.json").read_text())
