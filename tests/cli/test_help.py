@@ -60,5 +60,18 @@ def test_every_command_has_an_example(lstmkit: Command, command: list[str]) -> N
 
 def test_help_lists_every_command(lstmkit: Command) -> None:
     out = lstmkit("--help").out
-    for command in ("lab", "train", "evaluate", "predict", "compare", "probe", "analyze", "report", "data", "doctor"):
+    names = [
+        "lab",
+        "train",
+        "evaluate",
+        "predict",
+        "compare",
+        "probe",
+        "analyze",
+        "explain",
+        "report",
+        "data",
+        "doctor",
+    ]
+    for command in names:
         assert f"  {command} " in out

@@ -198,7 +198,7 @@ class LabModel(Record):
     seconds: float
 
 
-_OLD_VERDICTS = {"shown": "holds", "contradicted": "does not hold"}  # as labs before 0.2 have them
+_OLD_VERDICTS = {"shown": "holds", "contradicted": "does not hold"}  # as earlier labs have them
 
 
 class Claim(Record):
