@@ -112,7 +112,7 @@ def _trend(measured: Measured, what: str) -> Claim:
     return Claim(
         TREND,
         f"Plotted graphs show a clear trend of {words} training {what}",
-        f"Holds where Mann’s test for a {words} trend over all epochs has p below {TREND_P:g}, else does not "
+        f"Holds where Mann’s test for {words} values over all epochs has p below {TREND_P:g}, else does not "
         "hold; not shown where so few epochs could not pass it in any order.",
         evidence if enough else f"{n} {'epoch is' if n == 1 else 'epochs are'} too few for a trend",
         what,
