@@ -17,6 +17,7 @@ from lstmkit.evaluate.statistics import mcnemar, mean_interval, paired_bootstrap
 from lstmkit.evaluate.verdict import RULES, Outcome, Pair, caveats, has_learned, judge, summary
 from lstmkit.experiment.prepare import Prepared
 from lstmkit.experiment.rates import Tried
+from lstmkit.experiment.records import read_correct
 
 CELLS: tuple[Cell, ...] = ("lstm", "gru", "rnn")
 N_RESAMPLES = 10_000
@@ -57,9 +58,9 @@ def comparison(
     """
     lengths = prepared.encoded.parts["test"].lengths
     correct: dict[str, Correct] = {
-        cell: np.stack([_correct(folder / run.place) for run in runs]) for cell, runs in trained.items()
+        cell: np.stack([read_correct(folder / run.place) for run in runs]) for cell, runs in trained.items()
     }
-    correct["linear"] = _correct(folder / "linear")[None]
+    correct["linear"] = read_correct(folder / "linear")[None]
     record: dict[str, Any] = {
         "format": 1,
         "source": prepared.corpus.name,
@@ -159,7 +160,3 @@ def _by_length(lengths: Int[np.ndarray, " n"], correct: Correct) -> list[dict[st
         interval = list(wilson_interval(round(accuracy * n), n))
         groups.append(same[0] | {"accuracy": accuracy, "accuracy_ci95": interval})
     return groups
-
-
-def _correct(folder: Path) -> Bool[np.ndarray, " n"]:
-    return np.array([row["label"] == row["predicted"] for row in read_jsonl(folder / "predictions.jsonl")])

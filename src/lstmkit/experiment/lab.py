@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from lstmkit.config.schema import Config
 from lstmkit.core.errors import RequestError
 from lstmkit.core.files import read_json, read_jsonl, write_json
@@ -13,6 +11,7 @@ from lstmkit.experiment.claims import Measured, judge
 from lstmkit.experiment.evidence import gather, neighbours
 from lstmkit.experiment.folder import open_part
 from lstmkit.experiment.prepare import Prepared
+from lstmkit.experiment.records import read_correct
 from lstmkit.experiment.single import Listener, baselines_of, run_one
 from lstmkit.nn import choose_engine
 from lstmkit.report import draw_lab
@@ -83,7 +82,7 @@ def _measured(folder: Path, evidence: dict[str, Any]) -> Measured:
         history=read_jsonl(folder / "lstm" / "history.jsonl"),
         best_epoch=read_json(folder / "lstm" / "details.json")["best_epoch"],
         evaluation=read_json(folder / "lstm" / "evaluation.json"),
-        difference=paired_difference(_correct(folder / "lstm"), _correct(folder / "rnn")),
+        difference=paired_difference(read_correct(folder / "lstm"), read_correct(folder / "rnn")),
         analysis=_read_or_none(folder / "analysis.json"),
         analysis_absent=reasons.get("gradients and gates", ""),
         probe=_read_or_none(folder / "memory" / "probe.json"),
@@ -94,7 +93,3 @@ def _measured(folder: Path, evidence: dict[str, Any]) -> Measured:
 
 def _read_or_none(path: Path) -> dict[str, Any] | None:
     return read_json(path) if path.exists() else None
-
-
-def _correct(folder: Path) -> np.ndarray:
-    return np.array([row["label"] == row["predicted"] for row in read_jsonl(folder / "predictions.jsonl")])

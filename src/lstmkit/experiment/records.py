@@ -2,12 +2,14 @@
 
 import inspect
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from lstmkit.config.schema import Config
+from lstmkit.core.files import read_jsonl
 from lstmkit.data.sources import CATALOGUE
 from lstmkit.evaluate.metrics import accuracy_by_length
 from lstmkit.experiment.prepare import Prepared
@@ -87,3 +89,8 @@ def _confident_errors(prepared: Prepared, answers: np.ndarray, correct: np.ndarr
         }
         for k in chosen.tolist()
     ]
+
+
+def read_correct(folder: Path) -> Bool[np.ndarray, " n"]:
+    """Whether each test example was classified correctly, in the order of a folder's `predictions.jsonl`."""
+    return np.array([row["label"] == row["predicted"] for row in read_jsonl(folder / "predictions.jsonl")])

@@ -2,15 +2,15 @@
 
 import html
 import re
-import shlex
 from pathlib import Path
 
 from markupsafe import Markup
 
 from lstmkit.report import compare_plots
 from lstmkit.report.compare_plots import NAMED, SHORT
-from lstmkit.report.compare_records import Compared, Comparison, read_compared
+from lstmkit.report.compare_records import Comparison, read_compared
 from lstmkit.report.page import write_page
+from lstmkit.report.records import command_line_of
 from lstmkit.report.style import house_style, inline, save
 
 _CAPTIONS = {
@@ -64,7 +64,7 @@ def draw_compare(folder: Path) -> Path:
         captions=_CAPTIONS,
         verdict_class=_VERDICT_CLASSES,
         plots={name: Markup(inline(svg, name, html.escape(alts[name]))) for name, svg in pictures.items()},  # noqa: S704
-        command_line=_command_line(compared),
+        command_line=command_line_of(compared.environment),
     )
 
 
@@ -93,8 +93,3 @@ def _with_options(text: str) -> Markup:
     """A sentence in which an option of the command line is never broken at its hyphens."""
     marked = re.sub(r"--[a-z]+", r'<code style="white-space: nowrap">\g<0></code>', html.escape(text))
     return Markup(marked)  # noqa: S704
-
-
-def _command_line(compared: Compared) -> str:
-    command = compared.environment.get("command", "")
-    return shlex.join(map(str, command)) if isinstance(command, list) else str(command)

@@ -1,13 +1,12 @@
 """Typed reading of a probe folder: what its page and plots are drawn from, checked before anything is drawn."""
 
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from lstmkit.report.records import Count, Positive, Record, read_record
+from lstmkit.report.records import Count, Positive, Record, command_line_of, day_of, read_record
 from lstmkit.report.style import NAMES
 
 Subject = Literal["rnn", "gru", "lstm", "chrono"]
@@ -107,14 +106,13 @@ class Probe:
 
     @property
     def date(self) -> str:
-        """The UTC day on which the probe ended its work; empty where the environment does not tell."""
-        return str(self.environment.get("started_utc", ""))[:10]
+        """The UTC day on which the probe began; empty where the environment does not tell."""
+        return day_of(self.environment)
 
     @property
     def command_line(self) -> str:
         """The command that made the probe, as a shell takes it; empty where the environment does not tell."""
-        command = self.environment.get("command", "")
-        return shlex.join(map(str, command)) if isinstance(command, list) else str(command)
+        return command_line_of(self.environment)
 
     @property
     def seconds(self) -> float:

@@ -266,13 +266,12 @@ class Run:
     @property
     def date(self) -> str:
         """The UTC day on which the run began; empty where the environment does not tell."""
-        return str(self.environment.get("started_utc", ""))[:10]
+        return day_of(self.environment)
 
     @property
     def command_line(self) -> str:
         """The command that made the run, as a shell takes it; empty where the environment does not tell."""
-        command = self.environment.get("command", "")
-        return shlex.join(map(str, command)) if isinstance(command, list) else str(command)
+        return command_line_of(self.environment)
 
     @property
     def lines(self) -> list[str]:
@@ -291,6 +290,17 @@ class Lab:
     def subject(self) -> Run:
         """The run that the page is about."""
         return next(iter(self.runs.values()))
+
+
+def day_of(environment: dict[str, Any]) -> str:
+    """The UTC day on which the work that an `environment.json` tells of began; empty where it does not tell."""
+    return str(environment.get("started_utc", ""))[:10]
+
+
+def command_line_of(environment: dict[str, Any]) -> str:
+    """The command that an `environment.json` tells of, as a shell takes it; empty where it does not tell."""
+    command = environment.get("command", "")
+    return shlex.join(map(str, command)) if isinstance(command, list) else str(command)
 
 
 def read_run(folder: Path) -> Run:
