@@ -112,9 +112,7 @@ class Ladder:
             lag,
             setting,
             self.plan,
-            watch=lambda step, value: self.listener.on_validation(
-                self.task, self.cell, lag, step, self.plan.steps, value
-            ),
+            watch=watch,
             stopping=self.stopping,
         )
         write_json(path, record)
