@@ -10,7 +10,8 @@ How a block is treated stands in its first line:
 - `csv`, `tsv`, `jsonl` and `toml` with a file's name: the file is written for the blocks that follow.
 - `text`: not run.
 
-`lstmkit lab` and `train` get the options `SHORTER` behind their own, `compare` those of `COMPARED`. `make` and `pip`
+`lstmkit lab` and `train` get the options `SHORTER` behind their own, `compare` those of `COMPARED`, `probe` one lag where the page
+names none. `make` and `pip`
 lines are compared with the Makefile and the constraints; `make demo` runs what the Makefile's recipe says. The blocks
 of a page run in order in one folder.
 """
@@ -59,7 +60,10 @@ N_BLOCKS = {
     "docs/explain.md": 3,
     "docs/laboratory.md": 9,
     "docs/probe.md": 1,
+    "docs/why-lstm.md": 7,
 }
+FIGURE = re.compile(r"^(?:`|The top of `)(\S+\.(?:png|html))`\.$", re.MULTILINE)
+"""A line below a picture: the file that it shows, which the page's commands must make."""
 FILES = ("csv", "tsv", "jsonl", "toml")
 
 
@@ -191,7 +195,8 @@ class Reader:
             words = shlex.split(recipe_of(words[1]).replace("$(OUT)", "runs/demo-20260102T030405Z"))
         assert words[0] == "lstmkit", f"{words[0]}: only lstmkit, make and pip are known"
         is_refused = any(line.startswith("error: ") for line in shown)
-        shorter = {"lab": SHORTER, "train": SHORTER, "compare": COMPARED}.get(words[1], [])
+        probed = [] if "--lags" in words else ["--lags", "10"]
+        shorter = {"lab": SHORTER, "train": SHORTER, "compare": COMPARED, "probe": probed}.get(words[1], [])
         with redirect_stdout(io.StringIO()) as printed, redirect_stderr(printed):
             status = run([*words[1:], *([] if is_refused else shorter)])
         said = f"{shlex.join(words)} ended with {status} and printed:\n{printed.getvalue()}"
@@ -238,6 +243,8 @@ def test_the_blocks_of_a_page_run(name: str, reader: Reader) -> None:
         except BaseException as error:
             error.add_note(f"{name}:{block.line}")
             raise
+    for figure in FIGURE.findall(PAGES[name]):
+        assert (reader.folder / figure).is_file(), f"{name}: no command of the page makes {figure}"
 
 
 @pytest.mark.parametrize("name", ELSEWHERE)
