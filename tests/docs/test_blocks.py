@@ -10,10 +10,9 @@ How a block is treated stands in its first line:
 - `csv`, `tsv`, `jsonl` and `toml` with a file's name: the file is written for the blocks that follow.
 - `text`: not run.
 
-`lstmkit lab` and `train` get the options `SHORTER` behind their own, `compare` those of `COMPARED`, `probe` one lag where the page
-names none. `make` and `pip`
-lines are compared with the Makefile and the constraints; `make demo` runs what the Makefile's recipe says. The blocks
-of a page run in order in one folder.
+`lstmkit lab` and `train` get the options `SHORTER` behind their own, `compare` those of `COMPARED`, `probe` one lag
+where the page names none. `make` and `pip` lines are compared with the Makefile and the constraints; `make demo` runs
+what the Makefile's recipe says. The blocks of a page run in order in one folder.
 """
 
 import io
