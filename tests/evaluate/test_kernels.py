@@ -67,6 +67,7 @@ def test_a_series_of_more_steps_than_a_byte_counts() -> None:
         assert features.tolist() == naive_features(kernels, one)
     always = Kernels(1, (1,), (((0,),) * 84,), (np.full((84, 1), -1e9, dtype=np.float32),))
     assert (always.transform(series) == 1.0).all()
+    assert (always.transform(ragged([256] * 64, 1)) == 1.0).all()  # so many that no two steps share a row of flags
 
 
 def test_thresholds_are_quantiles_of_outputs_on_a_training_series_that_the_kernel_fits_into() -> None:
