@@ -1,4 +1,4 @@
-"""The Free Spoken Digit Dataset, from its archive: all of it is read, and streamed features are the whole recording's."""
+"""The spoken digits of FSDD, from their archive: all are read, and streamed features are the whole recording's."""
 
 import zipfile
 from pathlib import Path

@@ -48,8 +48,8 @@ def test_any_chunking_gives_the_frames_of_the_whole(kind: str, rate: int, n: int
 
 def test_sample_by_sample() -> None:
     for kind in sorted(KINDS):
-        samples = noise(1500)
-        parts = streamed(FeatureStream(KINDS[kind], 8000), samples, [1] * 1500)
+        samples = noise(700)
+        parts = streamed(FeatureStream(KINDS[kind], 8000), samples, [1] * 700)
         np.testing.assert_allclose(
             parts, features(take_audio(samples, 8000, RATE).samples, KINDS[kind]), rtol=1e-6, atol=1e-6
         )
@@ -58,8 +58,8 @@ def test_sample_by_sample() -> None:
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_a_frame_comes_with_its_last_sample_and_those_that_its_deltas_see(kind: str) -> None:
     settings = KINDS[kind]
-    stream, n_frames, samples = FeatureStream(settings), 0, noise(5000)
-    for at in range(5000):
+    stream, n_frames, samples = FeatureStream(settings), 0, noise(2000)
+    for at in range(2000):
         n_frames += len(stream.push(samples[at : at + 1]))
         assert n_frames == max(0, settings.n_whole_frames(at + 1) - settings.look_ahead)
 
