@@ -33,12 +33,12 @@ docs: .venv/installed
 
 .venv/installed: .venv/bin/python pyproject.toml constraints.txt $(NATIVE)
 	$(if $(TORCH_INDEX),$(PIP) torch --index-url $(TORCH_INDEX))
-	$(PIP) --editable '.[parquet]'
+	$(PIP) --editable '.[audio,parquet]'
 	@test ! -f $(NOTE) || echo "note: installed without the native engine: $$(cat $(NOTE))"
 	@touch $@
 
 .venv/installed-dev: .venv/installed
-	$(PIP) --editable '.[parquet,dev]'
+	$(PIP) --editable '.[audio,parquet,dev]'
 	@$(BIN)/pyright --version >/dev/null
 	@touch $@
 
