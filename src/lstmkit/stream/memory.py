@@ -1,6 +1,7 @@
 """All that streams remember of what they have read: states, and what pooling needs. It does not grow with time."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -17,7 +18,8 @@ class Memory:
         hidden: `(n, hidden)` for each layer.
         cells: the same for an LSTM's cell states; of other cells there are none.
         largest: `(n, hidden)`, the largest value of each unit of the top layer so far; where pooling needs it.
-        total: `(n, hidden)`, the sum of its values so far, in float64, since it may run for weeks; where pooling needs it.
+        total: `(n, hidden)`, the sum of its values so far, in float64, since it may run for weeks; where pooling needs
+            it.
         n_steps: int64 `(n,)`, steps read.
     """
 
@@ -81,7 +83,7 @@ class Memory:
                 self.total[:n] += states if len(starts) == 2 else states.sum(0, np.float64, keepdims=True)
             self.n_steps[:n] += len(starts) - 1
             return
-        for start, end in zip(starts[:-1], starts[1:], strict=True):
+        for start, end in pairwise(starts):
             n = end - start
             if self.largest is not None:
                 np.maximum(self.largest[:n], states[start:end], out=self.largest[:n])

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from jaxtyping import Float
 
-from lstmkit.core.errors import DataError, RequestError
+from lstmkit.core.errors import RequestError
 from lstmkit.nn import EngineChoice
 from lstmkit.stream.memory import Memory
 from lstmkit.stream.model import StreamingModel
