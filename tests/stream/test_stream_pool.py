@@ -4,11 +4,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from streaming_toys import WORDS, batch, predictor
 
 from lstmkit.core.errors import ArtifactError, DataError, RequestError
+from lstmkit.ragged import Layout
+from lstmkit.stream.stack import Arrived
 
 TOLERANCE = 1e-6
 
@@ -73,6 +76,13 @@ def test_chunks_longer_than_a_block() -> None:
     chunks = {pool.join(): random.choice(WORDS, n).tolist() for n in (3, 700, 256, 1)}
     for answer, words in zip(pool.push(chunks), chunks.values(), strict=True):
         np.testing.assert_allclose(answer, batch(model, words), rtol=0, atol=TOLERANCE)
+
+
+@given(lengths=st.lists(st.integers(1, 9), min_size=1, max_size=9))
+def test_last_rows_are_those_of_the_layout(lengths: list[int]) -> None:
+    layout = Layout(torch.tensor(sorted(lengths, reverse=True)))
+    arrived = Arrived(np.zeros((1, 4)), np.zeros(layout.n_rows, np.int32), layout.offsets.numpy())
+    np.testing.assert_array_equal(arrived.last_rows(), layout.last_rows.numpy())
 
 
 def test_a_state_moves_between_streams_and_pools() -> None:

@@ -13,7 +13,7 @@ class Pushed(NamedTuple):
     """One line: what is pushed, None where the line is empty and ends a sequence; or why it cannot be."""
 
     line: int
-    step: str | list[Any] | None
+    step: str | float | list[Any] | None
     fault: str = ""
 
 
