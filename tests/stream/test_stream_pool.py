@@ -78,6 +78,7 @@ def test_chunks_longer_than_a_block() -> None:
         np.testing.assert_allclose(answer, batch(model, words), rtol=0, atol=TOLERANCE)
 
 
+@settings(deadline=None)
 @given(lengths=st.lists(st.integers(1, 9), min_size=1, max_size=9))
 def test_last_rows_are_those_of_the_layout(lengths: list[int]) -> None:
     layout = Layout(torch.tensor(sorted(lengths, reverse=True)))

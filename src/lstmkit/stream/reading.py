@@ -9,7 +9,7 @@ from lstmkit.core.errors import DataError
 from lstmkit.data.encoder import Encoder, text_of
 from lstmkit.data.tokens import token_of
 
-Step = str | int | Sequence[str] | Sequence[int] | np.ndarray
+Step = str | float | Sequence[str] | Sequence[int] | np.ndarray
 """A text, a token, or a list of tokens."""
 
 _MOST_KNOWN, _LONGEST_KNOWN = 1 << 16, 64  # words come again and again, whole sentences do not
