@@ -16,6 +16,7 @@ install_import_hook(
     [
         *("lstmkit.ragged", "lstmkit.nn", "lstmkit.models", "lstmkit.train", "lstmkit.analyze", "lstmkit.evaluate"),
         *("lstmkit.data.audio", "lstmkit.data.tasks", "lstmkit.experiment.probe.network"),
+        *("lstmkit.stream.stack", "lstmkit.stream.native", "lstmkit.stream.memory", "lstmkit.stream.model"),
     ],
     "beartype.beartype",
 )

@@ -135,7 +135,27 @@ def test_a_peer_that_fails_takes_no_other_with_it(
     assert "keras-jax         FAILED" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("script", ["engine.py", "imdb_epoch.py"])
+def test_streams_beside_their_peers(load, monkeypatch: pytest.MonkeyPatch) -> None:
+    streaming = load("streaming")
+    effort = load("measuring").Effort(0.001, 3, 1.0)
+    monkeypatch.setattr(streaming.importlib.util, "find_spec", lambda name: None)  # Keras takes seconds to import
+    rows = list(streaming.measure(effort, hidden=6, vocabulary=30, n_steps=5, sizes=(1, 3)))
+    assert [(row["kind"], row["streams"]) for row in rows] == [("stream", 1), ("pool", 1), ("pool", 3)]
+    for row in rows:
+        for name in ("lstmkit", "nn.LSTM"):
+            assert 0 < row[name]["slowest"] <= row[name]["steps_per_second"] <= row[name]["quickest"]
+    json.dumps(rows)
+
+
+def test_other_probabilities_are_no_measurement(load, monkeypatch: pytest.MonkeyPatch) -> None:
+    streaming = load("streaming")
+    monkeypatch.setattr(streaming.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(streaming, "torch_subject", lambda artifact, words: lambda: np.full((len(words[0]), 2), 0.5))
+    with pytest.raises(RuntimeError, match=r"nn.LSTM gives other probabilities than lstmkit"):
+        next(streaming.measure(load("measuring").Effort(0.001, 3, 1.0), hidden=6, vocabulary=30, n_steps=5))
+
+
+@pytest.mark.parametrize("script", ["engine.py", "imdb_epoch.py", "streaming.py"])
 def test_help(script: str) -> None:
     done = subprocess.run([sys.executable, BENCHMARKS / script, "--help"], capture_output=True, text=True, check=True)
     assert "--json" in done.stdout

@@ -24,7 +24,7 @@ def test_every_key_has_its_row_and_each_preset_its_values() -> None:
     assert cells["train.learning_rate"][:4] == ["number, above 0", "`0.001`", "`0.002`", "`0.004`"]
     assert cells["model.bidirectional"][:4] == ["`true`, `false`", "`false`", "", "`true`"]
     assert cells["encoder.kind"][0] == "`auto`, `words`, `subwords`, `characters`, `tokens`"
-    for column, preset in ((2, "lab"), (3, "default")):
+    for column, preset in ((2, "lab"), (3, "default"), (4, "streaming")):
         said = {key: cell[column] for key, cell in cells.items() if cell[column] and key != "preset"}
         own = {
             f"{section}.{leaf}": value for section, leaves in PRESETS[preset].items() for leaf, value in leaves.items()

@@ -60,6 +60,7 @@ N_BLOCKS = {
     "docs/laboratory.md": 9,
     "docs/probe.md": 1,
     "docs/why-lstm.md": 7,
+    "docs/streaming.md": 7,
 }
 FIGURE = re.compile(r"^(?:`|The top of `)(\S+\.(?:png|html))`\.$", re.MULTILINE)
 """A line below a picture: the file that it shows, which the page's commands must make."""

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
 
 from lstmkit.data.encoded import EncodedPart
 from lstmkit.models import Classifier
+from lstmkit.models.pooling import running_pool
 from lstmkit.models.scoring import probabilities
 from lstmkit.ragged import Layout
 
@@ -53,15 +53,5 @@ def _on_the_way(network: Classifier, tokens: np.ndarray) -> np.ndarray:
     layout = Layout(torch.tensor([len(tokens)]))
     with torch.inference_mode():
         states = network.recurrence.read_tokens(rows, network.embedding, layout)
-        pooled = torch.cat([_pooled(states, kind) for kind in network.pooling.split("_")], 1)
+        pooled = running_pool(states, layout, network.pooling)
         return network.head(pooled).double().softmax(1).cpu().numpy()
-
-
-def _pooled(states: Float[Tensor, "tokens states"], kind: str) -> Float[Tensor, "tokens states"]:
-    """The states up to each token, pooled."""
-    if kind == "last":
-        return states
-    if kind == "max":
-        return states.cummax(0).values
-    counts = torch.arange(1, len(states) + 1, device=states.device)
-    return (states.double().cumsum(0) / counts[:, None]).to(states.dtype)

@@ -1,8 +1,6 @@
 """From what a caller holds to what the encoder takes: texts, one for each example."""
 
-import math
 from collections.abc import Iterable, Sequence
-from numbers import Integral, Real
 from typing import Any, Literal
 
 import numpy as np
@@ -13,6 +11,7 @@ from sklearn.utils.validation import assert_all_finite, check_consistent_length
 
 from lstmkit.core.errors import DataError
 from lstmkit.data.encoder import text_of
+from lstmkit.data.tokens import token_of
 
 Item = str | Sequence[str] | Sequence[int] | np.ndarray
 """One example: a string, or a list or row of tokens."""
@@ -112,13 +111,7 @@ def _text_of(item: Item, place: int) -> str:
 
 
 def _token(value: Any, place: int) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, Integral):
-        return str(int(value))
-    if isinstance(value, Real) and math.isfinite(value) and float(value).is_integer():
-        return str(int(float(value)))
-    hint = "bin real values first, as with KBinsDiscretizer(encode='ordinal')" if isinstance(value, Real) else "map it"
-    raise DataError(
-        f"example {place}: token {value!r} is a {type(value).__name__}; a token is a string or a whole number; {hint}"
-    )
+    try:
+        return token_of(value)
+    except DataError as error:
+        raise DataError(f"example {place}: {error}") from error

@@ -1,7 +1,7 @@
 """A trained run as an object that predicts."""
 
 from collections.abc import Callable, Iterable
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from lstmkit.models.scoring import probabilities
 
 if TYPE_CHECKING:
     from lstmkit.analyze.explanation import Explanation
+    from lstmkit.stream import Stream, StreamingModel, StreamPool
 
 
 class Predictor:
@@ -87,6 +88,32 @@ class Predictor:
             for model in (self._artifact, *([self._twin()] if self._twin else []))
         )
         return found.beside(others[0]) if others else found
+
+    def stream(self) -> "Stream":
+        """A sequence that is still arriving, to be pushed step by step; see `lstmkit.stream.Stream`.
+
+        Raises:
+            RequestError: the model reads from both ends, so that it has no answer before the end.
+        """
+        from lstmkit.stream import Stream
+
+        return Stream(self._streaming)
+
+    def stream_pool(self) -> "StreamPool":
+        """Many such sequences, advanced in one call; see `lstmkit.stream.StreamPool`.
+
+        Raises:
+            RequestError: as for `stream`.
+        """
+        from lstmkit.stream import StreamPool
+
+        return StreamPool(self._streaming)
+
+    @cached_property
+    def _streaming(self) -> "StreamingModel":
+        from lstmkit.stream import StreamingModel
+
+        return StreamingModel(self._artifact)
 
     def describe(self) -> dict[str, Any]:
         """The model in a few plain words and numbers."""

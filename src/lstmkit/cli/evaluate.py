@@ -20,12 +20,16 @@ def evaluate(
     text_column: o.TextColumn = None,
     label_column: o.LabelColumn = None,
     on_bad_row: o.OnBadRow = None,
+    earliness: Annotated[
+        bool, typer.Option("--earliness", help="Also score the beginnings: accuracy by share seen, and when decided.")
+    ] = False,
     threads: o.Threads = None,
     engine: o.Engine = None,
 ) -> None:
     """Score a trained run: on its own test split (and check that the records agree), or on another source.
 
-    Another source's record goes under evaluations/ in the run folder; evaluation.json is left alone.
+    Another source's record goes under evaluations/ in the run folder; evaluation.json is left alone. --earliness
+    writes earliness.json, or adds to the other source's record; its table goes to stderr.
 
     Example: lstmkit evaluate runs/first other.csv
     """
@@ -39,6 +43,7 @@ def evaluate(
         on_bad_row=on_bad_row,
         threads=threads or 0,
         engine=engine or "auto",
+        earliness=earliness,
     )
     evaluation = evaluate_run(run, request, _tell)
     low, high = evaluation["accuracy_ci95"]
@@ -52,6 +57,8 @@ def evaluate(
         "n_in_training": evaluation["n_in_training"],
         "baselines": {name: record["accuracy"] for name, record in evaluation["baselines"].items()},
     }
+    if "earliness" in evaluation:
+        summary["earliness"] = {name: evaluation["earliness"][name] for name in ("by_share", "decisions")}
     sys.stdout.write(json.dumps(summary, ensure_ascii=False) + "\n")
 
 

@@ -12,7 +12,7 @@ Source = Annotated[str, typer.Argument(metavar="SOURCE", help="Catalogue name, f
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run or lab folder.")]
 Out = Annotated[Path | None, typer.Option(help="Folder for the run.  [default: runs/<source>-<preset>-<UTC time>]")]
 Seed = Annotated[int | None, typer.Option(help="Splits, initial weights, order of batches, dropout.  [default: 0]")]
-Preset = Annotated[str | None, typer.Option(help="Starting point: lab or default.")]
+Preset = Annotated[str | None, typer.Option(help="Starting point: lab, default or streaming.")]
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="TOML file, such as a run's config.toml.")]
 Assignments = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set one key, as train.epochs=5; repeatable.")

@@ -24,6 +24,15 @@ def predict(
     ] = None,
     text_column: o.TextColumn = None,
     on_bad_row: o.OnBadRow = None,
+    stream: Annotated[
+        bool,
+        typer.Option(
+            "--stream", help="Answer after each line of a pipe; an empty line ends a sequence. Lines or jsonl."
+        ),
+    ] = False,
+    decide: Annotated[
+        float | None, typer.Option(help="With --stream: be done with a sequence once a probability reaches this.")
+    ] = None,
     threads: o.Threads = None,
     engine: o.Engine = None,
 ) -> None:
@@ -31,13 +40,22 @@ def predict(
 
     A table's other columns are kept.
 
-    Examples: lstmkit predict runs/first "a fine film"; lstmkit predict runs/first --input new.csv --output labels.csv
+    Examples: lstmkit predict runs/first "a fine film"; lstmkit predict runs/first --input new.csv --output labels.csv;
+    tail -f words.txt | lstmkit predict runs/first --stream --decide 0.95
     """
     from lstmkit.config.resolve import validate
     from lstmkit.core.errors import RequestError
     from lstmkit.core.tables import check_output, jsonl_lines, plain, write_table
     from lstmkit.data.sources.inputs import Input, Inputs, inputs_of
 
+    if stream:
+        from lstmkit.cli.streaming import predict_stream
+
+        refused = {"TEXT": texts, "--output": output != "-", "--text-column": text_column}
+        predict_stream(run, input, input_format, on_bad_row, decide, threads, engine, refused)
+        return
+    if decide is not None:
+        raise RequestError("--decide ends sequences that are still arriving; give it with --stream")
     if bool(texts) == (input is not None):
         raise RequestError(
             "predict takes texts or --input, one of the two; "

@@ -114,7 +114,7 @@ def _is_section(field: FieldInfo) -> bool:
 
 
 def _table(prefix: str, fields: dict[str, FieldInfo]) -> Iterator[str]:
-    names = sorted(PRESETS, reverse=True)  # the laboratory's first
+    names = list(PRESETS)
     yield f"| key | allowed | default | {' | '.join(f'preset `{name}`' for name in names)} | meaning |"
     yield "| --- " * (4 + len(names)) + "|"
     for name, field in fields.items():

@@ -19,4 +19,17 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         },
         "train": {"epochs": 0, "learning_rate": 4e-3, "schedule": "one_cycle", "averaging": 0.998},
     },
+    # For sequences that are answered while they arrive: one direction; chosen on validation parts (docs/decisions.md).
+    "streaming": {
+        "encoder": {"vocabulary_size": 10_000},
+        "model": {
+            "embedding_size": 100,
+            "embedding_std": 0.1,
+            "hidden_size": 128,
+            "pooling": "max",
+            "word_dropout": 0.5,
+            "head_dropout": 0.5,
+        },
+        "train": {"epochs": 0, "learning_rate": 4e-3, "schedule": "one_cycle", "averaging": 0.998},
+    },
 }

@@ -109,6 +109,11 @@ class Encoder:
         numbers = np.concatenate(pieces) if pieces else np.zeros(0, dtype=np.int32)
         return numbers, offsets, np.array(whole_lengths, dtype=np.int64)
 
+    def numbers(self, text: str) -> list[int]:
+        """The numbers of a text's tokens, all of them; none where it has no token."""
+        (encoding,) = self.tokenizer.encode_batch_fast([text], add_special_tokens=False)
+        return encoding.ids
+
     def locate(self, text: str) -> "Located":
         """Number the tokens of one text, and say where in it each lies; the numbers are those of `encode`."""
         encoding = self.tokenizer.encode(text, add_special_tokens=False)

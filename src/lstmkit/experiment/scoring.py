@@ -20,7 +20,9 @@ from lstmkit.data.encoded import EncodedPart
 from lstmkit.data.sources import Corpus, Part, cut, load_corpus
 from lstmkit.evaluate.baselines import linear_baseline, majority_baseline
 from lstmkit.evaluate.metrics import score
+from lstmkit.experiment.earliness import earliness_of, table_of
 from lstmkit.models.scoring import probabilities
+from lstmkit.stream.model import check_streams
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class Request:
         text_column, label_column, on_bad_row: how to read `source`; None: found, or as the run read its own.
         threads: CPU threads; 0: as torch chooses.
         engine: see `lstmkit.nn.choose_engine`.
+        earliness: also score the beginnings of the examples.
     """
 
     source: str | None = None
@@ -42,6 +45,7 @@ class Request:
     on_bad_row: str | None = None
     threads: int = 0
     engine: str = "auto"
+    earliness: bool = False
 
 
 def evaluate_run(run: Path, request: Request, say: Callable[[str], None]) -> dict[str, Any]:
@@ -54,10 +58,12 @@ def evaluate_run(run: Path, request: Request, say: Callable[[str], None]) -> dic
 
     Returns:
         A record with the keys of `evaluation.json`, and `n_in_training`: how many of the examples the model was
-        trained on. For another source it is written under `evaluations/` too.
+        trained on. For another source it is written under `evaluations/` too. With `earliness`, that record is in it;
+        of the run's own test split it is written to `earliness.json`.
 
     Raises:
-        RequestError: there is no such split, the run is not one, or how to read a source is told and none is given.
+        RequestError: there is no such split, the run is not one, how to read a source is told and none is given, or
+            earliness is asked of a model that reads from both ends.
         DataError: the source cannot be read, or holds a label that training never saw.
     """
     if request.source is None and (request.split or request.text_column or request.label_column or request.on_bad_row):
@@ -70,6 +76,8 @@ def evaluate_run(run: Path, request: Request, say: Callable[[str], None]) -> dic
     model = find_model(run)
     home = model.parent
     artifact = load_artifact(model, request.engine)
+    if request.earliness:
+        check_streams(artifact.network)
     config = load_config(home / "config.toml")
     own = load_corpus(config.data)
     training = cut(own, config.data, config.split_seed)
@@ -81,6 +89,10 @@ def evaluate_run(run: Path, request: Request, say: Callable[[str], None]) -> dic
         before = read_json(home / "evaluation.json")
         agrees = "agrees with" if before["accuracy"] == evaluation["accuracy"] else "DIFFERS from"
         say(f"the accuracy {agrees} evaluation.json ({before['accuracy']:.2%})")
+        if request.earliness:
+            evaluation["earliness"] = _earliness(artifact, training["test"], "test", say)
+            write_json(home / "earliness.json", evaluation["earliness"])
+            say(f"record: {home / 'earliness.json'}")
         return evaluation | {"baselines": before["baselines"]}
     corpus, part, split = _part_of(config, request, request.source)
     for line in corpus.decisions:
@@ -89,6 +101,8 @@ def evaluate_run(run: Path, request: Request, say: Callable[[str], None]) -> dic
     evaluation["source"] = request.source
     evaluation["n_in_training"] = _in_training(part, training, config, say)
     evaluation["baselines"] = _baselines(training, part, config, corpus.kind, say)
+    if request.earliness:
+        evaluation["earliness"] = _earliness(artifact, part, split, say)
     name = re.sub(r"[^\w.-]+", "_", corpus.name)
     path = home / "evaluations" / f"{name}-{split}-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.json"
     write_json(path, evaluation)
@@ -125,6 +139,15 @@ def _score(artifact: Artifact, part: Part, split: str) -> dict[str, Any]:
     tokens, offsets = artifact.encoder.encode(part.texts)
     answers = probabilities(artifact.network, EncodedPart(tokens, offsets, truth))
     return score(artifact.labels, truth, answers, split)
+
+
+def _earliness(artifact: Artifact, part: Part, split: str, say: Callable[[str], None]) -> dict[str, Any]:
+    record = earliness_of(artifact, part, split)
+    for line in table_of(record):
+        say(line)
+    if n := record["n_longer"]:
+        say(f"{n:,} of {len(part):,} are longer than encoder.max_length and were read whole here, as a stream would")
+    return record
 
 
 def _in_training(part: Part, training: dict[str, Part], config: Config, say: Callable[[str], None]) -> int:

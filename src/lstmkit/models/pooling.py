@@ -36,3 +36,29 @@ def pool(
     if pooling == "max_mean":
         return torch.cat([largest, mean], 1)
     return largest if pooling == "max" else mean
+
+
+def running_pool(
+    states: Float[Tensor, "rows states"], layout: Layout, pooling: Pooling
+) -> Float[Tensor, "rows pooled"]:
+    """Pool the beginnings of each sequence, of a network that reads forwards: row r up to its own step.
+
+    Args:
+        states: as for `pool`.
+        layout: where each step of each sequence lies.
+        pooling: as for `pool`.
+
+    Returns:
+        A row for each row: what `pool` gives where the sequence ends there.
+    """
+    parts = []
+    for kind in pooling.split("_"):
+        if kind == "last":
+            parts.append(states)
+        elif kind == "max":
+            parts.append(layout.from_padded(layout.to_padded(states, float("-inf")).cummax(0).values))
+        else:
+            sums = layout.from_padded(layout.to_padded(states.double()).cumsum(0))
+            n_steps = layout.step_of_row.to(states.device)[:, None] + 1
+            parts.append((sums / n_steps).to(states.dtype))
+    return parts[0] if len(parts) == 1 else torch.cat(parts, 1)

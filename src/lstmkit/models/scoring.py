@@ -2,13 +2,15 @@
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from lstmkit.data.batching import collate, sorted_batches
 from lstmkit.data.encoded import EncodedPart
 from lstmkit.models.classifier import Classifier
+from lstmkit.models.pooling import running_pool
 
 _ROWS = 65_536  # most padded rows in a scoring batch: bounds memory whatever the lengths
+_RUNNING_ROWS = 16_384  # the same where every row is pooled and has an answer
 
 
 def probabilities(network: Classifier, part: EncodedPart, batch_size: int = 256) -> Float[np.ndarray, "n classes"]:
@@ -32,3 +34,40 @@ def probabilities(network: Classifier, part: EncodedPart, batch_size: int = 256)
                 answers[chosen] = logits.double().softmax(1).cpu().numpy()
     network.train(was_training)
     return answers
+
+
+def running_answers(
+    network: Classifier, part: EncodedPart, batch_size: int = 256
+) -> tuple[Int[np.ndarray, " tokens"], Float[np.ndarray, " tokens"]]:
+    """What a network that reads forwards says after each token of every sequence of a part, in one pass.
+
+    Args:
+        network: in evaluation mode, of one direction.
+        part: encoded sequences; their labels are not looked at.
+        batch_size: most sequences at once; long ones go in smaller batches.
+
+    Returns:
+        The most probable class (int64) and its probability (float64) after each token, in the order of `part.tokens`.
+
+    Raises:
+        ValueError: the network reads from both ends.
+    """
+    if network.recurrence.bidirectional:
+        raise ValueError("a network of two directions has no answer before the end")
+    best = np.zeros(len(part.tokens), dtype=np.int64)
+    confidence = np.zeros(len(part.tokens))
+    with torch.inference_mode():
+        for group in sorted_batches(part.lengths, batch_size):
+            size = max(1, min(len(group), _RUNNING_ROWS // int(part.lengths[group[0]])))
+            for start in range(0, len(group), size):
+                chosen = group[start : start + size]
+                batch, _ = collate(part, chosen)
+                layout = batch.layout
+                rows = batch.to(network.head.weight.device).rows
+                states = network.recurrence.read_tokens(rows, network.embedding, layout)
+                logits = network.head(running_pool(states, layout, network.pooling))
+                largest, at = logits.double().softmax(1).max(1)
+                begins = torch.from_numpy(part.offsets[chosen])[batch.order]
+                places = (begins[layout.sequence_of_row] + layout.step_of_row).numpy()
+                best[places], confidence[places] = at.cpu().numpy(), largest.cpu().numpy()
+    return best, confidence

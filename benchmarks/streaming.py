@@ -1,0 +1,202 @@
+"""Steps a second while sequences arrive: a stream and pools of streams, beside the same network step by step elsewhere.
+
+    python benchmarks/streaming.py --json streaming.jsonl
+
+A step is a whole push: a word in, class probabilities out, with pooling and head. The network is an untrained one of
+one direction and layer, over words drawn by Zipf's law. `nn.LSTM` keeps its state, and pools by hand, under
+`inference_mode`; it is given token numbers in a tensor, where lstmkit is given words. Keras runs one stateful layer at
+batches of one step, pooled by hand in numpy. All must give the same probabilities.
+"""
+
+import argparse
+import importlib.util
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from measuring import FULL, QUICK, Effort, machine, print_machine, side_by_side
+
+from lstmkit.api.predictor import Predictor
+from lstmkit.artifact import Artifact
+from lstmkit.config.schema import EncoderConfig
+from lstmkit.data.encoder import Encoder
+from lstmkit.models.build import build_from
+
+_VOCABULARY = 10_000
+_STEPS = 200  # of each stream in a run
+
+Subject = Callable[[], np.ndarray]
+"""Takes all steps from the beginning; the last answers, `(streams, classes)`."""
+
+
+def model_of(hidden: int, embedding: int = 128, pooling: str = "max_mean", vocabulary: int = _VOCABULARY) -> Artifact:
+    """An untrained model over words."""
+    words = " ".join(f"w{k}" for k in range(vocabulary - 1))
+    encoder = Encoder.fit([words], EncoderConfig(min_frequency=1, vocabulary_size=vocabulary), "text")
+    about = {
+        **{"vocabulary_size": encoder.vocabulary_size, "n_classes": 2, "embedding_size": embedding},
+        **{"hidden_size": hidden, "pooling": pooling},
+    }
+    torch.manual_seed(0)
+    return Artifact(build_from(about, "auto").eval(), encoder, ["neg", "pos"], about)
+
+
+def words_of(vocabulary: int, n_streams: int, n_steps: int) -> list[list[str]]:
+    """A word for each stream at each step, drawn by Zipf's law."""
+    random = np.random.default_rng(0)
+    weights = 1 / np.arange(1, vocabulary)
+    drawn = random.choice(vocabulary - 1, (n_steps, n_streams), p=weights / weights.sum())
+    return [[f"w{k}" for k in row] for row in drawn.tolist()]
+
+
+def stream_subject(artifact: Artifact, words: Sequence[Sequence[str]]) -> Subject:
+    """One stream."""
+    stream = Predictor(artifact).stream()
+
+    def run() -> np.ndarray:
+        stream.reset()
+        for (word,) in words:
+            answer = stream.push(word)
+        return answer[None]
+
+    return run
+
+
+def pool_subject(artifact: Artifact, words: Sequence[Sequence[str]]) -> Subject:
+    """A pool, all streams pushed at once."""
+    pool = Predictor(artifact).stream_pool()
+    ids = [pool.join() for _ in words[0]]
+
+    def run() -> np.ndarray:
+        for stream in ids:
+            pool.reset(stream)
+        for row in words:
+            answers = pool.push(ids, row)
+        return answers
+
+    return run
+
+
+def torch_subject(artifact: Artifact, words: Sequence[Sequence[str]]) -> Subject:
+    """The same network as `nn.LSTM` called step by step, with max and mean pooling and the head."""
+    network = artifact.network
+    weights = network.recurrence.state_dict()
+    lstm = torch.nn.LSTM(network.embedding.embedding_dim, network.recurrence.hidden_size)
+    lstm.load_state_dict(weights)
+    tokens = [torch.tensor([artifact.encoder.numbers(word)[0] for word in row])[None] for row in words]
+
+    def run() -> np.ndarray:
+        with torch.inference_mode():
+            state, largest, total = None, None, None
+            for n, row in enumerate(tokens, 1):
+                output, state = lstm(network.embedding(row), state)
+                largest = output[0] if largest is None else torch.maximum(largest, output[0])
+                total = output[0].double() if total is None else total + output[0]
+                pooled = torch.cat([largest, (total / n).float()], 1)
+                answers = network.head(pooled).double().softmax(1).numpy()
+        return answers
+
+    return run
+
+
+def keras_subject(artifact: Artifact, words: Sequence[Sequence[str]]) -> Subject:
+    """One stateful Keras layer called step by step, pooled by hand."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import keras
+
+    network = artifact.network
+    weights = {name: tensor.numpy() for name, tensor in network.recurrence.state_dict().items()}
+    table, head = network.embedding.weight.detach().numpy(), network.head
+    head_weight, head_bias = head.weight.detach().numpy().T, head.bias.detach().numpy()
+    layer = keras.layers.LSTM(network.recurrence.hidden_size, stateful=True)
+    model = keras.Sequential([keras.layers.Input((1, table.shape[1]), batch_size=len(words[0])), layer])
+    # Keras' gates are in torch's order (i f g o), transposed, and with one bias.
+    layer.set_weights(
+        [weights["weight_ih_l0"].T, weights["weight_hh_l0"].T, weights["bias_ih_l0"] + weights["bias_hh_l0"]]
+    )
+    tokens = [np.array([artifact.encoder.numbers(word)[0] for word in row]) for row in words]
+
+    def run() -> np.ndarray:
+        layer.reset_states()
+        largest, total = np.float32(-np.inf), 0.0
+        for n, row in enumerate(tokens, 1):
+            output = np.asarray(model.predict_on_batch(table[row][:, None]))
+            largest, total = np.maximum(largest, output), total + output
+            logits = np.concatenate([largest, total / n], 1) @ head_weight + head_bias
+            odds = np.exp(logits - logits.max(1, keepdims=True))
+            answers = odds / odds.sum(1, keepdims=True)
+        return answers
+
+    return run
+
+
+def measure(
+    effort: Effort,
+    hidden: int = 128,
+    vocabulary: int = _VOCABULARY,
+    n_steps: int = _STEPS,
+    sizes: tuple[int, ...] = (1, 16, 256),
+) -> Iterator[dict[str, Any]]:
+    """One row for the single stream and one for each pool.
+
+    Raises:
+        RuntimeError: a subject's answers are not lstmkit's.
+    """
+    artifact = model_of(hidden, vocabulary=vocabulary)
+    has_keras = importlib.util.find_spec("keras") is not None
+    for kind, n_streams in (("stream", 1), *(("pool", size) for size in sizes)):
+        words = words_of(vocabulary, n_streams, n_steps)
+        made = stream_subject if kind == "stream" else pool_subject
+        subjects = {"lstmkit": made(artifact, words), "nn.LSTM": torch_subject(artifact, words)}
+        if has_keras:
+            subjects["Keras"] = keras_subject(artifact, words)
+        expected = subjects["lstmkit"]()
+        for name, subject in subjects.items():
+            difference = float(np.abs(subject() - expected).max())
+            if difference > 1e-5:
+                raise RuntimeError(f"{name} gives other probabilities than lstmkit, by {difference:.1e}")
+        spreads = side_by_side(subjects, effort)
+        row: dict[str, Any] = {"kind": kind, "streams": n_streams, "hidden": hidden, "steps": n_steps}
+        for name, spread in spreads.items():
+            row[name] = {
+                "steps_per_second": round(n_steps * n_streams / spread.median_ms * 1e3),
+                "slowest": round(n_steps * n_streams / spread.most_ms * 1e3),
+                "quickest": round(n_steps * n_streams / spread.least_ms * 1e3),
+                "runs": spread.n_runs,
+            }
+        yield row
+
+
+def main() -> None:
+    """Measure, print a table, and write the rows where asked."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the header and a row for each measurement")
+    parser.add_argument("--threads", type=int, default=1, help="threads (1: the figures are those of one core)")
+    parser.add_argument("--hidden", type=int, default=128, help="units (128)")
+    parser.add_argument("--quick", action="store_true", help="fewer runs")
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    header = machine()
+    print_machine(header)
+    if importlib.util.find_spec("keras") is None:
+        print("Keras: skipped, it is not installed; pip install 'lstmkit[bench]'")
+    rows = [header]
+    for row in measure(QUICK if given.quick else FULL, given.hidden):
+        name = "one stream" if row["kind"] == "stream" else f"a pool of {row['streams']}"
+        rates = {key: value for key, value in row.items() if isinstance(value, dict)}
+        cells = "   ".join(
+            f"{key} {rate['steps_per_second']:>9,} ({rate['slowest']:,} to {rate['quickest']:,})"
+            for key, rate in rates.items()
+        )
+        print(f"{name:<14}   {cells}   steps a second", flush=True)
+        rows.append(row)
+    if given.json:
+        given.json.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""`lstmkit predict RUN --stream`: an answer after each line, while the sequence is still arriving."""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+FORMATS = ("lines", "jsonl")
+
+
+class Pushed(NamedTuple):
+    """One line: what is pushed, None where the line is empty and ends a sequence; or why it cannot be."""
+
+    line: int
+    step: str | float | list[Any] | None
+    fault: str = ""
+
+
+def predict_stream(
+    run: Path,
+    given: str | None,
+    input_format: str | None,
+    on_bad_row: str | None,
+    decide: float | None,
+    threads: int | None,
+    engine: str | None,
+    refused: Mapping[str, Any],
+) -> None:
+    """Read lines, push each, and write a JSON line for it at once.
+
+    Args:
+        run, threads, engine, on_bad_row: the command's own.
+        given: `--input`; None or -: the pipe.
+        input_format: lines, the default, or jsonl.
+        decide: `--decide`.
+        refused: what else the command was given that has no meaning here, by its name.
+
+    Raises:
+        RequestError: the request is wrong, or the model has no answer before the end of a sequence.
+        DataError: a line cannot be used.
+    """
+    from lstmkit.config.resolve import validate
+    from lstmkit.core.errors import DataError, RequestError
+
+    if extra := [name for name, value in refused.items() if value]:
+        raise RequestError(
+            f"--stream reads lines and writes JSON lines to stdout, and {', '.join(extra)} came too; leave it out"
+        )
+    if decide is not None and not 0 < decide <= 1:
+        raise RequestError(f"--decide {decide}: a probability is above 0 and at most 1; 0.95 is usual")
+    if input_format not in (None, *FORMATS):
+        raise RequestError(f"--input-format {input_format} has no lines to stream; there are {', '.join(FORMATS)}")
+    skip = validate({"data": {"on_bad_row": on_bad_row or "fail"}}).data.on_bad_row == "skip"
+    path = Path("/dev/stdin") if given in (None, "-") else Path(given)
+    place = "stdin" if given in (None, "-") else given
+
+    from lstmkit.api.predictor import load
+
+    if threads:
+        import torch
+
+        torch.set_num_threads(threads)
+    stream = load(run, engine or "auto").stream()
+    labels = stream.labels
+    n_ended, is_decided = 0, False
+    for pushed in _lines(path, input_format == "jsonl"):
+        if pushed.step is None and not pushed.fault:
+            n_ended += stream.n_steps > 0
+            is_decided = False
+            stream.reset()
+            continue
+        if is_decided:
+            continue
+        try:
+            if pushed.fault:
+                raise DataError(pushed.fault)
+            answer = stream.push(pushed.step if pushed.step is not None else "")
+        except RequestError as error:
+            if not skip:
+                raise DataError(
+                    f"{place}:{pushed.line}: {error}; mend it, or leave such lines out with --on-bad-row skip"
+                ) from error
+            sys.stderr.write(f"skipped {place}:{pushed.line}: {error}\n")
+            continue
+        best = int(answer.argmax())
+        is_decided = decide is not None and bool(answer[best] >= decide)
+        record = {
+            "sequence": n_ended + 1,
+            "step": stream.n_steps,
+            "predicted": labels[best],
+            "probability": float(answer[best]),
+            "probabilities": {name: float(p) for name, p in zip(labels, answer, strict=True)},
+        }
+        if decide is not None:
+            record["decided"] = is_decided
+        sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
+        sys.stdout.flush()
+
+
+def _lines(path: Path, is_json: bool) -> Iterator[Pushed]:
+    from lstmkit.data.sources.lines import lines_of
+    from lstmkit.data.sources.plan import SourceFile
+
+    for number, text, fault, detail in lines_of(SourceFile(path, path.name)):
+        line = text.rstrip("\r\n")
+        if fault:
+            yield Pushed(number, None, fault + detail)
+        elif not line or (is_json and not line.strip()):
+            yield Pushed(number, None)
+        else:
+            yield _from_json(number, line) if is_json else Pushed(number, line)
+
+
+def _from_json(number: int, line: str) -> Pushed:
+    """A JSON line: a text, a token, a list of tokens, {"text": ...} or {"tokens": [...]}."""
+    try:
+        value = json.loads(line)
+    except ValueError as error:
+        return Pushed(number, None, f"not JSON ({error})")
+    if isinstance(value, dict):
+        names = [name for name in ("text", "tokens") if name in value]
+        if len(names) != 1:
+            return Pushed(number, None, 'an object needs "text" or "tokens", one of the two')
+        value = value[names[0]]
+        if not isinstance(value, str if names[0] == "text" else list):
+            return Pushed(
+                number, None, f"{names[0]} is {value!r}, and should be a {'string' if names[0] == 'text' else 'list'}"
+            )
+    if value is None or isinstance(value, bool) or not isinstance(value, str | int | float | list):
+        return Pushed(number, None, f"{line.strip()} is no text, token or list of tokens")
+    return Pushed(number, value)

@@ -1,0 +1,101 @@
+"""All that streams remember of what they have read: states, and what pooling needs. It does not grow with time."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from lstmkit.models.pooling import Pooling
+from lstmkit.stream.stack import Arrays, Arrived, Cell
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What n streams remember; a row of each array belongs to one.
+
+    Attributes:
+        hidden: `(n, hidden)` for each layer.
+        cells: the same for an LSTM's cell states; of other cells there are none.
+        largest: `(n, hidden)`, the largest value of each unit of the top layer so far; where pooling needs it.
+        total: `(n, hidden)`, the sum of its values so far, in float64, since it may run for weeks; where pooling needs
+            it.
+        n_steps: int64 `(n,)`, steps read.
+    """
+
+    hidden: Arrays
+    cells: Arrays
+    largest: Float[np.ndarray, "streams hidden"] | None
+    total: Float[np.ndarray, "streams hidden"] | None
+    n_steps: Int[np.ndarray, " streams"]
+
+    @classmethod
+    def blank(cls, n: int, hidden_size: int, n_layers: int, cell: Cell, pooling: Pooling, dtype: np.dtype) -> "Memory":
+        """The memory of n streams that have read nothing."""
+        shape, kinds = (n, hidden_size), pooling.split("_")
+        made = cls(
+            [np.empty(shape, dtype) for _ in range(n_layers)],
+            [np.empty(shape, dtype) for _ in range(n_layers if cell == "lstm" else 0)],
+            np.empty(shape, dtype) if "max" in kinds else None,
+            np.empty(shape, np.float64) if "mean" in kinds else None,
+            np.empty(n, np.int64),
+        )
+        made.forget(slice(None))
+        return made
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Every array by name."""
+        named = {f"hidden.{k}": array for k, array in enumerate(self.hidden)}
+        named |= {f"cell.{k}": array for k, array in enumerate(self.cells)}
+        named |= {"largest": self.largest} if self.largest is not None else {}
+        named |= {"total": self.total} if self.total is not None else {}
+        return named | {"n_steps": self.n_steps}
+
+    def forget(self, chosen: slice) -> None:
+        """Let streams begin anew."""
+        for name, array in self.arrays().items():
+            array[chosen] = -np.inf if name == "largest" else 0
+
+    def rows(self, chosen: slice | Int[np.ndarray, " chosen"]) -> "Memory":
+        """The memory of some streams: the arrays' own rows for a slice, copies otherwise."""
+        return Memory(
+            [array[chosen] for array in self.hidden],
+            [array[chosen] for array in self.cells],
+            None if self.largest is None else self.largest[chosen],
+            None if self.total is None else self.total[chosen],
+            self.n_steps[chosen],
+        )
+
+    def put(self, chosen: slice | Int[np.ndarray, " chosen"], other: "Memory") -> None:
+        """Write the memory of some streams."""
+        for mine, theirs in zip(self.arrays().values(), other.arrays().values(), strict=True):
+            mine[chosen] = theirs
+
+    def observe(self, states: Float[np.ndarray, "rows hidden"], arrived: Arrived) -> None:
+        """Take the top layer's new states into account; row k belongs to stream k of `arrived`."""
+        starts = arrived.starts.tolist()
+        if len(starts) == 2 or starts[1] == 1:  # one step each, or one stream: nothing is ragged
+            n = starts[1]
+            if self.largest is not None:
+                new = states if len(starts) == 2 else states.max(0, keepdims=True)
+                np.maximum(self.largest[:n], new, out=self.largest[:n])
+            if self.total is not None:
+                self.total[:n] += states if len(starts) == 2 else states.sum(0, np.float64, keepdims=True)
+            self.n_steps[:n] += len(starts) - 1
+            return
+        for start, end in pairwise(starts):
+            n = end - start
+            if self.largest is not None:
+                np.maximum(self.largest[:n], states[start:end], out=self.largest[:n])
+            if self.total is not None:
+                self.total[:n] += states[start:end]
+            self.n_steps[:n] += 1
+
+    def pooled(self) -> Float[np.ndarray, "streams pooled"]:
+        """What the head reads of each stream."""
+        if self.largest is None and self.total is None:
+            return self.hidden[-1]
+        parts = [] if self.largest is None else [self.largest]
+        if self.total is not None:
+            parts.append((self.total / self.n_steps[:, None]).astype(self.hidden[0].dtype))
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, 1)

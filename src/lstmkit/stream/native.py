@@ -1,0 +1,140 @@
+"""The layers of an LSTM by the native engine: any number of streams, and one step of one stream without ado."""
+
+from ctypes import addressof, byref, c_int32
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from lstmkit.nn import native
+from lstmkit.nn.library import Direction, Product
+from lstmkit.stream.stack import Arrays, Arrived, Weights
+
+_ONE = np.array([0, 1], dtype=np.int64)  # where the only step of the only stream lies
+
+
+class NativeWeights:
+    """The layers' weights, packed once for all streams of a model."""
+
+    def __init__(self, layers: list[Weights]) -> None:
+        self.hidden_size = layers[0].hidden_size
+        self.dtype = layers[0].hh.dtype
+        self.kind = int(self.dtype == np.float64)
+        self.hh = [_packed(layer.hh) for layer in layers]
+        self.ih = [_packed(layer.ih) if k else None for k, layer in enumerate(layers)]
+        self.bias = [layer.input_bias("lstm") for layer in layers]
+
+
+class NativeStack:
+    """See `lstmkit.stream.stack.Stack`."""
+
+    def __init__(self, weights: NativeWeights) -> None:
+        self._weights = weights
+        self._library = native.library()
+        self._stride = self._library.lstmkit_work_stride(weights.kind, weights.hidden_size, 0)
+        self._work = np.empty(0, dtype=np.uint8)
+        self._states, self._gates = (np.empty((0, 0), dtype=weights.dtype) for _ in range(2))
+
+    def advance(self, arrived: Arrived, hidden: Arrays, cells: Arrays) -> Float[np.ndarray, "rows hidden"]:
+        """See `Stack`."""
+        own, n_rows = self._weights, len(arrived.rows)
+        self._make_room(n_rows, arrived.n_streams)
+        is_step = arrived.n_steps == 1
+        last = None if is_step else arrived.last_rows()
+        n_threads = torch.get_num_threads()
+        table, states = arrived.table, self._states
+        for k in range(len(own.hh)):
+            if k:
+                table = self._gates[:n_rows]
+                product = _product(own, k, states, table)
+                self._library.lstmkit_multiply(own.kind, n_threads, byref(product))
+            # A single step's states may take the place of those before: all products come before the first state.
+            states = hidden[k] if is_step else self._states[:n_rows]
+            job = _job(own, k, arrived.starts, table, hidden[k], cells[k], states)
+            if not k:
+                job.rows = _address(arrived.rows)
+            job.work, job.work_stride = self._work_address, self._stride
+            self._library.lstmkit_forward(own.kind, n_threads, 1, byref(job))
+            if last is not None:
+                hidden[k][: len(last)] = states[last]
+        return states[:n_rows]
+
+    def single(self, table: Float[np.ndarray, "distinct gates"], hidden: Arrays, cells: Arrays) -> "SingleStep":
+        """What advances one stream by one row of the table. Everything else is settled beforehand.
+
+        Args:
+            table: see `Arrived`.
+            hidden: `(1, hidden)` each, always these arrays.
+            cells: the same.
+        """
+        own, library, row = self._weights, self._library, c_int32()
+        self._make_room(1, 1)
+        calls: list[tuple[Any, tuple[Any, ...]]] = []
+        for k in range(len(own.hh)):
+            gates = self._gates[:1] if k else table
+            if k:
+                product = _product(own, k, hidden[k - 1], gates)
+                calls.append((library.lstmkit_multiply, (own.kind, 1, byref(product))))
+            job = _job(own, k, _ONE, gates, hidden[k], cells[k], hidden[k])
+            job.work, job.work_stride = self._work_address, self._stride
+            if not k:
+                job.rows = addressof(row)
+            calls.append((library.lstmkit_forward, (own.kind, 1, 1, byref(job))))
+        return SingleStep(row, calls, (own, table, self._work, self._gates, hidden, cells))
+
+    def _make_room(self, n_rows: int, n_streams: int) -> None:
+        own = self._weights
+        if len(self._work) < n_streams * self._stride + 64:
+            self._work = np.empty(n_streams * self._stride + 64, dtype=np.uint8)
+            self._work_address = _address(self._work) + -_address(self._work) % 64
+        if len(self._states) < n_rows:
+            self._states = np.empty((n_rows, own.hidden_size), dtype=own.dtype)
+            if len(own.hh) > 1:
+                self._gates = np.empty((n_rows, 4 * own.hidden_size), dtype=own.dtype)
+
+
+class SingleStep:
+    """The calls of one step of one stream, with all that they point to."""
+
+    def __init__(self, row: c_int32, calls: list[tuple[Any, tuple[Any, ...]]], alive: tuple[Any, ...]) -> None:
+        self._row = row
+        self._calls = calls
+        self._alive = alive
+
+    def __call__(self, row: int) -> None:
+        """Advance the stream by this row of the table."""
+        self._row.value = row
+        for function, arguments in self._calls:
+            function(*arguments)
+
+
+def _job(
+    own: NativeWeights, k: int, starts: np.ndarray, table: np.ndarray, h: np.ndarray, c: np.ndarray, states: np.ndarray
+) -> Direction:
+    job = Direction(hidden=own.hidden_size, n_steps=len(starts) - 1, n_sequences=int(starts[1]))
+    job.starts = _address(starts)
+    job.table, job.table_stride = _address(table), table.shape[1]
+    job.weight = own.hh[k].data_ptr()
+    job.h0, job.cells = _address(h), _address(c)
+    job.states, job.states_stride = _address(states), own.hidden_size
+    return job
+
+
+def _product(own: NativeWeights, k: int, states: np.ndarray, out: np.ndarray) -> Product:
+    packed = own.ih[k]
+    assert packed is not None  # noqa: S101  (for the type checker: the lowest layer has no product)
+    hidden = own.hidden_size
+    return Product(
+        len(out), hidden, 4 * hidden, _address(states), hidden, packed.data_ptr(), _address(own.bias[k]), _address(out),
+        4 * hidden,
+    )  # fmt: skip
+
+
+def _packed(weight: np.ndarray) -> Tensor:
+    return native.packed(torch.from_numpy(weight), transposed=True)
+
+
+def _address(array: np.ndarray) -> int:
+    return array.__array_interface__["data"][0]

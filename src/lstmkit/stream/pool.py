@@ -1,0 +1,216 @@
+"""Many sequences that are still arriving, advanced in one call."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+from lstmkit.core.errors import RequestError
+from lstmkit.nn import EngineChoice
+from lstmkit.stream.memory import Memory
+from lstmkit.stream.model import StreamingModel
+from lstmkit.stream.reading import Step
+from lstmkit.stream.stack import Arrived
+from lstmkit.stream.state import from_bytes, to_bytes
+
+_FIRST_ROOM = 16
+_BLOCK = 256  # steps of long chunks that are read at once: bounds memory
+
+
+class StreamPool:
+    """Streams of one model, which join and leave at any time; a push advances any of them at once.
+
+    Each answers as it would alone. A pool serves one thread at a time.
+
+    Args:
+        model: see `lstmkit.load(RUN).stream_pool()`.
+    """
+
+    def __init__(self, model: StreamingModel) -> None:
+        self._model = model
+        self._stack = model.new_stack()
+        self._memory = model.blank(_FIRST_ROOM)
+        self._place_of: dict[int, int] = {}  # places 0 to n - 1 are taken, so that all streams lie side by side
+        self._id_at: list[int] = []
+        self._next_id = 0
+
+    def __len__(self) -> int:
+        return len(self._id_at)
+
+    def __contains__(self, stream: object) -> bool:
+        return stream in self._place_of
+
+    @property
+    def labels(self) -> list[str]:
+        """Class names, in the order of the probabilities."""
+        return list(self._model.labels)
+
+    @property
+    def engine(self) -> EngineChoice:
+        """What runs the recurrence, and why."""
+        return self._model.engine
+
+    @property
+    def ids(self) -> list[int]:
+        """The streams that are here, in the order in which they joined."""
+        return list(self._place_of)
+
+    def join(self, state: bytes | None = None) -> int:
+        """Take a stream in.
+
+        Args:
+            state: where it goes on, as `Stream.state` or `StreamPool.state` gave it; None: at the beginning.
+
+        Returns:
+            Its number, which no other stream of this pool ever has.
+
+        Raises:
+            ArtifactError: the state is none, damaged, of a newer format or of another model.
+        """
+        start = None if state is None else from_bytes(self._model, state)
+        place = len(self._id_at)
+        if place == len(self._memory.n_steps):
+            larger = self._model.blank(2 * place)
+            larger.put(slice(place), self._memory)
+            self._memory = larger
+        if start is None:
+            self._memory.forget(slice(place, place + 1))
+        else:
+            self._memory.put(slice(place, place + 1), start)
+        stream, self._next_id = self._next_id, self._next_id + 1
+        self._place_of[stream] = place
+        self._id_at.append(stream)
+        return stream
+
+    def leave(self, stream: int) -> None:
+        """Let a stream go.
+
+        Raises:
+            RequestError: it is not here.
+        """
+        place = self._place(stream)
+        last = len(self._id_at) - 1
+        if place != last:  # the last one takes its place
+            self._memory.put(slice(place, place + 1), self._memory.rows(slice(last, last + 1)))
+            moved = self._id_at[last]
+            self._id_at[place], self._place_of[moved] = moved, place
+        self._id_at.pop()
+        del self._place_of[stream]
+
+    def push(
+        self, streams: Mapping[int, Step] | Sequence[int] | np.ndarray, steps: Sequence[Step] | np.ndarray | None = None
+    ) -> Float[np.ndarray, "streams classes"]:
+        """Read what has arrived for some streams.
+
+        Args:
+            streams: what each has got, by its number; or the numbers alone.
+            steps: where numbers came, what each has got, in their order. A step is what `Stream.push` takes.
+
+        Returns:
+            Class probabilities so far, float64 `(streams, classes)`, in the order given.
+
+        Raises:
+            DataError: a step is none; all streams are as they were.
+            RequestError: a stream is not here, stands twice, or has read no token yet; all streams are as they were.
+        """
+        if isinstance(streams, Mapping):
+            if steps is not None:
+                raise RequestError("push takes {stream: step}, or streams and steps; a mapping and steps came")
+            streams, steps = list(streams), list(streams.values())
+        elif steps is None:
+            raise RequestError("push takes {stream: step}, or streams and steps; streams came without steps")
+        numbers = _plain(streams)
+        given = _plain(steps)
+        if len(numbers) != len(given):
+            raise RequestError(f"{len(numbers)} streams came with {len(given)} steps; give one step for each stream")
+        places = self._places(numbers)
+        if not numbers:
+            return np.zeros((0, len(self._model.labels)))
+        read = self._model.reading
+        tokens = [read(step) for step in given]
+        n_tokens = np.array([len(found) for found in tokens])
+        if not n_tokens.all():
+            for stream, place, n in zip(numbers, places, n_tokens, strict=True):
+                if not n and not self._memory.n_steps[place]:
+                    raise RequestError(f"stream {stream} has read no step, so it has no answer; push one with a token")
+        # Side by side in memory, streams of one step each are advanced where they lie.
+        order = np.argsort(places, kind="stable")
+        first = places[order[0]]
+        if (n_tokens == 1).all() and places[order[-1]] - first + 1 == len(places):
+            memory = self._memory.rows(slice(first, first + len(places)))
+            rows = np.array([tokens[k][0] for k in order.tolist()], dtype=np.int32)
+            self._advance(memory, rows, np.array([0, len(rows)], dtype=np.int64))
+        else:
+            order = np.argsort(-n_tokens, kind="stable")
+            memory = self._memory.rows(places[order])
+            self._advance_ragged(memory, [tokens[k] for k in order.tolist()])
+            self._memory.put(places[order], memory)
+        answers = np.empty((len(places), len(self._model.labels)))
+        answers[order] = self._model.answer(memory.pooled())
+        return answers
+
+    def n_steps(self, stream: int) -> int:
+        """Steps that a stream has read since its beginning.
+
+        Raises:
+            RequestError: it is not here.
+        """
+        return int(self._memory.n_steps[self._place(stream)])
+
+    def reset(self, stream: int) -> None:
+        """Let a stream begin another sequence.
+
+        Raises:
+            RequestError: it is not here.
+        """
+        place = self._place(stream)
+        self._memory.forget(slice(place, place + 1))
+
+    def state(self, stream: int) -> bytes:
+        """All that a stream remembers, for `Stream.state`, or for `join` here or in another process.
+
+        Raises:
+            RequestError: it is not here.
+        """
+        place = self._place(stream)
+        return to_bytes(self._model, self._memory.rows(slice(place, place + 1)))
+
+    def set_state(self, stream: int, state: bytes) -> None:
+        """Let a stream go on from a state.
+
+        Raises:
+            RequestError: it is not here.
+            ArtifactError: as for `join`; the stream is as it was.
+        """
+        place = self._place(stream)
+        self._memory.put(slice(place, place + 1), from_bytes(self._model, state))
+
+    def _advance_ragged(self, memory: Memory, tokens: list[tuple[int, ...]]) -> None:
+        """Read chunks of any length, longest first, by blocks of steps."""
+        lengths = np.array([len(found) for found in tokens])
+        for begin in range(0, int(lengths[0]), _BLOCK):
+            own = np.clip(lengths - begin, 0, _BLOCK)
+            sizes = np.array([(own > t).sum() for t in range(own[0])])
+            starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+            rows = [tokens[k][begin + t] for t, size in enumerate(sizes.tolist()) for k in range(size)]
+            self._advance(memory.rows(slice(int(sizes[0]))), np.array(rows, dtype=np.int32), starts)
+
+    def _advance(self, memory: Memory, rows: np.ndarray, starts: np.ndarray) -> None:
+        arrived = Arrived(self._model.table, rows, starts)
+        memory.observe(self._stack.advance(arrived, memory.hidden, memory.cells), arrived)
+
+    def _place(self, stream: int) -> int:
+        if stream not in self._place_of:
+            raise RequestError(f"stream {stream!r} is not in the pool of {len(self)}; join() gives a number to each")
+        return self._place_of[stream]
+
+    def _places(self, streams: list[int]) -> np.ndarray:
+        places = np.array([self._place(stream) for stream in streams], dtype=np.int64)
+        if len(np.unique(places)) < len(places):
+            twice = next(s for k, s in enumerate(streams) if s in streams[:k])
+            raise RequestError(f"stream {twice} stands twice in one push; give its tokens as one list")
+        return places
+
+
+def _plain(given: Sequence | np.ndarray) -> list:
+    return given.tolist() if isinstance(given, np.ndarray) else list(given)
