@@ -47,7 +47,7 @@ def collate(part: EncodedPart, chosen: Int[np.ndarray, " batch"]) -> tuple[Ragge
     lengths, order = given.sort(descending=True, stable=True)
     layout = Layout(lengths)
     places = starts[order][layout.sequence_of_row] + layout.step_of_row
-    rows = torch.from_numpy(part.tokens[places.numpy()]).long()
+    rows = torch.from_numpy(part.rows[places.numpy()]).long()
     return Ragged(rows, layout, order), torch.from_numpy(part.labels[chosen])
 
 

@@ -95,15 +95,15 @@ def encode(corpus: Corpus, parts: Mapping[str, Part], config: EncoderConfig, cut
 
 
 def _encode(corpus: Corpus, parts: Mapping[str, Part], config: EncoderConfig) -> Encoded:
-    encoder = Encoder.fit(parts["train"].texts, config, corpus.kind)
+    encoder = Encoder.fit(parts["train"].inputs, config, corpus.kind)
     labels = sorted(set(parts["train"].labels))
     number = {label: k for k, label in enumerate(labels)}
     encoded: dict[str, EncodedPart] = {}
     whole_lengths: dict[str, np.ndarray] = {}
     for name, part in parts.items():
-        tokens, offsets, whole_lengths[name] = encoder.encode_counted(part.texts)
+        tokens, offsets, whole_lengths[name] = encoder.encode_counted(part.inputs)
         encoded[name] = EncodedPart(tokens, offsets, np.array([number[label] for label in part.labels], dtype=np.int64))
-    coverage = {name: known_share(part.tokens) for name, part in encoded.items()}
+    coverage = {name: known_share(part.rows) for name, part in encoded.items()}
     near = {name: list(near_duplicates(encoded["train"], encoded[name])) for name in ("valid", "test") if name in parts}
     return Encoded(encoder, labels, encoded, coverage, whole_lengths, near)
 
@@ -111,7 +111,7 @@ def _encode(corpus: Corpus, parts: Mapping[str, Part], config: EncoderConfig) ->
 def _write(folder: Path, encoded: Encoded) -> None:
     with replacing_folder(folder) as fresh:
         write_text(fresh / "tokenizer.json", encoded.encoder.to_json())
-        sizes = {name: [len(part.tokens), len(part)] for name, part in encoded.parts.items()}
+        sizes = {name: [len(part.rows), len(part)] for name, part in encoded.parts.items()}
         for name, part in encoded.parts.items():
             for field in ("tokens", "offsets", "labels"):
                 np.save(fresh / f"{name}.{field}.npy", getattr(part, field), allow_pickle=False)
@@ -145,7 +145,7 @@ def _read(folder: Path) -> Encoded | None:
 
 def _read_part(folder: Path, name: str, sizes: Sequence[int]) -> EncodedPart:
     part = EncodedPart(*(_mapped(folder, name, field) for field in ("tokens", "offsets", "labels")))
-    if [len(part.tokens), len(part)] != list(sizes) or len(part.offsets) != len(part) + 1:
+    if [len(part.rows), len(part)] != list(sizes) or len(part.offsets) != len(part) + 1:
         raise ValueError(f"{folder}: sizes do not agree")
     return part
 

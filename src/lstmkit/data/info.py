@@ -40,7 +40,7 @@ def describe(
     seen: dict[bytes, list[tuple[str, int]]] = {}
     for split, part in parts.items():
         lengths[split] = []
-        for index, text in enumerate(part.texts):
+        for index, text in enumerate(part.inputs):
             lengths[split].append(len(text.split()))
             seen.setdefault(digest_of_text(text), []).append((split, index))
     groups = [
@@ -143,7 +143,7 @@ def _longest(parts: Mapping[str, Part], lengths: Mapping[str, Sequence[int]]) ->
         key=lambda row: -row[0],
     )
     return [
-        {"id": parts[split].ids[index], "length": length, "text": _beginning(parts[split].texts[index])}
+        {"id": parts[split].ids[index], "length": length, "text": _beginning(parts[split].inputs[index])}
         for length, split, index in ranked[:_MOST_EXAMPLES]
     ]
 

@@ -55,9 +55,9 @@ def audit(parts: Mapping[str, Part], encoded: Encoded, leaked: Mapping[str, int]
         `why`, `do`, `line`; none where nothing was found.
     """
     if leaked is None:
-        known = {digest_of_text(text) for text in parts["train"].texts}
+        known = {digest_of_text(text) for text in parts["train"].inputs}
         leaked = {
-            name: sum(digest_of_text(text) in known for text in parts[name].texts)
+            name: sum(digest_of_text(text) in known for text in parts[name].inputs)
             for name in ("valid", "test")
             if name in parts
         }
@@ -85,7 +85,7 @@ def _leaks(parts: Mapping[str, Part], encoded: Encoded, leaked: Mapping[str, int
 
 def _n_only_near(parts: Mapping[str, Part], encoded: Encoded, name: str) -> int:
     """Sequences of a part that resemble one of train, and are the same text as none of those."""
-    train, own = parts["train"].texts, parts[name].texts
+    train, own = parts["train"].inputs, parts[name].inputs
     return sum(
         all(digest_of_text(train[other]) != digest_of_text(own[row]) for other in likes)
         for row, likes in encoded.near.get(name, [])
@@ -114,7 +114,7 @@ def _length(encoded: Encoded) -> Iterator[Finding]:
 def _vocabulary(encoded: Encoded) -> Iterator[Finding]:
     if "test" not in encoded.parts:
         return
-    unknown = {name: float(np.mean(encoded.parts[name].tokens == UNKNOWN_ID)) for name in ("train", "test")}
+    unknown = {name: float(np.mean(encoded.parts[name].rows == UNKNOWN_ID)) for name in ("train", "test")}
     is_unknown, is_shifted = unknown["test"] >= UNKNOWN, unknown["test"] - unknown["train"] >= UNKNOWN_SHIFT
     if not (is_unknown or is_shifted):
         return

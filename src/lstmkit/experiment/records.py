@@ -82,7 +82,7 @@ def _confident_errors(prepared: Prepared, answers: np.ndarray, correct: np.ndarr
     return [
         {
             "id": part.ids[k],
-            "text": part.texts[k],
+            "text": part.inputs[k],
             "label": part.labels[k],
             "predicted": names[int(answers[k].argmax())],
             "probability": float(answers[k].max()),

@@ -122,15 +122,15 @@ def _score(artifact: Artifact, part: Part, split: str) -> dict[str, Any]:
             known = ", ".join(artifact.labels[:8])
             raise DataError(f"{identity}: label {label!r} is not one that the model knows ({known}); correct it")
     truth = np.array([number[label] for label in part.labels], dtype=np.int64)
-    tokens, offsets = artifact.encoder.encode(part.texts)
+    tokens, offsets = artifact.encoder.encode(part.inputs)
     answers = probabilities(artifact.network, EncodedPart(tokens, offsets, truth))
     return score(artifact.labels, truth, answers, split)
 
 
 def _in_training(part: Part, training: dict[str, Part], config: Config, say: Callable[[str], None]) -> int:
     """How many of the examples scored the model was trained on; it is said where there are any."""
-    seen = [*training["train"].texts, *(training["valid"].texts if config.train.refit else [])]
-    n = n_known(part.texts, seen)
+    seen = [*training["train"].inputs, *(training["valid"].inputs if config.train.refit else [])]
+    n = n_known(part.inputs, seen)
     if n:
         say(
             f"{n:,} of the {len(part):,} examples scored also stand in the run's training data (white space and case "
@@ -145,11 +145,11 @@ def _baselines(
     say("fitting the linear baseline again to the run's training data")
     train_part, valid_part = training["train"], training["valid"]
     linear = linear_baseline(
-        train_part.texts,
+        train_part.inputs,
         train_part.labels,
-        valid_part.texts,
+        valid_part.inputs,
         valid_part.labels,
-        part.texts,
+        part.inputs,
         part.labels,
         kind="tokens" if kind == "tokens" else "text",
         refit=config.train.refit,

@@ -71,11 +71,11 @@ def baselines_with_predictions(prepared: Prepared, refit: bool, listener: Listen
     listener.say("baselines: majority class; TF-IDF over words 1 to 2 + logistic regression, C chosen on validation")
     train_part, valid_part, test_part = (prepared.parts[name] for name in ("train", "valid", "test"))
     linear = linear_baseline(
-        train_part.texts,
+        train_part.inputs,
         train_part.labels,
-        valid_part.texts,
+        valid_part.inputs,
         valid_part.labels,
-        test_part.texts,
+        test_part.inputs,
         test_part.labels,
         kind=prepared.corpus.kind,
         refit=refit,
