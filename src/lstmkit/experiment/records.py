@@ -54,11 +54,11 @@ def details(
         "kind": prepared.corpus.kind,
         "splits": prepared.splits(),
         "decisions": list(prepared.corpus.decisions),
-        "vocabulary_size": encoded.encoder.vocabulary_size,
+        **encoded.encoder.shape,
         "coverage": dict(encoded.coverage),
         "architecture": {
             **config.model.model_dump(),
-            "vocabulary_size": encoded.encoder.vocabulary_size,
+            **encoded.encoder.shape,
             "n_classes": len(encoded.labels),
             "max_length": config.encoder.max_length,
             "truncate": config.encoder.truncate,

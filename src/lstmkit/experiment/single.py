@@ -114,7 +114,7 @@ def run_one(
     network, result, final = _train(folder, prepared, config, device, listener)
     encoded = final.encoded
     longest = network.recurrence.chrono_length
-    architecture = architecture_of(config, encoded.encoder.vocabulary_size, len(encoded.labels), longest)
+    architecture = architecture_of(config, encoded.encoder.shape, len(encoded.labels), longest)
     save_artifact(folder / "model", network, architecture, encoded.encoder, encoded.labels)
 
     scoring = datetime.now(UTC)
@@ -197,7 +197,7 @@ def _train_on(
     encoded = prepared.encoded
     torch.manual_seed(config.seed)
     longest = int(encoded.parts["train"].lengths.max())
-    network = build(config, encoded.encoder.vocabulary_size, len(encoded.labels), longest).to(device)
+    network = build(config, encoded.encoder.shape, len(encoded.labels), longest).to(device)
     engine = network.recurrence.engine
     listener.say(
         f"device: {device.type}, {torch.get_num_threads()} threads; engine: {engine.name} ({engine.reason}); "
