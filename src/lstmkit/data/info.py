@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lstmkit.data.duplicates import digest_of_text
+from lstmkit.data.duplicates import digest_of_input
 from lstmkit.data.sources import Corpus, Part
 
 _PERCENTILES = (1, 5, 25, 50, 75, 95, 99)
@@ -42,7 +42,7 @@ def describe(
         lengths[split] = []
         for index, text in enumerate(part.inputs):
             lengths[split].append(len(text.split()))
-            seen.setdefault(digest_of_text(text), []).append((split, index))
+            seen.setdefault(digest_of_input(text), []).append((split, index))
     groups = [
         [_Example(split, parts[split].ids[index], parts[split].labels[index]) for split, index in places]
         for places in seen.values()

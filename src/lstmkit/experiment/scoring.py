@@ -18,8 +18,8 @@ from lstmkit.core.files import read_json, write_json, write_jsonl
 from lstmkit.data.duplicates import n_known
 from lstmkit.data.encoded import EncodedPart
 from lstmkit.data.sources import Corpus, Part, cut, load_corpus
-from lstmkit.evaluate.baselines import linear_baseline, majority_baseline
 from lstmkit.evaluate.metrics import score
+from lstmkit.experiment.opponents import baselines
 from lstmkit.models.scoring import probabilities
 
 
@@ -88,7 +88,15 @@ def evaluate_run(run: Path, request: Request, say: Callable[[str], None]) -> dic
     evaluation = _score(artifact, part, split)
     evaluation["source"] = request.source
     evaluation["n_in_training"] = _in_training(part, training, config, say)
-    evaluation["baselines"] = _baselines(training, part, config, corpus.kind, say)
+    say("fitting the linear baseline again to the run's training data")
+    evaluation["baselines"], _ = baselines(
+        training,
+        part,
+        artifact.encoder,
+        tokens=corpus.kind == "tokens",
+        refit=config.train.refit,
+        progress=say,
+    )
     name = re.sub(r"[^\w.-]+", "_", corpus.name)
     path = home / "evaluations" / f"{name}-{split}-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.json"
     write_json(path, evaluation)
@@ -122,8 +130,8 @@ def _score(artifact: Artifact, part: Part, split: str) -> dict[str, Any]:
             known = ", ".join(artifact.labels[:8])
             raise DataError(f"{identity}: label {label!r} is not one that the model knows ({known}); correct it")
     truth = np.array([number[label] for label in part.labels], dtype=np.int64)
-    tokens, offsets = artifact.encoder.encode(part.inputs)
-    answers = probabilities(artifact.network, EncodedPart(tokens, offsets, truth))
+    rows, offsets = artifact.encoder.encode(part.inputs)
+    answers = probabilities(artifact.network, EncodedPart(rows, offsets, truth))
     return score(artifact.labels, truth, answers, split)
 
 
@@ -137,23 +145,3 @@ def _in_training(part: Part, training: dict[str, Part], config: Config, say: Cal
             "folded); on these the accuracy shows what was learned by heart"
         )
     return n
-
-
-def _baselines(
-    training: dict[str, Part], part: Part, config: Config, kind: str, say: Callable[[str], None]
-) -> dict[str, Any]:
-    say("fitting the linear baseline again to the run's training data")
-    train_part, valid_part = training["train"], training["valid"]
-    linear = linear_baseline(
-        train_part.inputs,
-        train_part.labels,
-        valid_part.inputs,
-        valid_part.labels,
-        part.inputs,
-        part.labels,
-        kind="tokens" if kind == "tokens" else "text",
-        refit=config.train.refit,
-        progress=say,
-    )
-    linear.pop("predictions")
-    return {"linear": linear, "majority": majority_baseline(train_part.labels, part.labels)}
