@@ -15,7 +15,7 @@ import browsing  # noqa: E402
 install_import_hook(
     [
         *("lstmkit.ragged", "lstmkit.nn", "lstmkit.models", "lstmkit.train", "lstmkit.analyze", "lstmkit.evaluate"),
-        *("lstmkit.data.tasks", "lstmkit.experiment.probe.network"),
+        *("lstmkit.data.tasks", "lstmkit.data.augment", "lstmkit.data.series", "lstmkit.experiment.probe.network"),
     ],
     "beartype.beartype",
 )

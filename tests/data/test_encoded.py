@@ -67,7 +67,7 @@ def test_whatever_decides_the_content_makes_it_new(source: Path, monkeypatch: py
 
 
 @pytest.mark.parametrize("content", [b"", b"\x80\x04pickle", None], ids=["empty", "a pickle", "absent"])
-@pytest.mark.parametrize("name", ["train.tokens.npy", "test.labels.npy", "encoded.json", "tokenizer.json"])
+@pytest.mark.parametrize("name", ["train.rows.npy", "test.labels.npy", "encoded.json", "tokenizer.json"])
 def test_a_damaged_entry_is_made_again(source: Path, own_cache: Path, name: str, content: bytes | None) -> None:
     first = encode_source(source)
     (path,) = (own_cache / "encoded").glob(f"*/{name}")
@@ -80,7 +80,7 @@ def test_a_damaged_entry_is_made_again(source: Path, own_cache: Path, name: str,
 
 def test_a_truncated_array_is_made_again(source: Path, own_cache: Path) -> None:
     first = encode_source(source)
-    (path,) = (own_cache / "encoded").glob("*/train.tokens.npy")
+    (path,) = (own_cache / "encoded").glob("*/train.rows.npy")
     path.write_bytes(path.read_bytes()[:-4])
     assert tokens(encode_source(source)) == tokens(first)
 

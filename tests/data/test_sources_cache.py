@@ -149,7 +149,7 @@ def test_the_same_content_elsewhere_has_the_same_fingerprint(tmp_path: Path) -> 
     assert x != z
 
 
-NAMES = ["all.inputs", "all.text_offsets", "all.ids", "all.id_offsets", "all.labels", "corpus.json", "manifest.json"]
+NAMES = ["all.inputs", "all.input_offsets", "all.ids", "all.id_offsets", "all.labels", "corpus.json", "manifest.json"]
 
 
 @pytest.mark.usefixtures("at_rest")

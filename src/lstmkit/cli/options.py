@@ -49,7 +49,9 @@ def configuration(
 
     customary = CATALOGUE[source].customary if source in CATALOGUE else {}
     overrides = {"data.source": source} | {_KEYS[name]: value for name, value in options.items()}
-    return resolve(preset, file, assignments or [], overrides, default_preset, customary, kind_of(source))
+    columns = {name: options.get(name) for name in ("text_column", "label_column")}
+    kind = kind_of(source, **columns)
+    return resolve(preset, file, assignments or [], overrides, default_preset, customary, kind)
 
 
 _KEYS = {

@@ -24,6 +24,12 @@ class DataConfig(Section):
     source: str = Field(default="", description="catalogue name, file or folder; filled in from the command's SOURCE")
     text_column: str = Field(default="", description="column that holds the text; empty: found by name and content")
     label_column: str = Field(default="", description="column that holds the label; empty: found by name and content")
+    series_column: str = Field(
+        default="", description="column that names the series of a table with a row for each step; empty: found"
+    )
+    time_column: str = Field(
+        default="", description="column of such a table's times, numbers or ISO dates; empty: found, or rows in order"
+    )
     on_bad_row: Literal["fail", "skip"] = Field(
         default="fail",
         description="a row that cannot be used ends the run, or is skipped, counted and written to rejected.jsonl",

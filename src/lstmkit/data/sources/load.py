@@ -7,7 +7,7 @@ import numpy as np
 
 from lstmkit.config.resolve import nearest
 from lstmkit.config.schema import DataConfig
-from lstmkit.core.errors import DataError
+from lstmkit.core.errors import DataError, LstmkitError
 from lstmkit.core.files import digest_of
 from lstmkit.data.sources.archive import is_archive, plan_archive
 from lstmkit.data.sources.cache import read_through_cache
@@ -15,7 +15,7 @@ from lstmkit.data.sources.catalogue import CATALOGUE, Progress, obtain
 from lstmkit.data.sources.corpus import Corpus, Kind, Part
 from lstmkit.data.sources.folders import plan_folder, plan_table
 from lstmkit.data.sources.plan import Plan, readable
-from lstmkit.data.sources.tables import TABLE_SUFFIXES, is_table
+from lstmkit.data.sources.tables import TABLE_SUFFIXES, is_table, kind_of_table
 from lstmkit.data.sources.ts import SUFFIX, archive_sets, plan_archive_set, plan_ts
 
 
@@ -48,13 +48,21 @@ def load_corpus(data: DataConfig, progress: Progress | None = None) -> Corpus:
     return replace(corpus, decisions=[*notes, *corpus.decisions])
 
 
-def kind_of(source: str) -> Kind:
-    """What a source holds, told without reading it; text where that cannot be told, as where there is no such source."""
+def kind_of(source: str, **columns: str | None) -> Kind:
+    """What a source holds, told by its layout or its first rows; text where that cannot be told, as where there is none.
+
+    Args:
+        source: the SOURCE.
+        columns: `text_column` and others of the configuration's section `data`, where they are asked for.
+    """
     if entry := CATALOGUE.get(source):
         return entry.kind
     try:
-        return _plan_of(source).kind or "text"
-    except DataError:  # reading the source, which comes next, says what is wrong with it
+        plan = _plan_of(source)
+        if plan.kind or not is_table(plan.files[0].path):
+            return plan.kind or "text"
+        return kind_of_table(plan.files[0], DataConfig(**{key: value for key, value in columns.items() if value}))
+    except LstmkitError:  # reading the source, which comes next, says what is wrong with it
         return "text"
 
 

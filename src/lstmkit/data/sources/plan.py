@@ -6,13 +6,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from lstmkit.config.schema import DataConfig
 from lstmkit.core.errors import DataError
 from lstmkit.data.sources.corpus import Kind, Series
+
+if TYPE_CHECKING:
+    from lstmkit.data.sources.series_tables import SeriesLayout
 
 SPLIT_NAMES = {
     "train": "train",
@@ -69,7 +72,7 @@ class Plan:
         object.__setattr__(self, "name", printable(self.name))
 
 
-READING_KEYS = ("text_column", "label_column", "on_bad_row")
+READING_KEYS = ("text_column", "label_column", "series_column", "time_column", "on_bad_row")
 """Keys of the configuration's section `data` that decide what is read from a file."""
 
 
@@ -84,6 +87,7 @@ class Reading:
         self.kind: Kind | None = None
         self.columns: tuple[str, str] | None = None
         self.channels: list[str] = []
+        self.layout: "SeriesLayout | None" = None  # of the tables of numbers read so far
         self.decisions: list[str] = []
         self.rejected: list[dict[str, Any]] = []
         self._counts: Counter[str] = Counter()
