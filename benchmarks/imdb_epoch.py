@@ -56,7 +56,7 @@ class Silent:
 def ours(config: Config, part: EncodedPart, vocabulary_size: int) -> Row:
     """The trainer's own epoch: its batches, optimizer, clipping and averaging; no validation."""
     torch.manual_seed(config.seed)
-    network = build(config, vocabulary_size, 2)
+    network = build(config, {"vocabulary_size": vocabulary_size}, 2)
     record = train(network, part, None, config.train, seed=config.seed, watch=Silent(), n_epochs=1).history[0]
     engine = network.recurrence.engine
     return {
