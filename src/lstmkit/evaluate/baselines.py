@@ -42,10 +42,10 @@ def majority_baseline(train_labels: Sequence[str], test_labels: Sequence[str]) -
     Raises:
         ValueError: one of the two is empty.
     """
-    check_pair("training", train_labels, train_labels)
-    check_pair("test", test_labels, test_labels)
-    label = commonest(train_labels)
-    return {"label": label, **accuracy_of([label] * len(test_labels), test_labels)}
+    _check_pair("training", train_labels, train_labels)
+    _check_pair("test", test_labels, test_labels)
+    label = _commonest(train_labels)
+    return {"label": label, **_accuracy([label] * len(test_labels), test_labels)}
 
 
 def linear_baseline(
@@ -82,8 +82,8 @@ def linear_baseline(
     Raises:
         ValueError: texts and labels differ in number; no training or test examples; an unknown `kind`.
     """
-    check_pair("training", train_texts, train_labels)
-    check_pair("test", test_texts, test_labels)
+    _check_pair("training", train_texts, train_labels)
+    _check_pair("test", test_texts, test_labels)
     if len(valid_texts) != len(valid_labels):
         raise ValueError(f"{len(valid_texts)} validation texts and {len(valid_labels)} labels; one label for each text")
     if kind not in ("text", "tokens"):
@@ -110,7 +110,7 @@ def linear_baseline(
         predictions = model.predict(test_texts)
     return {
         "name": "TF-IDF (1-2 grams) + logistic regression",
-        **accuracy_of(predictions, test_labels),
+        **_accuracy(predictions, test_labels),
         "C": model.C,
         "grid": {f"{c:g}": accuracy for c, accuracy in grid.items()},
         "valid_accuracy": max(grid.values(), default=None),
@@ -126,7 +126,7 @@ class _Linear:
 
     def __init__(self, kind: Literal["text", "tokens"], texts: Sequence[str], labels: Sequence[str]) -> None:
         self._labels = labels
-        self._fallback = commonest(labels)
+        self._fallback = _commonest(labels)
         self._regression = LogisticRegression(warm_start=True, tol=_TOLERANCE, max_iter=_MOST_ITERATIONS)
         self.C: float | None = None
         n_classes = len(set(labels))
@@ -191,21 +191,17 @@ def _listed(values: Sequence[float]) -> str:
     return ", ".join(f"{value:g}" for value in values)
 
 
-def commonest(labels: Sequence[str]) -> str:
-    """The label that occurs most; of equals the first in alphabetical order."""
+def _commonest(labels: Sequence[str]) -> str:
     return min(Counter(labels).items(), key=lambda item: (-item[1], item[0]))[0]
 
 
-def accuracy_of(predictions: Sequence[str], labels: Sequence[str]) -> dict[str, Any]:
-    """`accuracy` and `accuracy_ci95` of at least one prediction."""
+def _accuracy(predictions: Sequence[str], labels: Sequence[str]) -> dict[str, Any]:
     n, n_correct = len(labels), sum(one == other for one, other in zip(predictions, labels, strict=True))
     return {"accuracy": n_correct / n, "accuracy_ci95": list(wilson_interval(n_correct, n))}
 
 
-def check_pair(part: str, inputs: Sequence[Any], labels: Sequence[str], each: str = "text") -> None:
-    """Refuse a part without examples, or with other labels than inputs."""
-    if len(inputs) != len(labels):
-        several = f"{each.removesuffix('s')}s"
-        raise ValueError(f"{len(inputs)} {part} {several} and {len(labels)} labels; one label for each {each}")
-    if len(inputs) == 0:
+def _check_pair(part: str, texts: Sequence[str], labels: Sequence[str]) -> None:
+    if len(texts) != len(labels):
+        raise ValueError(f"{len(texts)} {part} texts and {len(labels)} labels; one label for each text")
+    if len(texts) == 0:
         raise ValueError(f"no {part} examples; a baseline needs at least one")
