@@ -56,7 +56,7 @@ def main() -> None:
     if config.run.threads:
         torch.set_num_threads(config.run.threads)
     torch.manual_seed(config.seed)
-    network = build(config, encoded.encoder.vocabulary_size, len(encoded.labels))
+    network = build(config, encoded.encoder.shape, len(encoded.labels))
     lines = Lines(epochs_of(config.train, len(encoded.parts["train"])))
     train(network, encoded.parts["train"], encoded.parts["valid"], config.train, seed=config.seed, watch=lines)
 

@@ -93,6 +93,6 @@ def epoch(
 
 def _collate(part: EncodedPart, chosen: np.ndarray, padding_id: int) -> tuple[Tensor, Tensor, Tensor]:
     chosen = chosen[np.argsort(-part.lengths[chosen], kind="stable")]
-    sequences = [torch.from_numpy(part.tokens[part.offsets[k] : part.offsets[k + 1]].astype(np.int64)) for k in chosen]
+    sequences = [torch.from_numpy(part.rows[part.offsets[k] : part.offsets[k + 1]].astype(np.int64)) for k in chosen]
     lengths = torch.tensor([len(sequence) for sequence in sequences])
     return pad_sequence(sequences, padding_value=padding_id), lengths, torch.from_numpy(part.labels[chosen])

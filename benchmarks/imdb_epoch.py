@@ -56,13 +56,13 @@ class Silent:
 def ours(config: Config, part: EncodedPart, vocabulary_size: int) -> Row:
     """The trainer's own epoch: its batches, optimizer, clipping and averaging; no validation."""
     torch.manual_seed(config.seed)
-    network = build(config, vocabulary_size, 2)
+    network = build(config, {"vocabulary_size": vocabulary_size}, 2)
     record = train(network, part, None, config.train, seed=config.seed, watch=Silent(), n_epochs=1).history[0]
     engine = network.recurrence.engine
     return {
         "seconds": record.seconds,
         "loss": record.train_loss,
-        "tokens": len(part.tokens),
+        "tokens": len(part.rows),
         "engine": engine.name,
         "reason": engine.reason,
     }
@@ -84,7 +84,7 @@ def in_keras(
         file = Path(folder) / "batches.npz"
         np.savez(
             file,
-            tokens=part.tokens,
+            tokens=part.rows,
             offsets=part.offsets,
             labels=part.labels,
             batches=np.concatenate(batches),
@@ -117,7 +117,7 @@ def lacking(peer: str, python: str) -> str | None:
 
 def subset(part: EncodedPart, chosen: np.ndarray) -> EncodedPart:
     """Some examples of a part."""
-    spans = [part.tokens[part.offsets[k] : part.offsets[k + 1]] for k in chosen]
+    spans = [part.rows[part.offsets[k] : part.offsets[k + 1]] for k in chosen]
     return EncodedPart(np.concatenate(spans), np.cumsum([0, *map(len, spans)]), part.labels[chosen])
 
 
@@ -155,7 +155,7 @@ def compare(
         found = sorted((run() for _ in range(repeats)), key=lambda row: row["seconds"])
         row = found[len(found) // 2]
         row = {"subject": subject, **row, "runs_s": [round(other["seconds"], 2) for other in found]}
-        row["share"] = row["tokens"] / len(part.tokens)
+        row["share"] = row["tokens"] / len(part.rows)
         row["epoch_s"] = round(row["seconds"] / row["share"], 2)
         row["ratio"] = round(row["epoch_s"] / (rows[0]["epoch_s"] if rows else row["epoch_s"]), 2)
         rows.append({"preset": config.preset, **row})

@@ -34,8 +34,8 @@ def make(folder: Path, **model: Any) -> Artifact:
     torch.manual_seed(3)
     config = Config(model=ModelConfig(embedding_size=5, hidden_size=6, **model))
     encoder = Encoder.fit(TEXTS, EncoderConfig(min_frequency=1, max_length=4), "text")
-    network = build(config, encoder.vocabulary_size, len(LABELS)).eval()
-    architecture = architecture_of(config, encoder.vocabulary_size, len(LABELS))
+    network = build(config, encoder.shape, len(LABELS)).eval()
+    architecture = architecture_of(config, encoder.shape, len(LABELS))
     save_artifact(folder, network, architecture, encoder, LABELS)
     return Artifact(network, encoder, LABELS, architecture)
 

@@ -31,7 +31,7 @@ def parts_of(source: Path | str, **options: Any) -> dict[str, Part]:
 
 def rows(part: Part) -> list[tuple[str, str, str]]:
     """(id, label, text) of each example."""
-    return list(zip(part.ids, part.labels, part.texts, strict=True))
+    return list(zip(part.ids, part.labels, part.inputs, strict=True))
 
 
 def fill(root: Path, files: Mapping[str, str | bytes]) -> Path:

@@ -31,7 +31,7 @@ def encode_source(source: Path, seed: int = 0, **options: object) -> Encoded:
 
 
 def tokens(encoded: Encoded) -> dict[str, list[int]]:
-    return {name: part.tokens.tolist() for name, part in encoded.parts.items()}
+    return {name: part.rows.tolist() for name, part in encoded.parts.items()}
 
 
 def test_the_vocabulary_comes_from_the_training_part_alone(source: Path) -> None:
@@ -44,7 +44,7 @@ def test_the_cache_serves_what_was_made(source: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(subject, "_encode", lambda *_: pytest.fail("it was encoded again"))
     again = encode_source(source)
     assert tokens(again) == tokens(first)
-    assert isinstance(again.parts["train"].tokens, np.memmap)
+    assert isinstance(again.parts["train"].rows, np.memmap)
     assert again.coverage == first.coverage
     assert again.encoder.to_json() == first.encoder.to_json()
 
@@ -63,11 +63,11 @@ def test_whatever_decides_the_content_makes_it_new(source: Path, monkeypatch: py
     (source / "test.csv").write_text("text,label\nplot test,b\n")  # of the same size
     changed = encode_source(source)
     assert len(made) == 3
-    assert changed.encoder.tokenizer.id_to_token(int(changed.parts["test"].tokens[0])) == "plot"
+    assert changed.encoder.tokenizer.id_to_token(int(changed.parts["test"].rows[0])) == "plot"
 
 
 @pytest.mark.parametrize("content", [b"", b"\x80\x04pickle", None], ids=["empty", "a pickle", "absent"])
-@pytest.mark.parametrize("name", ["train.tokens.npy", "test.labels.npy", "encoded.json", "tokenizer.json"])
+@pytest.mark.parametrize("name", ["train.rows.npy", "test.labels.npy", "encoded.json", "tokenizer.json"])
 def test_a_damaged_entry_is_made_again(source: Path, own_cache: Path, name: str, content: bytes | None) -> None:
     first = encode_source(source)
     (path,) = (own_cache / "encoded").glob(f"*/{name}")
@@ -80,7 +80,7 @@ def test_a_damaged_entry_is_made_again(source: Path, own_cache: Path, name: str,
 
 def test_a_truncated_array_is_made_again(source: Path, own_cache: Path) -> None:
     first = encode_source(source)
-    (path,) = (own_cache / "encoded").glob("*/train.tokens.npy")
+    (path,) = (own_cache / "encoded").glob("*/train.rows.npy")
     path.write_bytes(path.read_bytes()[:-4])
     assert tokens(encode_source(source)) == tokens(first)
 

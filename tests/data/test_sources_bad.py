@@ -272,7 +272,7 @@ def test_bad_rows_are_skipped_when_asked_and_each_is_listed(name: str, tmp_path:
     corpus = read(fill(tmp_path, {file: content}) / file, on_bad_row="skip")
     assert [(row["line"], row["reason"]) for row in corpus.rejected] == expected
     assert {row["file"] for row in corpus.rejected} == {file}
-    texts = list(corpus.parts["all"].texts)
+    texts = list(corpus.parts["all"].inputs)
     assert texts == [f"row {number}" for number in range(8)] + ["last"]
 
 

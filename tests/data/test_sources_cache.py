@@ -55,7 +55,7 @@ def _whole(corpus: Corpus) -> dict[str, Any]:
 
 
 def _first_text(source: Path) -> str:
-    return next(iter(read(source).parts.values())).texts[0]
+    return next(iter(read(source).parts.values())).inputs[0]
 
 
 @pytest.mark.usefixtures("at_rest")
@@ -125,9 +125,9 @@ def test_files_that_come_and_go_are_seen(tmp_path: Path) -> None:
     fill(tmp_path, {"a/1.txt": "one", "b/1.txt": "two"})
     read(tmp_path)
     fill(tmp_path, {"a/2.txt": "three"})
-    assert list(read(tmp_path).parts["all"].texts) == ["one", "three", "two"]
+    assert list(read(tmp_path).parts["all"].inputs) == ["one", "three", "two"]
     (tmp_path / "a/1.txt").unlink()
-    assert list(read(tmp_path).parts["all"].texts) == ["three", "two"]
+    assert list(read(tmp_path).parts["all"].inputs) == ["three", "two"]
     (tmp_path / "a/2.txt").rename(tmp_path / "b/2.txt")
     assert list(read(tmp_path).parts["all"].labels) == ["b", "b"]
 
@@ -135,9 +135,9 @@ def test_files_that_come_and_go_are_seen(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("at_rest")
 def test_options_have_entries_of_their_own(table: Path, counts: dict[str, int]) -> None:
     swapped = {"text_column": "label", "label_column": "text"}
-    assert list(read(table).parts["all"].texts) == ["first", "other"]
-    assert list(read(table, **swapped).parts["all"].texts) == ["a", "b"]
-    assert list(read(table).parts["all"].texts) == ["first", "other"]
+    assert list(read(table).parts["all"].inputs) == ["first", "other"]
+    assert list(read(table, **swapped).parts["all"].inputs) == ["a", "b"]
+    assert list(read(table).parts["all"].inputs) == ["first", "other"]
     assert read(table).fingerprint != read(table, **swapped).fingerprint
     assert counts["collect"] == 2
 
@@ -149,7 +149,7 @@ def test_the_same_content_elsewhere_has_the_same_fingerprint(tmp_path: Path) -> 
     assert x != z
 
 
-NAMES = ["all.texts", "all.text_offsets", "all.ids", "all.id_offsets", "all.labels", "corpus.json", "manifest.json"]
+NAMES = ["all.inputs", "all.input_offsets", "all.ids", "all.id_offsets", "all.labels", "corpus.json", "manifest.json"]
 
 
 @pytest.mark.usefixtures("at_rest")
@@ -218,7 +218,7 @@ def test_a_file_that_changes_while_it_is_read_is_refused(
 
 
 def test_texts_are_decoded_on_access(table: Path) -> None:
-    texts = read(table).parts["all"].texts
+    texts = read(table).parts["all"].inputs
     assert (texts[0], texts[-1], texts[1:], len(texts)) == ("first", "other", ["other"], 2)
     with pytest.raises(IndexError):
         texts[2]

@@ -35,7 +35,8 @@ def _fetching(monkeypatch: pytest.MonkeyPatch, fetch: Any) -> None:
 
 
 def test_every_entry_tells_what_it_is() -> None:
-    assert list(CATALOGUE) == ["digits", "imdb", "trec", "sst2", "banking77"]
+    series = ["japanese-vowels", "natops", "basic-motions", "mnist-rows", "mnist-pixels"]
+    assert list(CATALOGUE) == ["digits", "imdb", "trec", "sst2", "banking77", *series]
     for entry in CATALOGUE.values():
         assert all([entry.title, entry.task, entry.size, entry.licence, entry.citation, entry.layout])
         assert bool(entry.url) == bool(entry.md5)
@@ -48,9 +49,9 @@ def test_digits_need_no_network_and_no_cache(own_cache: Path) -> None:
     part = corpus.parts["all"]
     assert len(part) == 1797
     assert (part.ids[12], part.labels[12]) == ("digits:12", "2")
-    assert part.texts[0].split()[:8] == ["0", "0", "5", "13", "9", "1", "0", "0"]  # the first image's upper row
-    assert {len(text.split(" ")) for text in part.texts} == {64}
-    assert {token for text in part.texts for token in text.split(" ")} == {str(level) for level in range(17)}
+    assert part.inputs[0].split()[:8] == ["0", "0", "5", "13", "9", "1", "0", "0"]  # the first image's upper row
+    assert {len(text.split(" ")) for text in part.inputs} == {64}
+    assert {token for text in part.inputs for token in text.split(" ")} == {str(level) for level in range(17)}
     assert not any(own_cache.rglob("*"))
     assert read("digits").fingerprint == corpus.fingerprint
 
@@ -91,9 +92,9 @@ def test_a_copy_of_the_user_s_goes_before_one_in_the_cache(own_data: Path, own_c
     table = "text,category\n{},a\ny,b\n"
     cached = {"train.csv": table.format("cached"), "test.csv": table.format("t")}
     fill(own_cache / "datasets" / "banking77", cached)
-    assert read("banking77").parts["train"].texts[0] == "cached"
+    assert read("banking77").parts["train"].inputs[0] == "cached"
     fill(own_data / "banking77", cached | {"train.csv": table.format("own")})
-    assert read("banking77").parts["train"].texts[0] == "own"
+    assert read("banking77").parts["train"].inputs[0] == "own"
 
 
 @pytest.mark.usefixtures("no_data")
@@ -141,7 +142,7 @@ def test_a_name_of_the_catalogue_goes_before_a_folder_of_that_name(
     corpus = read("digits")
     assert corpus.kind == "tokens"
     assert corpus.decisions[0] == "source: digits of the catalogue; what is here under that name would be ./digits"
-    assert list(read("./digits").parts["all"].texts) == ["x", "y"]
+    assert list(read("./digits").parts["all"].inputs) == ["x", "y"]
 
 
 SIZES = {
@@ -160,5 +161,5 @@ def test_the_real_sets(name: str, data_folder: Path) -> None:
     assert {split: len(part) for split, part in parts.items()} == sizes
     assert len(Counter(parts["train"].labels)) == n_labels
     assert first in {*parts["train"].ids, *parts["valid"].ids}
-    assert all(text.strip() for part in parts.values() for text in part.texts)
+    assert all(text.strip() for part in parts.values() for text in part.inputs)
     assert rows(parts["test"]) == rows(parts_of(data_folder / name)["test"])

@@ -43,7 +43,7 @@ def test_a_cut_is_a_stratified_partition(labels: list[str], test: float, valid: 
     assert sorted(chain.from_iterable(ids.values())) == sorted(corpus.parts["all"].ids)
     assert all(part == sorted(part, key=lambda name: int(name[4:])) for part in ids.values())
     for part in parts.values():
-        for example, label, text in zip(part.ids, part.labels, part.texts, strict=True):
+        for example, label, text in zip(part.ids, part.labels, part.inputs, strict=True):
             index = int(example[4:])
             assert (label, text) == (labels[index], f"all text {index}")
     counts = {split: Counter(part.labels) for split, part in parts.items()}

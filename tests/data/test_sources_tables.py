@@ -27,7 +27,7 @@ def _examples(path: Path, content: str) -> list[tuple[str, str]]:
     part = read(path).parts["all"]
     again = read(path).parts["all"]  # from the cache
     assert rows(part) == rows(again)
-    return list(zip(part.texts, part.labels, strict=True))
+    return list(zip(part.inputs, part.labels, strict=True))
 
 
 @settings(deadline=None, max_examples=80)
@@ -59,7 +59,7 @@ def test_parquet_gives_back_any_text(examples: list[tuple[str, str]]) -> None:
         path = Path(folder) / "a.parquet"
         parquet.write_table(pyarrow.table({"number": range(len(texts)), "text": texts, "label": labels}), path)
         part = read(path).parts["all"]
-    assert list(zip(part.texts, part.labels, strict=True)) == examples
+    assert list(zip(part.inputs, part.labels, strict=True)) == examples
     assert part.ids[-1] == f"a.parquet:{len(texts)}"
 
 
@@ -92,7 +92,7 @@ def test_a_byte_order_mark_belongs_to_no_column_name(tmp_path: Path) -> None:
 def test_a_field_may_be_longer_than_csv_s_own_limit(tmp_path: Path) -> None:
     text = "word " * 100_000
     fill(tmp_path, {"a.csv": f"text,label\n{text},a\n"})
-    assert list(read(tmp_path / "a.csv").parts["all"].texts) == [text]
+    assert list(read(tmp_path / "a.csv").parts["all"].inputs) == [text]
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_a_list_is_a_sequence_of_tokens(tmp_path: Path) -> None:
     fill(tmp_path, {"a.ndjson": "".join(json.dumps(line) + "\n" for line in lines)})
     corpus = read(tmp_path / "a.ndjson")
     assert corpus.kind == "tokens"
-    assert list(corpus.parts["all"].texts) == ["The end", "7 0 -1"]
+    assert list(corpus.parts["all"].inputs) == ["The end", "7 0 -1"]
 
 
 # name -> (table, options, text column and why, label column and why)
@@ -154,7 +154,7 @@ def test_columns_of_jsonl_are_those_of_its_objects(tmp_path: Path) -> None:
 def test_a_tsv_without_quoting_keeps_its_quotes(tmp_path: Path) -> None:
     fill(tmp_path, {"a.tsv": 'text\tlabel\n"Gone" is fine\ta\n"open\tb\nsaid "no"\ta\n'})
     corpus = read(tmp_path / "a.tsv")
-    assert list(corpus.parts["all"].texts) == ['"Gone" is fine', '"open', 'said "no"']
+    assert list(corpus.parts["all"].inputs) == ['"Gone" is fine', '"open', 'said "no"']
     assert corpus.decisions[0] == "quotes in a.tsv: plain characters (they do not pair up around fields)"
 
 

@@ -79,11 +79,11 @@ def test_every_preset_has_the_option(preset: str) -> None:
     assert len(PRESETS) >= 2
     assert resolve(preset).model.initialization == "standard"
     config = resolve(preset, assignments=["model.initialization=chrono"])
-    network = build(config, 20, 2, longest=38)
+    network = build(config, {"vocabulary_size": 20}, 2, longest=38)
     assert network.recurrence.chrono_length == 38
     spans = network.recurrence.bias_ih_l0.detach()[config.model.hidden_size : 2 * config.model.hidden_size].exp()
     assert 30 < float(spans.max()) < 37.01
-    assert architecture_of(config, 20, 2, 38)["chrono_length"] == 38
-    assert build(config, 20, 2).recurrence.chrono_length == config.encoder.max_length
+    assert architecture_of(config, {"vocabulary_size": 20}, 2, 38)["chrono_length"] == 38
+    assert build(config, {"vocabulary_size": 20}, 2).recurrence.chrono_length == config.encoder.max_length
     chosen = resolve(preset, assignments=["model.initialization=chrono", "model.chrono_length=90"])
-    assert build(chosen, 20, 2, longest=38).recurrence.chrono_length == 90
+    assert build(chosen, {"vocabulary_size": 20}, 2, longest=38).recurrence.chrono_length == 90

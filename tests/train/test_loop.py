@@ -207,7 +207,7 @@ def test_class_weights_count_classes_inversely(parts: Parts, quiet) -> None:
     """On labels that are noise, 9 to 1, plain training says the frequent class; balanced training cannot."""
     train_part, valid_part = parts
     random = np.random.default_rng(0)
-    noise = EncodedPart(train_part.tokens, train_part.offsets, (random.random(len(train_part)) < 0.1).astype(np.int64))
+    noise = EncodedPart(train_part.rows, train_part.offsets, (random.random(len(train_part)) < 0.1).astype(np.int64))
     shares = {}
     for weights in ("none", "balanced"):
         model = network()

@@ -88,7 +88,7 @@ def read_gates(
     if cell not in HOLDS:
         raise ValueError(f"a plain {cell} has no gates; lstm and gru have")
     network = copy.deepcopy(network).to("cpu", torch.float64).eval()
-    every = np.concatenate([part.tokens[part.offsets[k] : part.offsets[k + 1]] for k in chosen.tolist()])
+    every = np.concatenate([part.rows[part.offsets[k] : part.offsets[k + 1]] for k in chosen.tolist()])
     tokens, counts = np.unique(every, return_counts=True)
     hidden = network.recurrence.hidden_size
     layers = [

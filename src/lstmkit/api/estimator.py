@@ -213,7 +213,7 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
             device = device_for(config.run.device)
             with borrowed(config.run.threads, device, seed):
                 longest = int(train_part.lengths.max())
-                network = build(config, encoder.vocabulary_size, len(classes), longest).to(device)
+                network = build(config, encoder.shape, len(classes), longest).to(device)
                 result = train(
                     network,
                     train_part,
@@ -289,7 +289,7 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         if isinstance(self.random_state, np.random.RandomState):
             state["parameters"]["random_state"] = None
         longest = self.network_.recurrence.chrono_length
-        architecture = architecture_of(self.config_, self.encoder_.vocabulary_size, len(self.classes_), longest)
+        architecture = architecture_of(self.config_, self.encoder_.shape, len(self.classes_), longest)
         write_estimator(Path(folder), state, self.classes_, self.network_, architecture, self.encoder_)
 
     @classmethod

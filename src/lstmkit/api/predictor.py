@@ -9,8 +9,10 @@ import numpy as np
 from jaxtyping import Float
 
 from lstmkit.api.inputs import Item, texts_of
+from lstmkit.api.series import series_of
 from lstmkit.artifact import Artifact, find_model, find_twin, load_artifact
 from lstmkit.data.encoded import EncodedPart
+from lstmkit.data.series import SeriesEncoder
 from lstmkit.models.scoring import probabilities
 
 if TYPE_CHECKING:
@@ -47,15 +49,18 @@ class Predictor:
         """Class probabilities `(n, classes)`, rows in the order given; each depends on its own example alone.
 
         Raises:
-            DataError: an example is empty, or no string and no list of tokens; or `items` is one string and not a
-                list of them.
+            DataError: an example is empty, or not of the kind that the model reads (a string or list of tokens, or a
+                `(time, channels)` array); or `items` is one string and not a list of them.
         """
-        texts = texts_of(items)
-        if not texts:
+        encoder = self._artifact.encoder
+        if isinstance(encoder, SeriesEncoder):
+            rows, offsets = encoder.encode(series_of(items, len(encoder.channels)))
+        else:
+            rows, offsets = encoder.encode(texts_of(items))
+        n = len(offsets) - 1
+        if not n:
             return np.zeros((0, len(self._artifact.labels)))
-        tokens, offsets = self._artifact.encoder.encode(texts)
-        part = EncodedPart(tokens, offsets, np.zeros(len(texts), dtype=np.int64))
-        return probabilities(self._artifact.network, part)
+        return probabilities(self._artifact.network, EncodedPart(rows, offsets, np.zeros(n, dtype=np.int64)))
 
     def explain(self, item: Item, *, most_classes: int = 10, n_orders: int = 20, seed: int = 0) -> "Explanation":
         """One prediction from the inside; the twin's beside it where the run is a lab folder.

@@ -13,12 +13,12 @@ from safetensors import SafetensorError
 
 from lstmkit.core.errors import ArtifactError
 from lstmkit.core.files import digest_of, read_json, replacing_folder, write_bytes, write_json
-from lstmkit.data.encoder import Encoder
+from lstmkit.data.encoding import AnyEncoder, file_names, files_of, read_encoder
 from lstmkit.models import Classifier
 from lstmkit.models.build import build_from
 
 FORMAT = 1
-_WEIGHTS, _TOKENIZER, _ABOUT = "model.safetensors", "tokenizer.json", "model.json"
+_WEIGHTS, _ABOUT = "model.safetensors", "model.json"
 
 
 @dataclass(frozen=True)
@@ -27,19 +27,19 @@ class Artifact:
 
     Attributes:
         network: in evaluation mode.
-        encoder: from text to token numbers.
+        encoder: from text to token numbers, or from a series to scaled rows.
         labels: class names; the network's outputs in this order.
         architecture: the keywords that built the network.
     """
 
     network: Classifier
-    encoder: Encoder
+    encoder: AnyEncoder
     labels: list[str]
     architecture: dict[str, Any]
 
 
 def save_artifact(
-    folder: Path, network: Classifier, architecture: dict[str, Any], encoder: Encoder, labels: list[str]
+    folder: Path, network: Classifier, architecture: dict[str, Any], encoder: AnyEncoder, labels: list[str]
 ) -> None:
     """Write the model folder, whole or not at all.
 
@@ -51,7 +51,7 @@ def save_artifact(
         labels: class names in the order of the network's outputs.
     """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
-    contents = {_WEIGHTS: safetensors.torch.save(tensors), _TOKENIZER: encoder.to_json().encode()}
+    contents = {_WEIGHTS: safetensors.torch.save(tensors), **files_of(encoder)}
     about: dict[str, Any] = {
         "format": FORMAT,
         "architecture": architecture,
@@ -84,8 +84,8 @@ def load_artifact(folder: Path, engine: str = "auto") -> Artifact:
     about = _read_about(folder / _ABOUT)
     try:
         labels, hashes = list(about["labels"]), dict(about["sha256"])
-        contents = {name: _read_checked(folder / name, hashes[name]) for name in (_WEIGHTS, _TOKENIZER)}
-        encoder = Encoder.from_json(contents[_TOKENIZER].decode(), about["encoder"])
+        contents = {name: _read_checked(folder / name, hashes[name]) for name in (_WEIGHTS, *file_names(about["encoder"]))}
+        encoder = read_encoder(about["encoder"], contents)
         network = build_from(about["architecture"], engine)
     except (KeyError, TypeError, ValueError) as error:  # the digest is right, so a program wrote it, but not this one
         reason = str(error).splitlines()[0]

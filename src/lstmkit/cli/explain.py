@@ -111,7 +111,7 @@ def _example_of(run: Path, identity: str) -> tuple[str, str]:
         raise RequestError(f"{run}: holds a model without data (no config.toml); give the text itself instead of --id")
     config = load_config(home / "config.toml")
     part = cut(load_corpus(config.data), config.data, config.seed)["test"]
-    for name, text, label in zip(part.ids, part.texts, part.labels, strict=True):
+    for name, text, label in zip(part.ids, part.inputs, part.labels, strict=True):
         if str(name) == identity:
             return text, label
     raise RequestError(

@@ -45,11 +45,13 @@ def configuration(
         options: values of options that are short for a key, under the names in `_KEYS`.
     """
     from lstmkit.config.resolve import resolve  # pydantic, which --help does without
-    from lstmkit.data.sources import CATALOGUE
+    from lstmkit.data.sources import CATALOGUE, kind_of
 
     customary = CATALOGUE[source].customary if source in CATALOGUE else {}
     overrides = {"data.source": source} | {_KEYS[name]: value for name, value in options.items()}
-    return resolve(preset, file, assignments or [], overrides, default_preset, customary)
+    columns = {name: options.get(name) for name in ("text_column", "label_column")}
+    kind = kind_of(source, **columns)
+    return resolve(preset, file, assignments or [], overrides, default_preset, customary, kind)
 
 
 _KEYS = {

@@ -1,4 +1,7 @@
-"""Named starting points. A preset holds only what differs from the schema's defaults."""
+"""Named starting points. A preset holds only what differs from the schema's defaults.
+
+What a preset has for a kind of source goes before what it has for all.
+"""
 
 from typing import Any
 
@@ -31,5 +34,17 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
             "head_dropout": 0.5,
         },
         "train": {"epochs": 0, "learning_rate": 4e-3, "schedule": "one_cycle", "averaging": 0.998},
+    },
+}
+
+FOR_KIND: dict[str, dict[str, dict[str, dict[str, Any]]]] = {
+    "series": {
+        "lab": {"encoder": {"max_length": 2_000}, "train": {"batch_size": 16}},
+        "default": {
+            "encoder": {"max_length": 2_000},
+            "augment": {"jitter": 0.05, "scaling": 0.1, "time_warp": 0.2},
+            "model": {"embedding_size": 64, "hidden_size": 128, "bidirectional": True, "pooling": "max_mean"},
+            "train": {"batch_size": 16, "refit": True},
+        },
     },
 }

@@ -9,7 +9,7 @@ from typing import Any
 import tomli_w
 from pydantic import BaseModel, ValidationError
 
-from lstmkit.config.presets import PRESETS
+from lstmkit.config.presets import FOR_KIND, PRESETS
 from lstmkit.config.schema import Config
 from lstmkit.core.errors import RequestError
 
@@ -21,6 +21,7 @@ def resolve(
     overrides: Mapping[str, Any] | None = None,
     default_preset: str = "default",
     customary: Mapping[str, Any] | None = None,
+    kind: str = "text",
 ) -> Config:
     """Build the configuration.
 
@@ -31,6 +32,7 @@ def resolve(
         overrides: dotted keys and values from options of their own; None values are left out.
         default_preset: the command's preset.
         customary: dotted keys and values that the source brings; they win over the preset's and no others.
+        kind: what the source holds: text, tokens or series; presets differ in it.
 
     Raises:
         RequestError: an unknown preset or key, an ill-typed value, a file that is absent or not TOML.
@@ -42,8 +44,9 @@ def resolve(
             f"preset {name!r} is unknown; there are {', '.join(sorted(PRESETS))}{nearest(name, PRESETS)}"
         )
     tree: dict[str, Any] = {"preset": name}
-    for key, value in _flat(PRESETS[name]).items():
-        _put(tree, key, value)
+    for starting in (PRESETS[name], FOR_KIND.get(kind, {}).get(name, {})):
+        for key, value in _flat(starting).items():
+            _put(tree, key, value)
     for key, value in (customary or {}).items():
         _put(tree, key, value)
     for key, value in _flat(from_file).items():

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Cell = Literal["lstm", "gru", "rnn"]
 Pooling = Literal["last", "mean", "max", "max_mean"]
-EncoderKind = Literal["auto", "words", "subwords", "characters", "tokens"]
+EncoderKind = Literal["auto", "words", "subwords", "characters", "tokens", "series"]
 Truncate = Literal["head", "tail", "ends"]
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 Positive = Annotated[int, Field(ge=1)]
@@ -24,6 +24,12 @@ class DataConfig(Section):
     source: str = Field(default="", description="catalogue name, file or folder; filled in from the command's SOURCE")
     text_column: str = Field(default="", description="column that holds the text; empty: found by name and content")
     label_column: str = Field(default="", description="column that holds the label; empty: found by name and content")
+    series_column: str = Field(
+        default="", description="column that names the series of a table with a row for each step; empty: found"
+    )
+    time_column: str = Field(
+        default="", description="column of such a table's times, numbers or ISO dates; empty: found, or rows in order"
+    )
     on_bad_row: Literal["fail", "skip"] = Field(
         default="fail",
         description="a row that cannot be used ends the run, or is skipped, counted and written to rejected.jsonl",
@@ -40,25 +46,43 @@ class DataConfig(Section):
 
 
 class EncoderConfig(Section):
-    """How an example becomes a sequence of token numbers."""
+    """How an example becomes a sequence of token numbers, or of scaled rows."""
 
-    kind: EncoderKind = Field(default="auto", description="auto: tokens where the source has tokens, else words")
+    kind: EncoderKind = Field(
+        default="auto", description="auto: tokens where the source has tokens, series where it has numbers, else words"
+    )
     lowercase: bool = Field(default=True, description="fold case before tokenizing text")
     vocabulary_size: Annotated[int, Field(ge=8)] = Field(
         default=30_000, description="most tokens kept, special ones included"
     )
     min_frequency: Positive = Field(default=2, description="times a word must occur in the training part to be kept")
-    max_length: Positive = Field(default=400, description="longest sequence in tokens; longer ones are truncated")
+    max_length: Positive = Field(default=400, description="longest sequence in tokens or steps; longer ones are truncated")
     truncate: Truncate = Field(
         default="ends", description="what of a long sequence is kept: its head, its tail, or half of each"
     )
 
 
+class AugmentConfig(Section):
+    """Changes to the training batches of series; each batch draws its own, and 0 leaves a change out."""
+
+    jitter: Annotated[float, Field(ge=0.0)] = Field(
+        default=0.0, description="standard deviation of noise added to each value, in a channel's own deviations"
+    )
+    scaling: Annotated[float, Field(ge=0.0)] = Field(
+        default=0.0, description="standard deviation of the logarithm of a factor for each series and channel"
+    )
+    time_warp: Fraction = Field(
+        default=0.0, description="how much quicker or slower a series may run in places, as a share of its pace"
+    )
+
+
 class ModelConfig(Section):
-    """The network: embedding, recurrence, pooling, head."""
+    """The network: embedding or projection, recurrence, pooling, head."""
 
     cell: Cell = Field(default="lstm", description="recurrent cell")
-    embedding_size: Positive = Field(default=128, description="features per token")
+    embedding_size: Positive = Field(
+        default=128, description="features per token, or per step of a series, as the recurrence reads them"
+    )
     embedding_std: Annotated[float, Field(gt=0.0)] = Field(
         default=1.0, description="standard deviation of the embedding's initial values; 1 is torch's own"
     )
@@ -155,6 +179,7 @@ class Config(Section):
     )
     data: DataConfig = DataConfig()
     encoder: EncoderConfig = EncoderConfig()
+    augment: AugmentConfig = AugmentConfig()
     model: ModelConfig = ModelConfig()
     train: TrainConfig = TrainConfig()
     run: RunConfig = RunConfig()

@@ -40,15 +40,15 @@ def collate(part: EncodedPart, chosen: Int[np.ndarray, " batch"]) -> tuple[Ragge
     """Lay the chosen sequences out as a batch.
 
     Returns:
-        Tokens as a ragged batch of int64 rows, and the labels in the order of `chosen`.
+        A ragged batch of tokens (int64 rows) or of a series' rows (float32), and the labels in the order of `chosen`.
     """
     starts = torch.from_numpy(part.offsets[chosen])
     given = torch.from_numpy(part.offsets[chosen + 1]) - starts
     lengths, order = given.sort(descending=True, stable=True)
     layout = Layout(lengths)
     places = starts[order][layout.sequence_of_row] + layout.step_of_row
-    rows = torch.from_numpy(part.tokens[places.numpy()]).long()
-    return Ragged(rows, layout, order), torch.from_numpy(part.labels[chosen])
+    rows = torch.from_numpy(part.rows[places.numpy()])
+    return Ragged(rows if rows.is_floating_point() else rows.long(), layout, order), torch.from_numpy(part.labels[chosen])
 
 
 def _cut(order: Int[np.ndarray, " sequences"], batch_size: int) -> list[Int[np.ndarray, " batch"]]:

@@ -1,16 +1,22 @@
-"""When two texts count as one: equal once white space and case are folded."""
+"""When two inputs count as one: texts equal once white space and case are folded, series equal in every value."""
 
 import hashlib
 from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
 
 
-def digest_of_text(text: str) -> bytes:
-    """Sixteen bytes that two texts share where they are duplicates; a set of them is small beside the texts."""
-    folded = " ".join(text.split()).casefold().encode()
-    return hashlib.blake2b(folded, digest_size=16).digest()
+def digest_of_input(item: Any) -> bytes:
+    """Sixteen bytes that two inputs share where they are duplicates; a set of them is small beside the inputs."""
+    if isinstance(item, np.ndarray):
+        content = np.ascontiguousarray(item, dtype=np.float32).tobytes() + str(item.shape).encode()
+    else:
+        content = " ".join(item.split()).casefold().encode()
+    return hashlib.blake2b(content, digest_size=16).digest()
 
 
-def n_known(texts: Iterable[str], known: Iterable[str]) -> int:
-    """How many of `texts` also stand in `known`."""
-    digests = {digest_of_text(text) for text in known}
-    return sum(digest_of_text(text) in digests for text in texts)
+def n_known(inputs: Iterable[Any], known: Iterable[Any]) -> int:
+    """How many of `inputs` also stand in `known`."""
+    digests = {digest_of_input(item) for item in known}
+    return sum(digest_of_input(item) in digests for item in inputs)

@@ -8,16 +8,17 @@ from typing import Any
 
 import numpy as np
 import tokenizers
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
 from lstmkit.config.schema import EncoderConfig
 from lstmkit.core.errors import ArtifactError, LstmkitError
-from lstmkit.core.files import cache_folder, digest_of, replacing_folder, write_json, write_text
-from lstmkit.data.encoder import Encoder, known_share
+from lstmkit.core.files import cache_folder, digest_of, replacing_folder, write_bytes, write_json
+from lstmkit.data.encoder import known_share
+from lstmkit.data.encoding import AnyEncoder, file_names, files_of, fit_encoder, read_encoder
 from lstmkit.data.near_duplicates import near_duplicates
 from lstmkit.data.sources import Corpus, Part
 
-_FORMAT = 2
+_FORMAT = 3
 
 
 @dataclass(frozen=True)
@@ -25,12 +26,13 @@ class EncodedPart:
     """One split as numbers.
 
     Attributes:
-        tokens: int32 `(tokens,)`, all sequences end to end.
+        rows: what the network reads, all sequences end to end: token numbers, int32 `(rows,)`, or of a series float32
+            `(rows, features)`.
         offsets: int64 `(sequences + 1,)`, where each begins.
         labels: int64 `(sequences,)`, an index into the label names.
     """
 
-    tokens: Int[np.ndarray, " tokens"]
+    rows: Int[np.ndarray, " rows"] | Float[np.ndarray, "rows features"]
     offsets: Int[np.ndarray, " sequences_plus_1"]
     labels: Int[np.ndarray, " sequences"]
 
@@ -39,7 +41,7 @@ class EncodedPart:
 
     @property
     def lengths(self) -> Int[np.ndarray, " sequences"]:
-        """Tokens of each sequence, int64 `(sequences,)`."""
+        """Steps of each sequence, int64 `(sequences,)`."""
         return np.diff(self.offsets)
 
 
@@ -51,12 +53,12 @@ class Encoded:
         encoder: fitted on the training part.
         labels: class names; a class's number is its place.
         parts: train, valid, test.
-        coverage: share of each part's tokens that the vocabulary covers.
-        whole_lengths: tokens of each sequence of a part before it was shortened, int64 `(sequences,)`.
+        coverage: share of each part's tokens that the vocabulary covers; of series, of its values that are there.
+        whole_lengths: steps of each sequence of a part before it was shortened, int64 `(sequences,)`.
         near: for valid and test, their sequences that (nearly) stand in train, each with its likes there.
     """
 
-    encoder: Encoder
+    encoder: AnyEncoder
     labels: list[str]
     parts: Mapping[str, EncodedPart]
     coverage: Mapping[str, float]
@@ -95,25 +97,35 @@ def encode(corpus: Corpus, parts: Mapping[str, Part], config: EncoderConfig, cut
 
 
 def _encode(corpus: Corpus, parts: Mapping[str, Part], config: EncoderConfig) -> Encoded:
-    encoder = Encoder.fit(parts["train"].texts, config, corpus.kind)
+    encoder = fit_encoder(parts["train"].inputs, config, corpus.kind, corpus.channels)
     labels = sorted(set(parts["train"].labels))
     number = {label: k for k, label in enumerate(labels)}
     encoded: dict[str, EncodedPart] = {}
     whole_lengths: dict[str, np.ndarray] = {}
     for name, part in parts.items():
-        tokens, offsets, whole_lengths[name] = encoder.encode_counted(part.texts)
-        encoded[name] = EncodedPart(tokens, offsets, np.array([number[label] for label in part.labels], dtype=np.int64))
-    coverage = {name: known_share(part.tokens) for name, part in encoded.items()}
+        rows, offsets, whole_lengths[name] = encoder.encode_counted(part.inputs)
+        encoded[name] = EncodedPart(rows, offsets, np.array([number[label] for label in part.labels], dtype=np.int64))
+    if corpus.kind == "series":
+        coverage = {name: _share_there(part.inputs) for name, part in parts.items()}
+        return Encoded(encoder, labels, encoded, coverage, whole_lengths, {})
+    coverage = {name: known_share(part.rows) for name, part in encoded.items()}
     near = {name: list(near_duplicates(encoded["train"], encoded[name])) for name in ("valid", "test") if name in parts}
     return Encoded(encoder, labels, encoded, coverage, whole_lengths, near)
 
 
+def _share_there(series: Sequence[Any]) -> float:
+    """The share of values that are not missing."""
+    n_missing = sum(int(np.isnan(values).sum()) for values in series)
+    return 1 - n_missing / sum(values.size for values in series)
+
+
 def _write(folder: Path, encoded: Encoded) -> None:
     with replacing_folder(folder) as fresh:
-        write_text(fresh / "tokenizer.json", encoded.encoder.to_json())
-        sizes = {name: [len(part.tokens), len(part)] for name, part in encoded.parts.items()}
+        for name, content in files_of(encoded.encoder).items():
+            write_bytes(fresh / name, content)
+        sizes = {name: [len(part.rows), len(part)] for name, part in encoded.parts.items()}
         for name, part in encoded.parts.items():
-            for field in ("tokens", "offsets", "labels"):
+            for field in ("rows", "offsets", "labels"):
                 np.save(fresh / f"{name}.{field}.npy", getattr(part, field), allow_pickle=False)
             np.save(fresh / f"{name}.whole_lengths.npy", encoded.whole_lengths[name], allow_pickle=False)
         write_json(
@@ -132,7 +144,9 @@ def _read(folder: Path) -> Encoded | None:
     """The cached parts, or None where there are none or they are damaged."""
     try:
         about = json.loads((folder / "encoded.json").read_text("utf-8"))
-        encoder = Encoder.from_json((folder / "tokenizer.json").read_text("utf-8"), about["encoder"])
+        encoder = read_encoder(
+            about["encoder"], {name: (folder / name).read_bytes() for name in file_names(about["encoder"])}
+        )
         parts = {name: _read_part(folder, name, sizes) for name, sizes in about["sizes"].items()}
         whole_lengths = {name: _mapped(folder, name, "whole_lengths") for name in parts}
         if any(len(whole_lengths[name]) != len(part) for name, part in parts.items()):
@@ -144,8 +158,8 @@ def _read(folder: Path) -> Encoded | None:
 
 
 def _read_part(folder: Path, name: str, sizes: Sequence[int]) -> EncodedPart:
-    part = EncodedPart(*(_mapped(folder, name, field) for field in ("tokens", "offsets", "labels")))
-    if [len(part.tokens), len(part)] != list(sizes) or len(part.offsets) != len(part) + 1:
+    part = EncodedPart(*(_mapped(folder, name, field) for field in ("rows", "offsets", "labels")))
+    if [len(part.rows), len(part)] != list(sizes) or len(part.offsets) != len(part) + 1:
         raise ValueError(f"{folder}: sizes do not agree")
     return part
 

@@ -80,6 +80,11 @@ class Encoder:
         """Number of tokens, the unknown one included."""
         return self.tokenizer.get_vocab_size()
 
+    @property
+    def shape(self) -> dict[str, int]:
+        """What the network's input is built from."""
+        return {"vocabulary_size": self.vocabulary_size}
+
     def encode(self, texts: Iterable[str]) -> tuple[Int[np.ndarray, " tokens"], Int[np.ndarray, " texts_plus_1"]]:
         """Number the tokens of many texts.
 

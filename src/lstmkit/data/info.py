@@ -7,13 +7,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lstmkit.data.duplicates import digest_of_text
+from lstmkit.data.duplicates import digest_of_input
 from lstmkit.data.sources import Corpus, Part
 
 _PERCENTILES = (1, 5, 25, 50, 75, 95, 99)
 _MOST_EXAMPLES = 3  # ids shown of each sort
 _MOST_LABELS = 24  # in the table of a terminal
 _SHOWN_CHARACTERS = 100
+_UNITS = {"text": "words", "tokens": "tokens", "series": "steps"}
 
 
 class _Example(NamedTuple):
@@ -40,9 +41,9 @@ def describe(
     seen: dict[bytes, list[tuple[str, int]]] = {}
     for split, part in parts.items():
         lengths[split] = []
-        for index, text in enumerate(part.texts):
-            lengths[split].append(len(text.split()))
-            seen.setdefault(digest_of_text(text), []).append((split, index))
+        for index, text in enumerate(part.inputs):
+            lengths[split].append(len(text.split()) if isinstance(text, str) else len(text))
+            seen.setdefault(digest_of_input(text), []).append((split, index))
     groups = [
         [_Example(split, parts[split].ids[index], parts[split].labels[index]) for split, index in places]
         for places in seen.values()
@@ -51,7 +52,7 @@ def describe(
     return {
         "source": corpus.name,
         "kind": corpus.kind,
-        "unit": "tokens" if corpus.kind == "tokens" else "words",
+        "unit": _UNITS[corpus.kind],
         "fingerprint": corpus.fingerprint,
         "files": dict(corpus.files),
         "decisions": list(corpus.decisions),
@@ -69,7 +70,43 @@ def describe(
         "longest": _longest(parts, lengths),
         "rejected": _rejected(corpus.rejected),
         "coverage": dict(coverage) if coverage is not None else None,
+        "channels": _channels(corpus.channels, parts) if corpus.kind == "series" else None,
     }
+
+
+def _channels(names: Sequence[str], parts: Mapping[str, Part]) -> list[dict[str, Any]]:
+    """Each channel over all parts: its range, how much is missing, and in how many series it stands still."""
+    n = len(names)
+    low, high = np.full(n, np.inf), np.full(n, -np.inf)
+    count, total, squares = np.zeros(n), np.zeros(n), np.zeros(n)
+    n_steps, n_still = 0, np.zeros(n, dtype=np.int64)
+    for part in parts.values():
+        for values in part.inputs:
+            there = ~np.isnan(values)
+            lowest, highest = (
+                np.where(there, values, fill).min(0) if fill > 0 else np.where(there, values, fill).max(0)
+                for fill in (np.inf, -np.inf)
+            )
+            low, high = np.minimum(low, lowest), np.maximum(high, highest)
+            n_still += (lowest >= highest) & (len(values) > 1)
+            filled = np.where(there, values, 0).astype(np.float64)
+            count, total, squares = count + there.sum(0), total + filled.sum(0), squares + np.square(filled).sum(0)
+            n_steps += len(values)
+    mean = total / np.maximum(count, 1)
+    deviation = np.sqrt(np.maximum(squares / np.maximum(count, 1) - mean**2, 0))
+    return [
+        {
+            "name": names[k],
+            "mean": float(mean[k]) if count[k] else None,
+            "deviation": float(deviation[k]) if count[k] else None,
+            "min": float(low[k]) if count[k] else None,
+            "max": float(high[k]) if count[k] else None,
+            "missing": 1 - float(count[k]) / n_steps,
+            "still": int(n_still[k]),
+            "constant": bool(low[k] >= high[k]),
+        }
+        for k in range(n)
+    ]
 
 
 def render(info: Mapping[str, Any]) -> list[str]:
@@ -77,12 +114,14 @@ def render(info: Mapping[str, Any]) -> list[str]:
     lines = [f"{info['source']}: {info['kind']}", *(f"  {line}" for line in info["decisions"])]
     lines += ["", *_label_table(info["splits"])]
     lines += ["", *_length_table(info["splits"], info["unit"])]
-    lines += ["", "duplicates (white space and case folded)"]
+    lines += ["", *_channel_table(info["channels"])] if info["channels"] else []
+    lines += ["", "duplicates" if info["channels"] else "duplicates (white space and case folded)"]
     lines += [f"  within {split}: {_told(found)}" for split, found in info["duplicates"].items()]
     for pair, found in info["leaks"].items():
         one, _, other = pair.partition("/")
-        lines.append(f"  leak, texts of {other} that also stand in {one}: {_told(found)}")
-    lines.append(f"  one text, different labels: {_told(info['conflicts'])}")
+        lines.append(f"  leak, {'series' if info['channels'] else 'texts'} of {other} that also stand in {one}: {_told(found)}")
+    one = "series" if info["channels"] else "text"
+    lines.append(f"  one {one}, different labels: {_told(info['conflicts'])}")
     lines += ["", "longest"]
     lines += [f"  {row['id']}: {row['length']:,} {info['unit']}: {row['text']}" for row in info["longest"]]
     rejected = info["rejected"]
@@ -90,7 +129,7 @@ def render(info: Mapping[str, Any]) -> list[str]:
     lines += [f"  {reason}: {n:,}" for reason, n in rejected["reasons"].items()]
     lines += [f"  {row['place']}: {row['reason']}" for row in rejected["examples"]]
     if info["coverage"] is not None:
-        lines += ["", "vocabulary (made from the training part)"]
+        lines += ["", "values that are there" if info["channels"] else "vocabulary (made from the training part)"]
         lines += [
             f"  {name}: {f'{value:.2%}' if isinstance(value, float) else _shown(value)}"
             for name, value in info["coverage"].items()
@@ -143,12 +182,14 @@ def _longest(parts: Mapping[str, Part], lengths: Mapping[str, Sequence[int]]) ->
         key=lambda row: -row[0],
     )
     return [
-        {"id": parts[split].ids[index], "length": length, "text": _beginning(parts[split].texts[index])}
+        {"id": parts[split].ids[index], "length": length, "text": _beginning(parts[split].inputs[index])}
         for length, split, index in ranked[:_MOST_EXAMPLES]
     ]
 
 
-def _beginning(text: str) -> str:
+def _beginning(text: Any) -> str:
+    if not isinstance(text, str):
+        return f"{text.shape[1]} channels"
     line = " ".join(text[: 2 * _SHOWN_CHARACTERS].split())
     return line if len(line) <= _SHOWN_CHARACTERS else f"{line[: _SHOWN_CHARACTERS - 1]}…"
 
@@ -178,6 +219,22 @@ def _label_table(splits: Mapping[str, Any]) -> Iterator[str]:
         rows.insert(len(most), [f"… {n_hidden} labels between …", *("" for _ in splits)])
     rows.append(["all", *(f"{split['n']:,}" for split in splits.values())])
     return _table(["label", *splits], rows)
+
+
+def _channel_table(channels: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    shown = channels if len(channels) <= _MOST_LABELS else [*channels[: _MOST_LABELS - 1], channels[-1]]
+    rows = [
+        [
+            _beginning(row["name"]),
+            *("" if row[key] is None else f"{row[key]:.4g}" for key in ("mean", "deviation", "min", "max")),
+            f"{row['missing']:.1%}",
+            "in all" if row["constant"] else f"{row['still']:,}",
+        ]
+        for row in shown
+    ]
+    if len(shown) < len(channels):
+        rows.insert(len(shown) - 1, [f"… {len(channels) - len(shown)} channels between …", *[""] * 6])
+    return _table(["channel", "mean", "deviation", "min", "max", "missing", "series in which it is constant"], rows)
 
 
 def _length_table(splits: Mapping[str, Any], unit: str) -> Iterator[str]:

@@ -71,7 +71,7 @@ def _bands(part: Sequences) -> list[tuple[Int[np.ndarray, " long"], UInt64[np.nd
     rows = np.flatnonzero(lengths >= FEWEST_TOKENS)
     owner = np.repeat(np.arange(len(lengths)), lengths)
     # The run that begins at each token; those that end in the next sequence, or belong to a short one, are left out.
-    runs = _run_hashes(np.asarray(part.tokens))
+    runs = _run_hashes(np.asarray(part.rows))
     owner = owner[: len(runs)]
     whole = (np.arange(len(runs)) + _RUN <= part.offsets[owner + 1]) & (lengths[owner] >= FEWEST_TOKENS)
     sampled = whole & (runs % np.uint64(_SAMPLED) == 0)
@@ -108,7 +108,7 @@ def _mixed(hashes: UInt64[np.ndarray, " n"]) -> UInt64[np.ndarray, " n"]:
 
 
 def _runs_of(part: Sequences, row: int) -> UInt64[np.ndarray, " distinct"]:
-    return np.unique(_run_hashes(np.asarray(part.tokens[part.offsets[row] : part.offsets[row + 1]])))
+    return np.unique(_run_hashes(np.asarray(part.rows[part.offsets[row] : part.offsets[row + 1]])))
 
 
 def _resemblance(one: UInt64[np.ndarray, " n"], other: UInt64[np.ndarray, " m"]) -> float:

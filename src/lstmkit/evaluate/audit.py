@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Int
 
-from lstmkit.data.duplicates import digest_of_text
+from lstmkit.data.duplicates import digest_of_input
 from lstmkit.data.encoded import Encoded
 from lstmkit.data.encoder import UNKNOWN_ID
 from lstmkit.data.sources import Part
@@ -55,13 +55,19 @@ def audit(parts: Mapping[str, Part], encoded: Encoded, leaked: Mapping[str, int]
         `why`, `do`, `line`; none where nothing was found.
     """
     if leaked is None:
-        known = {digest_of_text(text) for text in parts["train"].texts}
+        known = {digest_of_input(text) for text in parts["train"].inputs}
         leaked = {
-            name: sum(digest_of_text(text) in known for text in parts[name].texts)
+            name: sum(digest_of_input(text) in known for text in parts[name].inputs)
             for name in ("valid", "test")
             if name in parts
         }
-    found = [*_leaks(parts, encoded, leaked), *_length(encoded), *_vocabulary(encoded), *_truncation(encoded)]
+    is_series = encoded.encoder.kind == "series"
+    found = [
+        *_leaks(parts, encoded, leaked),
+        *_length(encoded),
+        *(() if is_series else _vocabulary(encoded)),
+        *_truncation(encoded),
+    ]
     return [asdict(one) | {"line": one.line} for one in found]
 
 
@@ -85,9 +91,9 @@ def _leaks(parts: Mapping[str, Part], encoded: Encoded, leaked: Mapping[str, int
 
 def _n_only_near(parts: Mapping[str, Part], encoded: Encoded, name: str) -> int:
     """Sequences of a part that resemble one of train, and are the same text as none of those."""
-    train, own = parts["train"].texts, parts[name].texts
+    train, own = parts["train"].inputs, parts[name].inputs
     return sum(
-        all(digest_of_text(train[other]) != digest_of_text(own[row]) for other in likes)
+        all(digest_of_input(train[other]) != digest_of_input(own[row]) for other in likes)
         for row, likes in encoded.near.get(name, [])
     )
 
@@ -114,7 +120,7 @@ def _length(encoded: Encoded) -> Iterator[Finding]:
 def _vocabulary(encoded: Encoded) -> Iterator[Finding]:
     if "test" not in encoded.parts:
         return
-    unknown = {name: float(np.mean(encoded.parts[name].tokens == UNKNOWN_ID)) for name in ("train", "test")}
+    unknown = {name: float(np.mean(encoded.parts[name].rows == UNKNOWN_ID)) for name in ("train", "test")}
     is_unknown, is_shifted = unknown["test"] >= UNKNOWN, unknown["test"] - unknown["train"] >= UNKNOWN_SHIFT
     if not (is_unknown or is_shifted):
         return

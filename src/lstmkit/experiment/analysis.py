@@ -88,7 +88,7 @@ def analyze_run(folder: Path, request: AnalysisRequest, watcher: Watcher) -> dic
     chosen = _sample(len(test), request)
     artifacts = {cell: load_artifact(home / "model") for cell, home in homes.items()}
     part = _encoded(next(iter(artifacts.values())), test.take(chosen))
-    watcher.say(f"{corpus.name}: {len(part):,} of {len(test):,} test examples, {len(part.tokens):,} tokens")
+    watcher.say(f"{corpus.name}: {len(part):,} of {len(test):,} test examples, {len(part.rows):,} tokens")
     lengths = part.lengths
     analysis = {
         "format": FORMAT,
@@ -163,7 +163,7 @@ def _sample(n_test: int, request: AnalysisRequest) -> Int[np.ndarray, " examples
 
 def _encoded(artifact: Artifact, part: Part) -> EncodedPart:
     number = {label: k for k, label in enumerate(artifact.labels)}
-    tokens, offsets = artifact.encoder.encode(part.texts)
+    tokens, offsets = artifact.encoder.encode(part.inputs)
     return EncodedPart(tokens, offsets, np.array([number[label] for label in part.labels], dtype=np.int64))
 
 

@@ -234,7 +234,7 @@ def _baselines(folder: Path, prepared: Prepared, config: Config, watcher: Watche
 def _sizes(prepared: Prepared, config: Config, terms: Terms) -> dict[Cell, tuple[int, int]]:
     """Hidden size and number of parameters of each cell."""
     encoded = prepared.encoded
-    shape = architecture_of(config, encoded.encoder.vocabulary_size, len(encoded.labels))
+    shape = architecture_of(config, encoded.encoder.shape, len(encoded.labels))
     n_wanted = n_parameters(shape)["total"]
     sizes: dict[Cell, tuple[int, int]] = {}
     for cell in CELLS:

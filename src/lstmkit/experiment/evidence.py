@@ -118,7 +118,7 @@ def _remember(folder: Path, seed: int, say: Callable[[str], None]) -> None:
 def _explain(folder: Path, kind: str, row: dict[str, Any], test: Part, seed: int) -> None:
     path = folder / "explanations" / f"{kind}.json"
     if not path.exists():
-        text = dict(zip(map(str, test.ids), test.texts, strict=True))[str(row["id"])]
+        text = dict(zip(map(str, test.ids), test.inputs, strict=True))[str(row["id"])]
         networks = [load_artifact(folder / cell / "model") for cell in ("lstm", "rnn")]
         ours, twin = (
             explain(one.network, one.encoder, one.labels, text, most_classes=_MOST_CLASSES, seed=seed)

@@ -58,7 +58,7 @@ def prepare(config: Config, progress: Progress | None = None) -> Prepared:
 def prepare_refit(prepared: Prepared, config: Config) -> Prepared:
     """The same data with training and validation as one part, encoded anew from both."""
     parts = prepared.parts
-    joined = Part(*([*getattr(parts["train"], f), *getattr(parts["valid"], f)] for f in ("texts", "labels", "ids")))
+    joined = Part(*([*getattr(parts["train"], f), *getattr(parts["valid"], f)] for f in ("inputs", "labels", "ids")))
     both = {"train": joined, "test": parts["test"]}
     encoded = encode(prepared.corpus, both, config.encoder, {**_cut_of(config), "refit": True})
     return Prepared(prepared.corpus, both, encoded)

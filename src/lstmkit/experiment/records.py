@@ -18,6 +18,7 @@ from lstmkit.train import Result
 from lstmkit.train.loop import epochs_of, train_step
 
 _N_ERRORS = 20
+_MOST_STEPS, _MOST_CHANNELS = 200, 6  # of a series that a page shows small
 
 
 def prediction_rows(
@@ -54,11 +55,11 @@ def details(
         "kind": prepared.corpus.kind,
         "splits": prepared.splits(),
         "decisions": list(prepared.corpus.decisions),
-        "vocabulary_size": encoded.encoder.vocabulary_size,
+        **encoded.encoder.shape,
         "coverage": dict(encoded.coverage),
         "architecture": {
             **config.model.model_dump(),
-            "vocabulary_size": encoded.encoder.vocabulary_size,
+            **encoded.encoder.shape,
             "n_classes": len(encoded.labels),
             "max_length": config.encoder.max_length,
             "truncate": config.encoder.truncate,
@@ -82,13 +83,23 @@ def _confident_errors(prepared: Prepared, answers: np.ndarray, correct: np.ndarr
     return [
         {
             "id": part.ids[k],
-            "text": part.texts[k],
+            **_shown(part.inputs[k]),
             "label": part.labels[k],
             "predicted": names[int(answers[k].argmax())],
             "probability": float(answers[k].max()),
         }
         for k in chosen.tolist()
     ]
+
+
+def _shown(item: Any) -> dict[str, Any]:
+    """An input as a page shows it: a text whole, of a series evenly spaced steps of the first channels."""
+    if isinstance(item, str):
+        return {"text": item}
+    steps = np.unique(np.linspace(0, len(item) - 1, min(len(item), _MOST_STEPS)).round().astype(np.int64))
+    shown = item[steps][:, :_MOST_CHANNELS].T.astype(np.float64)
+    values = [[None if np.isnan(x) else float(f"{x:.4g}") for x in channel] for channel in shown.tolist()]
+    return {"text": "", "series": {"n_steps": len(item), "n_channels": item.shape[1], "values": values}}
 
 
 def read_correct(folder: Path) -> Bool[np.ndarray, " n"]:

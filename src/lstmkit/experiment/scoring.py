@@ -18,9 +18,9 @@ from lstmkit.core.files import read_json, write_json, write_jsonl
 from lstmkit.data.duplicates import n_known
 from lstmkit.data.encoded import EncodedPart
 from lstmkit.data.sources import Corpus, Part, cut, load_corpus
-from lstmkit.evaluate.baselines import linear_baseline, majority_baseline
 from lstmkit.evaluate.metrics import score
 from lstmkit.experiment.earliness import earliness_of, table_of
+from lstmkit.experiment.opponents import baselines
 from lstmkit.models.scoring import probabilities
 from lstmkit.stream.model import check_streams
 
@@ -100,7 +100,15 @@ def evaluate_run(run: Path, request: Request, say: Callable[[str], None]) -> dic
     evaluation = _score(artifact, part, split)
     evaluation["source"] = request.source
     evaluation["n_in_training"] = _in_training(part, training, config, say)
-    evaluation["baselines"] = _baselines(training, part, config, corpus.kind, say)
+    say("fitting the linear baseline again to the run's training data")
+    evaluation["baselines"], _ = baselines(
+        training,
+        part,
+        artifact.encoder,
+        tokens=corpus.kind == "tokens",
+        refit=config.train.refit,
+        progress=say,
+    )
     if request.earliness:
         evaluation["earliness"] = _earliness(artifact, part, split, say)
     name = re.sub(r"[^\w.-]+", "_", corpus.name)
@@ -136,8 +144,8 @@ def _score(artifact: Artifact, part: Part, split: str) -> dict[str, Any]:
             known = ", ".join(artifact.labels[:8])
             raise DataError(f"{identity}: label {label!r} is not one that the model knows ({known}); correct it")
     truth = np.array([number[label] for label in part.labels], dtype=np.int64)
-    tokens, offsets = artifact.encoder.encode(part.texts)
-    answers = probabilities(artifact.network, EncodedPart(tokens, offsets, truth))
+    rows, offsets = artifact.encoder.encode(part.inputs)
+    answers = probabilities(artifact.network, EncodedPart(rows, offsets, truth))
     return score(artifact.labels, truth, answers, split)
 
 
@@ -152,31 +160,11 @@ def _earliness(artifact: Artifact, part: Part, split: str, say: Callable[[str], 
 
 def _in_training(part: Part, training: dict[str, Part], config: Config, say: Callable[[str], None]) -> int:
     """How many of the examples scored the model was trained on; it is said where there are any."""
-    seen = [*training["train"].texts, *(training["valid"].texts if config.train.refit else [])]
-    n = n_known(part.texts, seen)
+    seen = [*training["train"].inputs, *(training["valid"].inputs if config.train.refit else [])]
+    n = n_known(part.inputs, seen)
     if n:
         say(
             f"{n:,} of the {len(part):,} examples scored also stand in the run's training data (white space and case "
             "folded); on these the accuracy shows what was learned by heart"
         )
     return n
-
-
-def _baselines(
-    training: dict[str, Part], part: Part, config: Config, kind: str, say: Callable[[str], None]
-) -> dict[str, Any]:
-    say("fitting the linear baseline again to the run's training data")
-    train_part, valid_part = training["train"], training["valid"]
-    linear = linear_baseline(
-        train_part.texts,
-        train_part.labels,
-        valid_part.texts,
-        valid_part.labels,
-        part.texts,
-        part.labels,
-        kind="tokens" if kind == "tokens" else "text",
-        refit=config.train.refit,
-        progress=say,
-    )
-    linear.pop("predictions")
-    return {"linear": linear, "majority": majority_baseline(train_part.labels, part.labels)}

@@ -12,10 +12,13 @@ from lstmkit.artifact import save_artifact
 from lstmkit.config.schema import Config
 from lstmkit.core.files import read_json, write_json, write_jsonl
 from lstmkit.core.records import Epoch
-from lstmkit.evaluate.baselines import linear_baseline, majority_baseline
+from lstmkit.data.augment import Augmentation
+from lstmkit.data.encoded import Encoded
+from lstmkit.data.series import SeriesEncoder
 from lstmkit.evaluate.metrics import score
 from lstmkit.experiment.folder import claim_data
 from lstmkit.experiment.machine import environment, settle
+from lstmkit.experiment.opponents import ANNOUNCED, baselines
 from lstmkit.experiment.prepare import Prepared, prepare_refit, write_rejected
 from lstmkit.experiment.records import details, prediction_rows
 from lstmkit.models import Classifier, build
@@ -61,35 +64,29 @@ class _Recorder:
 
 
 def baselines_of(prepared: Prepared, refit: bool, listener: Listener) -> dict[str, Any]:
-    """Score the majority class and TF-IDF + logistic regression on the same test split, under the same rules."""
-    baselines, _ = baselines_with_predictions(prepared, refit, listener)
-    return baselines
+    """Score the majority class and the linear model on the same test split, under the same rules."""
+    return baselines_with_predictions(prepared, refit, listener)[0]
 
 
 def baselines_with_predictions(prepared: Prepared, refit: bool, listener: Listener) -> tuple[dict[str, Any], list[str]]:
     """As `baselines_of`, and the label that the linear baseline gives each test example."""
-    listener.say("baselines: majority class; TF-IDF over words 1 to 2 + logistic regression, C chosen on validation")
-    train_part, valid_part, test_part = (prepared.parts[name] for name in ("train", "valid", "test"))
-    linear = linear_baseline(
-        train_part.texts,
-        train_part.labels,
-        valid_part.texts,
-        valid_part.labels,
-        test_part.texts,
-        test_part.labels,
-        kind=prepared.corpus.kind,
+    corpus = prepared.corpus
+    listener.say(f"baselines: majority class; {ANNOUNCED['series' if corpus.kind == 'series' else 'text']}")
+    return baselines(
+        prepared.parts,
+        prepared.parts["test"],
+        prepared.encoded.encoder,
+        tokens=corpus.kind == "tokens",
         refit=refit,
         progress=listener.say,
     )
-    predictions = linear.pop("predictions")
-    return {"linear": linear, "majority": majority_baseline(train_part.labels, test_part.labels)}, predictions
 
 
 def run_one(
     folder: Path,
     prepared: Prepared,
     config: Config,
-    baselines: Callable[[], dict[str, Any]],
+    opponents: Callable[[], dict[str, Any]],
     listener: Listener,
 ) -> dict[str, Any]:
     """Train and score one model in an opened run folder; a run that was cut short goes on, a finished one is read.
@@ -98,7 +95,7 @@ def run_one(
         folder: opened by `open_folder`.
         prepared: the data, shared by all models of an experiment.
         config: this model's configuration.
-        baselines: called once training is done.
+        opponents: the baselines; called once training is done.
         listener: shown how it goes.
 
     Returns:
@@ -114,7 +111,7 @@ def run_one(
     network, result, final = _train(folder, prepared, config, device, listener)
     encoded = final.encoded
     longest = network.recurrence.chrono_length
-    architecture = architecture_of(config, encoded.encoder.vocabulary_size, len(encoded.labels), longest)
+    architecture = architecture_of(config, encoded.encoder.shape, len(encoded.labels), longest)
     save_artifact(folder / "model", network, architecture, encoded.encoder, encoded.labels)
 
     scoring = datetime.now(UTC)
@@ -125,7 +122,7 @@ def run_one(
     }
     write_jsonl(folder / "predictions.jsonl", prediction_rows(final, answers))
     evaluation = score(encoded.labels, encoded.parts["test"].labels, answers, "test")
-    evaluation["baselines"] = baselines()
+    evaluation["baselines"] = opponents()
     about = details(final, config, network, result, answers, seconds) | {
         "splits": prepared.splits(),
         "warnings": prepared.warnings,
@@ -197,7 +194,7 @@ def _train_on(
     encoded = prepared.encoded
     torch.manual_seed(config.seed)
     longest = int(encoded.parts["train"].lengths.max())
-    network = build(config, encoded.encoder.vocabulary_size, len(encoded.labels), longest).to(device)
+    network = build(config, encoded.encoder.shape, len(encoded.labels), longest).to(device)
     engine = network.recurrence.engine
     listener.say(
         f"device: {device.type}, {torch.get_num_threads()} threads; engine: {engine.name} ({engine.reason}); "
@@ -217,7 +214,16 @@ def _train_on(
         watch=recorder,
         n_epochs=n_epochs,
         checkpoint=checkpoint,
+        augment=_augmentation(encoded, config),
     )
     # A death between the last checkpoint and this file has left it one epoch short.
     write_jsonl(recorder.path, (epoch.as_json() for epoch in result.history))
     return network, result
+
+
+def _augmentation(encoded: Encoded, config: Config) -> Augmentation | None:
+    """What the configuration asks to be done to training batches; None for nothing, or where there are no series."""
+    asked = config.augment
+    if not isinstance(encoded.encoder, SeriesEncoder) or not (asked.jitter or asked.scaling or asked.time_warp):
+        return None
+    return Augmentation(asked, len(encoded.encoder.channels), config.seed)

@@ -1,4 +1,4 @@
-"""The classifier: Embedding -> recurrence -> pooling -> fully connected."""
+"""The classifier: embedding or projection -> recurrence -> pooling -> fully connected."""
 
 from typing import Literal
 
@@ -10,17 +10,18 @@ from lstmkit.data.encoder import UNKNOWN_ID
 from lstmkit.models.pooling import Pooling, pool
 from lstmkit.nn import Recurrence, choose_engine
 from lstmkit.nn.recurrence import Initialization
-from lstmkit.ragged import Ragged
+from lstmkit.ragged import Layout, Ragged
 
 
 class Classifier(nn.Module):
-    """A sequence classifier over tokens. A prediction depends on its own sequence alone.
+    """A sequence classifier over tokens or numeric rows. A prediction depends on its own sequence alone.
 
     Args:
-        vocabulary_size: tokens, the unknown one (number 0) included.
         n_classes: classes.
+        vocabulary_size: tokens, the unknown one (number 0) included; 0 for a network over numeric rows.
+        n_features: numbers in a row, which a linear projection takes to `embedding_size`; 0 for one over tokens.
         cell: lstm, gru or rnn.
-        embedding_size: features per token.
+        embedding_size: features per token or step, as the recurrence reads them.
         embedding_std: standard deviation of the embedding's initial values.
         hidden_size: units of each layer and direction.
         num_layers: recurrent layers.
@@ -39,8 +40,9 @@ class Classifier(nn.Module):
     def __init__(
         self,
         *,
-        vocabulary_size: int,
         n_classes: int,
+        vocabulary_size: int = 0,
+        n_features: int = 0,
         cell: Literal["lstm", "gru", "rnn"] = "lstm",
         embedding_size: int = 128,
         embedding_std: float = 1.0,
@@ -58,14 +60,19 @@ class Classifier(nn.Module):
         engine: str = "auto",
     ) -> None:
         super().__init__()
+        self.vocabulary_size = vocabulary_size
+        self.n_features = n_features
         self.pooling: Pooling = pooling
         self.word_dropout = word_dropout
         self.word_dropout_length = word_dropout_length
         self.head_dropout = head_dropout
-        # Rows that a batch does not touch have no gradient, where the engine reads each distinct token once.
-        sparse = choose_engine(engine, cell).name == "native"
-        self.embedding = nn.Embedding(vocabulary_size, embedding_size, sparse=sparse)
-        nn.init.normal_(self.embedding.weight, std=embedding_std)
+        if n_features:
+            self.embedding = nn.Linear(n_features, embedding_size)
+        else:
+            # Rows that a batch does not touch have no gradient, where the engine reads each distinct token once.
+            sparse = choose_engine(engine, cell).name == "native"
+            self.embedding = nn.Embedding(vocabulary_size, embedding_size, sparse=sparse)
+            nn.init.normal_(self.embedding.weight, std=embedding_std)
         # Drawn before the recurrence, so that networks of one seed that differ in the cell share embedding and head.
         n_directions = 2 if bidirectional else 1
         head = nn.Linear(hidden_size * n_directions * (2 if pooling == "max_mean" else 1), n_classes)
@@ -84,12 +91,18 @@ class Classifier(nn.Module):
         self.head = head
 
     def forward(self, batch: Ragged) -> Float[Tensor, "batch classes"]:
-        """Logits for a ragged batch of token numbers, in the order in which its sequences were given."""
-        tokens = self._drop_words(batch) if self.training else batch.rows
-        return self._answer(self.recurrence.read_tokens(tokens, self.embedding, batch.layout), batch)
+        """Logits for a ragged batch of token numbers or rows, in the order in which its sequences were given."""
+        rows = self._drop_words(batch) if self._drops_words else batch.rows
+        return self._answer(self.states(rows, batch.layout), batch)
+
+    def states(self, rows: Tensor, layout: Layout) -> Float[Tensor, "rows states"]:
+        """The recurrence's state after each step of token numbers `(rows,)` or numeric rows `(rows, features)`."""
+        if isinstance(self.embedding, nn.Embedding):
+            return self.recurrence.read_tokens(rows, self.embedding, layout)
+        return self.recurrence(self.embedding(rows), layout)
 
     def read_embedded(self, batch: Ragged) -> Float[Tensor, "batch classes"]:
-        """The same for tokens that are embedded already, `(rows, embedding)`, so that a gradient can reach them."""
+        """The same for steps that are embedded already, `(rows, embedding)`, so that a gradient can reach them."""
         return self._answer(self.recurrence(batch.rows, batch.layout), batch)
 
     def n_parameters(self) -> dict[str, int]:
@@ -104,11 +117,13 @@ class Classifier(nn.Module):
         pooled = nn.functional.dropout(pooled, self.head_dropout, self.training)
         return batch.to_given_order(self.head(pooled))
 
+    @property
+    def _drops_words(self) -> bool:
+        return self.training and self.word_dropout > 0 and isinstance(self.embedding, nn.Embedding)
+
     def _drop_words(self, batch: Ragged) -> Tensor:
         tokens = batch.rows
-        if not self.word_dropout:
-            return tokens
         mean_length = len(tokens) / batch.layout.n_sequences
         share = self.word_dropout * min(1.0, mean_length / self.word_dropout_length)
-        dropped = torch.rand(self.embedding.num_embeddings, device=tokens.device) < share
+        dropped = torch.rand(self.vocabulary_size, device=tokens.device) < share
         return tokens.masked_fill(dropped[tokens], UNKNOWN_ID)

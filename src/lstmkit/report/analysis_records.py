@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from lstmkit.config.schema import Cell, Pooling
-from lstmkit.report.records import Count, Positive, Record, Share, read_record
+from lstmkit.report.records import Count, Kind, Positive, Record, Share, read_record
 
 Stage = Literal["initial", "trained"]
 Size = Annotated[float, Field(ge=0.0)]
@@ -189,7 +189,7 @@ class Analysis(Record):
     format: Literal[1]
     source: str
     title: str
-    kind: Literal["text", "tokens"]
+    kind: Kind
     split: str
     n_test: Positive
     n_examples: Positive

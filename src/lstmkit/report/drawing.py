@@ -1,7 +1,7 @@
 """The network drawn from a run's own sizes, and the digits as pictures. Colours come from the page."""
 
 from lstmkit.config.schema import ModelConfig
-from lstmkit.report.records import Architecture
+from lstmkit.report.records import Architecture, Curves
 from lstmkit.report.style import NAMES
 
 _WIDTH = 420
@@ -29,8 +29,7 @@ def network(architecture: Architecture, model: ModelConfig) -> str:
     parts = [_tokens(a)]
     y = 66
     steps: list[tuple[str, str, str, int | None]] = [
-        (f"T token numbers, T ≤ {a.max_length:,}", "Embedding", f"{a.vocabulary_size:,} × {a.embedding_size:,}",
-         a.parameters.embedding),
+        (*_entrance(a), a.parameters.embedding),
         (embedded, NAMES[a.cell], f"{layers}, {directions}, {a.hidden_size:,} units", a.parameters.recurrence),
         (f"T × {a.state_size:,}", "Pooling", _POOLED[a.pooling], None),
         (f"{a.pooled_size:,}", "Fully connected", f"{a.pooled_size:,} → {a.n_classes:,}", a.parameters.head),
@@ -60,7 +59,7 @@ def network(architecture: Architecture, model: ModelConfig) -> str:
         parts += [_unrolled(y + 52 + 30 * row, a, row) for row in range(rows)]
         y += height
     alt = (
-        f"The network: tokens, embedding of {a.vocabulary_size:,} by {a.embedding_size:,}, {NAMES[a.cell]} of "
+        f"The network: {_entrance_in_words(a)}, {NAMES[a.cell]} of "
         f"{layers}, {directions}, {a.hidden_size:,} units, {_POOLED[a.pooling]}, "
         f"fully connected, softmax over {a.n_classes:,} classes; {a.parameters.total:,} parameters in all."
     )
@@ -70,7 +69,36 @@ def network(architecture: Architecture, model: ModelConfig) -> str:
 
 def truncation(architecture: Architecture) -> str:
     """What happens to a sequence that is too long, in words."""
-    return f"of a sequence longer than {architecture.max_length:,} tokens, {_KEPT[architecture.truncate]}"
+    unit = "steps" if architecture.n_features else "tokens"
+    return f"of a sequence longer than {architecture.max_length:,} {unit}, {_KEPT[architecture.truncate]}"
+
+
+def series_picture(curves: Curves) -> str:
+    """A series as small curves, one below the other, each on the scale of its own values."""
+    wide, high, gap = 300, 26, 4
+    n_shown = len(curves.values)
+    parts = []
+    for k, values in enumerate(curves.values):
+        there = [value for value in values if value is not None]
+        low, high_value = (min(there), max(there)) if there else (0.0, 0.0)
+        scale = (high - 2) / (high_value - low) if high_value > low else 0.0
+        y = k * (high + gap)
+        pieces: list[list[str]] = [[]]
+        for place, value in enumerate(values):
+            if value is None:
+                pieces.append([])
+                continue
+            x = wide * place / max(1, len(values) - 1)
+            pieces[-1].append(f"{x:.4g} {y + high - 1 - (value - low) * scale if scale else y + high / 2:.4g}")
+        path = "".join(f"M{'L'.join(piece if len(piece) > 1 else 2 * piece)}" for piece in pieces if piece)
+        parts.append(f'<path class="curve" d="{path}"/>')
+    left_out = f", {n_shown} of them shown" if n_shown < curves.n_channels else ""
+    words = f"{curves.n_steps:,} steps of {curves.n_channels:,} channel{'s' if curves.n_channels > 1 else ''}{left_out}"
+    height = n_shown * (high + gap) - gap
+    return (
+        f'<svg class="series" role="img" aria-label="{words}" viewBox="0 0 {wide} {height}" width="{wide}" '
+        f'height="{height}">{"".join(parts)}</svg><p class="muted note">{words}</p>'
+    )
 
 
 def digit_picture(text: str) -> str | None:
@@ -89,13 +117,27 @@ def digit_picture(text: str) -> str | None:
     )
 
 
+def _entrance(a: Architecture) -> tuple[str, str, str]:
+    """What comes in, the block that reads it, and its size."""
+    if a.n_features:
+        return f"T × {a.n_features:,}, T ≤ {a.max_length:,}", "Projection", f"{a.n_features:,} → {a.embedding_size:,}"
+    size = f"{a.vocabulary_size or 0:,} × {a.embedding_size:,}"
+    return f"T token numbers, T ≤ {a.max_length:,}", "Embedding", size
+
+
+def _entrance_in_words(a: Architecture) -> str:
+    if a.n_features:
+        return f"steps of {a.n_features:,} numbers, projection to {a.embedding_size:,}"
+    return f"tokens, embedding of {a.vocabulary_size or 0:,} by {a.embedding_size:,}"
+
+
 def _tokens(a: Architecture) -> str:
     parts = []
     for place, words in enumerate(("x₁", "x₂", "x₃", "…", "x<tspan font-size='9' dy='3'>T</tspan>")):
         x = 100 + 46 * place
         box = "" if words == "…" else f'<rect class="token" x="{x}" y="26" width="36" height="36" rx="4"/>'
         parts.append(f'{box}<text class="glyph" x="{x + 18}" y="49">{words}</text>')
-    return f'<text class="small middle" x="210" y="14">one sequence of tokens</text>{"".join(parts)}'
+    return f'<text class="small middle" x="210" y="14">one sequence of {"steps" if a.n_features else "tokens"}</text>{"".join(parts)}'
 
 
 def _arrow(y: int, shape: str, note: str) -> str:

@@ -113,6 +113,7 @@ def write_page(
         "clip": lambda text: text if len(text) <= _CLIP_OVER else text[: _CLIP_OVER - 1] + "…",
         "capital": lambda words: words[:1].upper() + words[1:],
         "named": lambda cell: NAMES[cell],
+        "curves": lambda series: Markup(drawing.series_picture(series)),  # noqa: S704
         "digit": lambda text: Markup(drawing.digit_picture(text) or ""),  # noqa: S704
         "flat": lambda tree: list(_flat(tree)),
         "headings": headings,

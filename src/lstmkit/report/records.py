@@ -108,7 +108,8 @@ class Architecture(Record):
     """The network as it was built; sizes in features, units, classes and tokens."""
 
     cell: Cell
-    vocabulary_size: Positive
+    vocabulary_size: Positive | None = None
+    n_features: Positive | None = None
     embedding_size: Positive
     hidden_size: Positive
     num_layers: Positive
@@ -140,11 +141,24 @@ class LengthBin(Record):
     accuracy_ci95: Interval
 
 
+Kind = Literal["text", "tokens", "series"]
+"""What a source holds."""
+
+
+class Curves(Record):
+    """A series as a page shows it: evenly spaced steps of the first channels; None where a value is missing."""
+
+    n_steps: Positive
+    n_channels: Positive
+    values: list[list[float | None]]
+
+
 class Mistake(Record):
     """A test example of which the model was sure and wrong."""
 
     id: int | str
     text: str
+    series: Curves | None = None
     label: str
     predicted: str
     probability: Share
@@ -172,11 +186,12 @@ class Details(Record):
     format: Literal[1]
     source: str
     title: str
-    kind: Literal["text", "tokens"]
+    kind: Kind
     splits: dict[str, Split]
     decisions: list[str] = []
     warnings: list[DataWarning] = []
-    vocabulary_size: Positive
+    vocabulary_size: Positive | None = None
+    n_features: Positive | None = None
     coverage: dict[str, Share] = {}
     architecture: Architecture
     best_epoch: Positive

@@ -15,6 +15,7 @@ from lstmkit.config.schema import TrainConfig
 from lstmkit.core.errors import Interrupted, TrainingError
 from lstmkit.core.records import Epoch
 from lstmkit.core.signals import deferring_signals
+from lstmkit.data.augment import Augmentation
 from lstmkit.data.batching import collate, shuffled_batches
 from lstmkit.data.encoded import EncodedPart
 from lstmkit.models import Classifier
@@ -89,6 +90,7 @@ def train(
     watch: Watch,
     n_epochs: int | None = None,
     checkpoint: Path | None = None,
+    augment: Augmentation | None = None,
 ) -> Result:
     """Train a network in place.
 
@@ -102,6 +104,7 @@ def train(
         n_epochs: in place of `epochs_of`, as when training again for the chosen number of epochs.
         checkpoint: the file to write checkpoints to; where it exists, training goes on from it to the same bits as
             a run that never stopped.
+        augment: changes each batch before it is learned from.
 
     Raises:
         TrainingError: a loss or gradient is not finite; the checkpoint of before stays.
@@ -139,6 +142,7 @@ def train(
             network.train()
             while progress.step < n_steps:
                 batch, labels = collate(train_part, batches[progress.step])
+                batch = augment(batch, progress.epoch, progress.step) if augment else batch
                 for group in optimizer.param_groups:
                     group["lr"] = rate_at(progress.step)
                 loss, n_correct = train_step(

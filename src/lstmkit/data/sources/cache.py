@@ -15,10 +15,10 @@ from lstmkit.config.schema import DataConfig
 from lstmkit.core.errors import DataError, LstmkitError
 from lstmkit.core.files import cache_folder, digest_of, replacing_folder, sha256_of, write_bytes, write_json
 from lstmkit.data.sources.collect import Collected, collect
-from lstmkit.data.sources.corpus import Blob, Corpus, Part
-from lstmkit.data.sources.plan import Plan, SourceFile, printable, readable
+from lstmkit.data.sources.corpus import Blob, Corpus, Part, SeriesBlob
+from lstmkit.data.sources.plan import READING_KEYS, Plan, SourceFile, printable, readable
 
-_FORMAT = 2  # raise it when the cache's layout or what the readers make of a file changes
+_FORMAT = 3  # raise it when the cache's layout or what the readers make of a file changes
 # A file changed in the same tick of the clock in which it was hashed can keep its mtime (git's "racy" index entries).
 _RACY_NS = 2_000_000_000
 _ENTRY, _MANIFEST = "corpus.json", "manifest.json"
@@ -56,7 +56,7 @@ def read_through_cache(plan: Plan, data: DataConfig) -> Corpus:
     Raises:
         DataError: as reading the source does; or a file changed while it was read.
     """
-    options = {key: getattr(data, key) for key in ("text_column", "label_column", "on_bad_row")}
+    options = {key: getattr(data, key) for key in READING_KEYS}
     where = {"source": printable(str(plan.root.resolve())), "name": plan.name, "options": options, "format": _FORMAT}
     folder = cache_folder() / "corpora" / digest_of(where)[:32]
     known = _load_manifest(folder)
@@ -77,6 +77,7 @@ def read_through_cache(plan: Plan, data: DataConfig) -> Corpus:
         "rejected": collected.rejected,
         "fingerprint": fingerprint,
         "files": _files(manifest),
+        "channels": collected.channels,
     }
     note: tuple[str, ...] = ()
     try:
@@ -86,7 +87,7 @@ def read_through_cache(plan: Plan, data: DataConfig) -> Corpus:
     # Also when another process was first to store the same content.
     if _same_content(_load_manifest(folder), manifest) and (corpus := _open(folder, plan)):
         return corpus
-    parts = {split: Part(part.texts(), part.labels(), part.ids()) for split, part in collected.parts.items()}
+    parts = {split: Part(part.inputs(), part.labels(), part.ids()) for split, part in collected.parts.items()}
     return _corpus(parts, details, plan, note)
 
 
@@ -169,7 +170,8 @@ def _open(folder: Path, plan: Plan) -> Corpus | None:
         arrays = {name: _mapped(folder / name) for name in entry["arrays"]}
         if any([len(arrays[name]), zlib.crc32(arrays[name].data)] != check for name, check in entry["arrays"].items()):
             return None
-        parts = {split: _part(arrays, split, names) for split, names in entry["splits"].items()}
+        n_channels = len(entry["corpus"]["channels"])
+        parts = {split: _part(arrays, split, names, n_channels) for split, names in entry["splits"].items()}
         return _corpus(parts, entry["corpus"], plan)
     except (OSError, ValueError, TypeError, KeyError):
         return None
@@ -179,10 +181,13 @@ def _mapped(path: Path) -> NDArray[np.uint8]:
     return np.memmap(path, dtype=np.uint8, mode="r")
 
 
-def _part(arrays: Mapping[str, NDArray[np.uint8]], split: str, names: list[str]) -> Part:
+def _part(arrays: Mapping[str, NDArray[np.uint8]], split: str, names: list[str], n_channels: int) -> Part:
     codes = arrays[f"{split}.labels"].view(np.int32)
+    content, offsets = arrays[f"{split}.inputs"], arrays[f"{split}.input_offsets"].view(np.int64)
     return Part(
-        texts=Blob(arrays[f"{split}.texts"], arrays[f"{split}.text_offsets"].view(np.int64)),
+        inputs=SeriesBlob(content.view(np.float32).reshape(-1, n_channels), offsets)
+        if n_channels
+        else Blob(content, offsets),
         labels=[names[code] for code in codes.tolist()],
         ids=Blob(arrays[f"{split}.ids"], arrays[f"{split}.id_offsets"].view(np.int64)),
     )

@@ -9,9 +9,12 @@ from typing import Any
 from lstmkit.core.errors import DataError
 from lstmkit.core.files import cache_folder
 from lstmkit.data.sources.archive import plan_archive
+from lstmkit.data.sources.corpus import Kind
 from lstmkit.data.sources.folders import plan_folder, plan_tables
+from lstmkit.data.sources.idx import plan_mnist
 from lstmkit.data.sources.lines import lines_of
 from lstmkit.data.sources.plan import Plan, Reading, Row, SourceFile
+from lstmkit.data.sources.ts import archive_sets, plan_archive_set
 
 Progress = Callable[[int, int | None], None]
 
@@ -32,6 +35,8 @@ class Entry:
         plan: how to read a copy in a folder; None where the folder holds none. None for a set that scikit-learn brings.
         url: its official address; empty where none is known for sure.
         md5: the official checksum of what is at `url`.
+        kind: what it holds.
+        folders: names of the folders under `$LSTMKIT_DATA` where a copy may lie, besides the set's own.
         customary: configuration keys that custom has a say in, with the values that hold unless others are given.
     """
 
@@ -46,6 +51,8 @@ class Entry:
     plan: Callable[[Path], Plan | None] | None = None
     url: str = ""
     md5: str = ""
+    kind: Kind = "text"
+    folders: tuple[str, ...] = ()
     customary: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -86,7 +93,8 @@ def obtain(entry: Entry, progress: Progress | None = None) -> Plan:
 
 def _places(entry: Entry) -> list[Path]:
     own = os.environ.get("LSTMKIT_DATA")
-    return [*([Path(own) / entry.name] if own else []), cache_folder() / "datasets" / entry.name]
+    names = (entry.name, *entry.folders)
+    return [*([Path(own) / name for name in names] if own else []), cache_folder() / "datasets" / entry.name]
 
 
 def _plan_imdb(folder: Path) -> Plan | None:
@@ -112,6 +120,13 @@ def _plan_sst2(folder: Path) -> Plan | None:
 def _plan_banking77(folder: Path) -> Plan | None:
     tables = {split: folder / f"{split}.csv" for split in ("train", "test")}
     return plan_tables(folder, "banking77", tables) if all(path.is_file() for path in tables.values()) else None
+
+
+def _plan_ts(name: str) -> Callable[[Path], Plan | None]:
+    def plan(folder: Path) -> Plan | None:
+        return plan_archive_set(folder, name) if name in archive_sets(folder) else None
+
+    return plan
 
 
 def _plan_lines(
@@ -144,6 +159,17 @@ def _first_word(head: str) -> str:
     return head
 
 
+def _plan_mnist_rows(folder: Path) -> Plan | None:
+    return plan_mnist(folder, "mnist-rows", by_pixel=False)
+
+
+def _plan_mnist_pixels(folder: Path) -> Plan | None:
+    return plan_mnist(folder, "mnist-pixels", by_pixel=True)
+
+
+_MNIST = (
+    "train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz, t10k-labels-idx1-ubyte.gz"
+)
 _ENTRIES = (
     Entry(
         name="digits",
@@ -153,6 +179,7 @@ _ENTRIES = (
         licence="CC BY 4.0",
         citation="Alpaydin and Kaynak 1998, UCI Machine Learning Repository",
         layout="sklearn.datasets.load_digits; tokens 0 to 16; no network",
+        kind="tokens",
         customary={"data.test_fraction": 0.15, "data.valid_fraction": 0.15 / 0.85},  # 15% and 15% of the whole
     ),
     Entry(
@@ -200,6 +227,71 @@ _ENTRIES = (
         layout="train.csv and test.csv with the columns text and category",
         copy="train.csv, test.csv",
         plan=_plan_banking77,
+    ),
+    Entry(
+        name="japanese-vowels",
+        title="Japanese Vowels",
+        task="which of 9 speakers says /ae/, from 12 cepstral coefficients over 7 to 29 steps",
+        size="270 train, 370 test",
+        licence="none stated; cite the paper",
+        citation="Kudo, Toyama and Shimbo 1999, Multidimensional curve classification, Pattern Recognition Letters",
+        layout="the UEA archive's .ts files, on its split",
+        copy="JapaneseVowels_TRAIN.ts, JapaneseVowels_TEST.ts",
+        plan=_plan_ts("JapaneseVowels"),
+        kind="series",
+        folders=("uea",),
+    ),
+    Entry(
+        name="natops",
+        title="NATOPS aircraft handling signals",
+        task="which of 6 gestures, from 24 coordinates of hands, elbows, wrists and thumbs over 51 steps",
+        size="180 train, 180 test",
+        licence="none stated; cite the paper",
+        citation="Ghouaiel, Marteau and Dupont 2017, Continuous pattern detection and recognition in stream",
+        layout="the UEA archive's .ts files, on its split",
+        copy="NATOPS_TRAIN.ts, NATOPS_TEST.ts",
+        plan=_plan_ts("NATOPS"),
+        kind="series",
+        folders=("uea",),
+    ),
+    Entry(
+        name="basic-motions",
+        title="Basic Motions",
+        task="which of 4 activities, from a watch's accelerometer and gyroscope: 6 channels over 100 steps",
+        size="40 train, 40 test",
+        licence="none stated; cite the archive",
+        citation="Bagnall et al. 2018, The UEA multivariate time series classification archive, arXiv:1811.00075",
+        layout="the UEA archive's .ts files, on its split",
+        copy="BasicMotions_TRAIN.ts, BasicMotions_TEST.ts",
+        plan=_plan_ts("BasicMotions"),
+        kind="series",
+        folders=("uea",),
+    ),
+    Entry(
+        name="mnist-rows",
+        title="MNIST, row by row",
+        task="which digit (10 classes), from 28 steps of a row of 28 pixels",
+        size="60,000 train, 10,000 test",
+        licence="CC BY-SA 3.0",
+        citation="LeCun, Bottou, Bengio and Haffner 1998, Gradient-based learning applied to document recognition",
+        layout="the four IDX files",
+        copy=_MNIST,
+        plan=_plan_mnist_rows,
+        kind="series",
+        folders=("mnist",),
+    ),
+    Entry(
+        name="mnist-pixels",
+        title="MNIST, pixel by pixel",
+        task="which digit (10 classes), from 784 steps of a pixel, in the order of the image",
+        size="60,000 train, 10,000 test",
+        licence="CC BY-SA 3.0",
+        citation="Le, Jaitly and Hinton 2015, A simple way to initialize recurrent networks, arXiv:1504.00941",
+        layout="the four IDX files",
+        copy=_MNIST,
+        plan=_plan_mnist_pixels,
+        kind="series",
+        folders=("mnist",),
     ),
 )
 CATALOGUE = {entry.name: entry for entry in _ENTRIES}

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lstmkit.config.schema import DataConfig
-from lstmkit.data.sources.corpus import Blob, Kind
+from lstmkit.data.sources.corpus import Blob, Kind, Series, SeriesBlob
 from lstmkit.data.sources.plan import Plan, Reading
 
 
@@ -30,23 +30,42 @@ class Strings:
 
 
 @dataclass
-class CollectedPart:
-    """One split while it grows."""
+class Numbers:
+    """Series appended one by one, steps end to end."""
 
-    _texts: Strings = field(default_factory=Strings)
+    n_channels: int
+    content: bytearray = field(default_factory=bytearray)
+    offsets: array = field(default_factory=lambda: array("q", [0]))
+
+    def add(self, series: Series) -> None:
+        """Append one series."""
+        self.content += np.ascontiguousarray(series, dtype=np.float32).tobytes()
+        self.offsets.append(self.offsets[-1] + len(series))
+
+    def blob(self) -> SeriesBlob:
+        """What was appended, as a sequence."""
+        content = np.frombuffer(bytes(self.content), dtype=np.float32).reshape(-1, self.n_channels)
+        return SeriesBlob(content, np.array(self.offsets, dtype=np.int64))
+
+
+@dataclass
+class CollectedPart:
+    """One split while it grows; `_inputs` holds texts, or series of as many channels each."""
+
+    _inputs: Strings | Numbers
     _ids: Strings = field(default_factory=Strings)
     _codes: array = field(default_factory=lambda: array("i"))
     label_names: dict[str, int] = field(default_factory=dict)
 
-    def add(self, text: str, label: str, name: str) -> None:
+    def add(self, item: Any, label: str, name: str) -> None:
         """Append one example."""
-        self._texts.add(text)
+        self._inputs.add(item)
         self._ids.add(name)
         self._codes.append(self.label_names.setdefault(label, len(self.label_names)))
 
-    def texts(self) -> Blob:
-        """The texts so far."""
-        return self._texts.blob()
+    def inputs(self) -> Blob | SeriesBlob:
+        """The texts or series so far."""
+        return self._inputs.blob()
 
     def ids(self) -> Blob:
         """The ids so far."""
@@ -58,10 +77,10 @@ class CollectedPart:
         return [names[code] for code in self._codes]
 
     def arrays(self) -> dict[str, bytes]:
-        """All of it as bytes: texts and ids with their int64 offsets, labels as int32 codes."""
+        """All of it as bytes: inputs and ids with their int64 offsets, labels as int32 codes."""
         return {
-            "texts": bytes(self._texts.content),
-            "text_offsets": self._texts.offsets.tobytes(),
+            "inputs": bytes(self._inputs.content),
+            "input_offsets": self._inputs.offsets.tobytes(),
             "ids": bytes(self._ids.content),
             "id_offsets": self._ids.offsets.tobytes(),
             "labels": self._codes.tobytes(),
@@ -76,6 +95,7 @@ class Collected:
     parts: Mapping[str, CollectedPart]
     decisions: list[str]
     rejected: list[dict[str, Any]]
+    channels: list[str]
 
 
 def collect(plan: Plan, data: DataConfig) -> Collected:
@@ -87,10 +107,10 @@ def collect(plan: Plan, data: DataConfig) -> Collected:
     reading = Reading(data)
     parts: dict[str, CollectedPart] = {}
     n_rows = 0
-    for split, name, text, label in plan.read(reading):
+    for split, name, item, label in plan.read(reading):
         if split not in parts:
-            parts[split] = CollectedPart()
-        parts[split].add(text, label, name)
+            parts[split] = CollectedPart(Strings() if isinstance(item, str) else Numbers(item.shape[1]))
+        parts[split].add(item, label, name)
         n_rows += 1
     reading.finish(n_rows, plan.root)
-    return Collected(reading.kind or "text", parts, reading.decisions, reading.rejected)
+    return Collected(reading.kind or "text", parts, reading.decisions, reading.rejected, reading.channels)

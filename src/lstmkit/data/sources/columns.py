@@ -34,7 +34,7 @@ def choose_columns(
     """
     if reading.columns:
         for name in reading.columns:
-            _require(file, name, names)
+            require_column(file, name, names)
         return reading.columns
     if len(names) < 2:
         hint = _other_separator(names) or "a text and a label column are needed"
@@ -42,9 +42,9 @@ def choose_columns(
     asked_text, asked_label = reading.data.text_column, reading.data.label_column
     for name in (asked_text, asked_label):
         if name:
-            _require(file, name, names)
-    text = asked_text or _by_name(names, TEXT_NAMES, taken=asked_label)
-    label = asked_label or _by_name(names, LABEL_NAMES, taken=text)
+            require_column(file, name, names)
+    text = asked_text or by_name(names, TEXT_NAMES, taken=asked_label)
+    label = asked_label or by_name(names, LABEL_NAMES, taken=text)
     named = {"text": bool(text), "label": bool(label)}
     if not text:
         text = max((name for name in names if name != label), key=lambda name: _mean_length(sample, name))
@@ -75,9 +75,9 @@ def choose_text_column(file: SourceFile, names: Sequence[str], sample: Sequence[
         DataError: the column asked for is not there, or no column holds strings.
     """
     if asked:
-        _require(file, asked, names)
+        require_column(file, asked, names)
         return asked
-    if found := _by_name(names, TEXT_NAMES, taken=""):
+    if found := by_name(names, TEXT_NAMES, taken=""):
         return found
     if hint := _other_separator(names):
         raise DataError(f"{file.path}: one column ({names[0]!r}); {hint}, or name the column with --text-column")
@@ -96,7 +96,12 @@ def _other_separator(names: Sequence[str]) -> str:
     return ""
 
 
-def _require(file: SourceFile, name: str, names: Sequence[str]) -> None:
+def require_column(file: SourceFile, name: str, names: Sequence[str]) -> None:
+    """See that a table has a column.
+
+    Raises:
+        DataError: it has not.
+    """
     if name not in names:
         hint = _other_separator(names)
         remedy = f"; {hint}" if hint else nearest(name, names)
@@ -108,7 +113,8 @@ def _listed(names: Sequence[str], most: int = 12) -> str:
     return f"{shown} and {len(names) - most} more" if len(names) > most else shown
 
 
-def _by_name(names: Sequence[str], usual: Sequence[str], taken: str) -> str:
+def by_name(names: Sequence[str], usual: Sequence[str], taken: str) -> str:
+    """The column that has the first of the usual names that any has, case folded; empty where none has."""
     by_folded = {name.strip().casefold(): name for name in reversed(names) if name != taken}
     return next((by_folded[name] for name in usual if name in by_folded), "")
 

@@ -1,15 +1,19 @@
-"""The shape that every source is brought to: parts of texts, labels and ids, in lazy sequences."""
+"""The shape that every source is brought to: parts of inputs, labels and ids, in lazy sequences."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Literal, overload
+from typing import Any, Generic, Literal, TypeVar, overload
 
 import numpy as np
+from jaxtyping import Float
 from numpy.typing import NDArray
 
-Kind = Literal["text", "tokens"]
+Kind = Literal["text", "tokens", "series"]
+Series = Float[np.ndarray, "time channels"]
+"""A numeric series, float32; NaN where a value is missing."""
 SPLITS = ("train", "valid", "test")
+_T = TypeVar("_T")
 
 
 class Blob(Sequence[str]):
@@ -42,15 +46,41 @@ class Blob(Sequence[str]):
             yield str(self.content[start:end], "utf-8")
 
 
-class Selection(Sequence[str]):
-    """The strings of `base` at `indices`, without a copy.
+class SeriesBlob(Sequence[Series]):
+    """Series of as many channels laid end to end; memory-mapped when they come from the cache.
 
     Args:
-        base: any sequence of strings.
+        content: float32, shape (steps of all series, channels).
+        offsets: int64, shape (n + 1,): series i is `content[offsets[i]:offsets[i + 1]]`.
+    """
+
+    def __init__(self, content: Series, offsets: NDArray[np.int64]) -> None:
+        self.content = content
+        self.offsets = offsets
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @overload
+    def __getitem__(self, index: int) -> Series: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Series]: ...
+    def __getitem__(self, index: int | slice) -> Series | list[Series]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        position = range(len(self))[index]  # raises IndexError, and counts from the end below zero
+        return self.content[self.offsets[position] : self.offsets[position + 1]]
+
+
+class Selection(Sequence[_T], Generic[_T]):
+    """The items of `base` at `indices`, without a copy.
+
+    Args:
+        base: any sequence.
         indices: int64, shape (n,), each from 0 to len(base) - 1.
     """
 
-    def __init__(self, base: Sequence[str], indices: NDArray[np.int64]) -> None:
+    def __init__(self, base: Sequence[_T], indices: NDArray[np.int64]) -> None:
         self.base = base
         self.indices = indices
 
@@ -58,16 +88,16 @@ class Selection(Sequence[str]):
         return len(self.indices)
 
     @overload
-    def __getitem__(self, index: int) -> str: ...
+    def __getitem__(self, index: int) -> _T: ...
     @overload
-    def __getitem__(self, index: slice) -> list[str]: ...
-    def __getitem__(self, index: int | slice) -> str | list[str]:
+    def __getitem__(self, index: slice) -> list[_T]: ...
+    def __getitem__(self, index: int | slice) -> _T | list[_T]:
         if isinstance(index, slice):
             positions: list[int] = self.indices[index].tolist()
             return [self.base[position] for position in positions]
         return self.base[int(self.indices[index])]
 
-    def __iter__(self) -> Iterator[str]:
+    def __iter__(self) -> Iterator[_T]:
         positions: list[int] = self.indices.tolist()
         for position in positions:
             yield self.base[position]
@@ -78,12 +108,12 @@ class Part:
     """One split: three sequences of one length.
 
     Args:
-        texts: the texts; for a corpus of kind "tokens", the tokens joined by single spaces.
-        labels: the label of each text.
+        inputs: the texts; for a corpus of kind "tokens", the tokens joined by single spaces; for "series", arrays.
+        labels: the label of each input.
         ids: stable and readable: "test/pos/0_10.txt", "train.csv:17" (the line), "digits:12".
     """
 
-    texts: Sequence[str]
+    inputs: Sequence[Any]
     labels: Sequence[str]
     ids: Sequence[str]
 
@@ -93,7 +123,7 @@ class Part:
     def take(self, indices: NDArray[np.int64]) -> "Part":
         """The examples at `indices` (int64, shape (n,)), in their order."""
         labels = Selection(self.labels, indices)
-        return Part(Selection(self.texts, indices), list(labels), Selection(self.ids, indices))
+        return Part(Selection(self.inputs, indices), list(labels), Selection(self.ids, indices))
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,12 +132,13 @@ class Corpus:
 
     Args:
         name: short, for the run folder's name: "imdb", "digits", a file's stem, a folder's name.
-        kind: "text", or "tokens" where the source has sequences of tokens.
+        kind: "text"; "tokens" where the source has sequences of tokens; "series" where it has numbers by time.
         parts: the splits that the source has, in the order train, valid, test; {"all": ...} where it has none.
         rejected: rows left out under on_bad_row="skip": file, line, reason, text (its beginning).
         decisions: what was decided while reading, one line each.
         fingerprint: a digest of the files' contents and the reader's options: same content, same fingerprint.
         files: name -> SHA-256; a folder of text files counts as one, under the folder's name.
+        channels: names of the columns of a series; empty for text and tokens.
     """
 
     name: str
@@ -117,3 +148,4 @@ class Corpus:
     decisions: Sequence[str]
     fingerprint: str
     files: Mapping[str, str]
+    channels: Sequence[str] = ()

@@ -7,15 +7,16 @@ import numpy as np
 
 from lstmkit.config.resolve import nearest
 from lstmkit.config.schema import DataConfig
-from lstmkit.core.errors import DataError
+from lstmkit.core.errors import DataError, LstmkitError
 from lstmkit.core.files import digest_of
 from lstmkit.data.sources.archive import is_archive, plan_archive
 from lstmkit.data.sources.cache import read_through_cache
 from lstmkit.data.sources.catalogue import CATALOGUE, Progress, obtain
-from lstmkit.data.sources.corpus import Corpus, Part
+from lstmkit.data.sources.corpus import Corpus, Kind, Part
 from lstmkit.data.sources.folders import plan_folder, plan_table
 from lstmkit.data.sources.plan import Plan, readable
-from lstmkit.data.sources.tables import TABLE_SUFFIXES, is_table
+from lstmkit.data.sources.tables import TABLE_SUFFIXES, is_table, kind_of_table
+from lstmkit.data.sources.ts import SUFFIX, archive_sets, plan_archive_set, plan_ts
 
 
 def load_corpus(data: DataConfig, progress: Progress | None = None) -> Corpus:
@@ -47,6 +48,24 @@ def load_corpus(data: DataConfig, progress: Progress | None = None) -> Corpus:
     return replace(corpus, decisions=[*notes, *corpus.decisions])
 
 
+def kind_of(source: str, **columns: str | None) -> Kind:
+    """What a source holds, told by its layout or its first rows; text where that cannot be told, as where there is none.
+
+    Args:
+        source: the SOURCE.
+        columns: `text_column` and others of the configuration's section `data`, where they are asked for.
+    """
+    if entry := CATALOGUE.get(source):
+        return entry.kind
+    try:
+        plan = _plan_of(source)
+        if plan.kind or not is_table(plan.files[0].path):
+            return plan.kind or "text"
+        return kind_of_table(plan.files[0], DataConfig(**{key: value for key, value in columns.items() if value}))
+    except LstmkitError:  # reading the source, which comes next, says what is wrong with it
+        return "text"
+
+
 def _plan_of(source: str) -> Plan:
     path = Path(source).expanduser()
     if not source or not _exists(path):
@@ -56,18 +75,32 @@ def _plan_of(source: str) -> Plan:
         raise DataError(f"{what}; SOURCE is a name of the catalogue ({names}), a file or a folder{guess}")
     name = path.resolve().name
     if path.is_dir():
+        if plan := _plan_of_archive(path):
+            return plan
         plans = (entry.plan(path) for entry in CATALOGUE.values() if entry.plan)
         if plan := plan_folder(path, name) or next((plan for plan in plans if plan), None):
             return plan
         raise DataError(
             f"{path}: no examples found; a folder holds LABEL/*.txt, train/LABEL/*.txt and test/LABEL/*.txt, "
-            f"or tables named train and test ({' '.join(TABLE_SUFFIXES)})"
+            f"tables named train and test ({' '.join(TABLE_SUFFIXES)}), or NAME_TRAIN{SUFFIX} and NAME_TEST{SUFFIX}"
         )
     if is_archive(path):
         return plan_archive(path, name.split(".")[0])
     if is_table(path):
         return plan_table(path)
-    raise DataError(f"{path}: not a kind of file that is read; allowed: {' '.join(TABLE_SUFFIXES)} .tar.gz, a folder")
+    if path.suffix.lower() == SUFFIX:
+        return plan_ts(path)
+    allowed = " ".join((*TABLE_SUFFIXES, SUFFIX))
+    raise DataError(f"{path}: not a kind of file that is read; allowed: {allowed} .tar.gz, a folder")
+
+
+def _plan_of_archive(folder: Path) -> Plan | None:
+    """The one set in `.ts` files of a folder; None where there is none."""
+    names = archive_sets(folder)
+    if len(names) > 1:
+        first = folder / f"{names[0]}_TRAIN{SUFFIX}"
+        raise DataError(f"{folder}: {len(names)} sets ({', '.join(names)}); name one, as {first}")
+    return plan_archive_set(folder, names[0]) if names else None
 
 
 def _exists(path: Path) -> bool:

@@ -6,11 +6,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
 
 from lstmkit.config.schema import DataConfig
 from lstmkit.core.errors import DataError
-from lstmkit.data.sources.corpus import Kind
+from lstmkit.data.sources.corpus import Kind, Series
+
+if TYPE_CHECKING:
+    from lstmkit.data.sources.series_tables import SeriesLayout
 
 SPLIT_NAMES = {
     "train": "train",
@@ -39,7 +44,7 @@ class Row(NamedTuple):
 
     split: str
     id: str
-    text: str
+    input: "str | Series"
     label: str
 
 
@@ -53,6 +58,7 @@ class Plan:
         files: all files that the content depends on, in a fixed order.
         read: gives the rows, and tells `Reading` what it decides and rejects.
         decisions: what the layout decided.
+        kind: what it holds, where the layout tells; a table's columns tell of text and series.
     """
 
     name: str
@@ -60,9 +66,14 @@ class Plan:
     files: tuple[SourceFile, ...]
     read: "Callable[[Reading], Iterator[Row]]"
     decisions: tuple[str, ...] = ()
+    kind: Kind | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", printable(self.name))
+
+
+READING_KEYS = ("text_column", "label_column", "series_column", "time_column", "on_bad_row")
+"""Keys of the configuration's section `data` that decide what is read from a file."""
 
 
 class Reading:
@@ -75,6 +86,8 @@ class Reading:
         self.data = data
         self.kind: Kind | None = None
         self.columns: tuple[str, str] | None = None
+        self.channels: list[str] = []
+        self.layout: "SeriesLayout | None" = None  # of the tables of numbers read so far
         self.decisions: list[str] = []
         self.rejected: list[dict[str, Any]] = []
         self._counts: Counter[str] = Counter()
@@ -104,6 +117,39 @@ class Reading:
             return None
         self.kind = self.kind or _kind_of(text)
         return Row(split, f"{file.name}:{line}" if line else file.name, string, name)
+
+    def series_row(
+        self, split: str, file: SourceFile, line: int | None, values: Series, label: Any, id_: str = ""
+    ) -> Row | None:
+        """A checked series; None, with the reason noted, where it or its label cannot be used.
+
+        The first usable one decides how many channels all have, named 1, 2, … unless `channels` has names already.
+
+        Args:
+            split, file, line, label: as for `row`.
+            values: NaN where a value is missing.
+            id_: the example's id; empty: file and line.
+        """
+        fault, detail = self._fault_of(values)
+        if not fault:
+            fault, name = _label_of(label)
+            if not fault:
+                self.kind = "series"
+                self.channels = self.channels or [str(k + 1) for k in range(values.shape[1])]
+                return Row(split, id_ or (f"{file.name}:{line}" if line else file.name), values, name)
+        self.reject(file, line, fault, detail)
+        return None
+
+    def _fault_of(self, values: Series) -> tuple[str, str]:
+        if not len(values):
+            return "the series has no steps", ""
+        if self.channels and values.shape[1] != len(self.channels):
+            return "another number of channels", f" ({values.shape[1]}; the first series has {len(self.channels)})"
+        if np.isinf(values).any():
+            return "an infinite value", f" at step {int(np.isinf(values).any(1).argmax()) + 1}"
+        if np.isnan(values).all():
+            return "every value is missing", ""
+        return "", ""
 
     def finish(self, n_rows: int, root: Path) -> None:
         """Close the reading.

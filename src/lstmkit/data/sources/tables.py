@@ -7,11 +7,14 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from lstmkit.config.schema import DataConfig
 from lstmkit.core.errors import DataError
-from lstmkit.data.sources.columns import choose_columns
+from lstmkit.data.sources.columns import choose_columns, require_column
+from lstmkit.data.sources.corpus import Kind
 from lstmkit.data.sources.lines import Line, lines_of
 from lstmkit.data.sources.parquet import parquet_columns, parquet_rows
 from lstmkit.data.sources.plan import Reading, Row, SourceFile
+from lstmkit.data.sources.series_tables import Step, series_layout, series_rows
 
 _SAMPLE_ROWS = 200
 _LONGEST_FIELD = 2**31 - 1  # bytes; csv's own limit of 131,072 is a long review away
@@ -46,12 +49,36 @@ def read_table(file: SourceFile, split: str, reading: Reading) -> Iterator[Row]:
     names = table.names or list(dict.fromkeys(name for values in sample for name in values))
     if not names and not head:
         raise DataError(f"{file.path}: empty; a table with a text and a label for each row is needed")
+    if layout := reading.layout or series_layout(file, names, sample, reading.data):
+        if reading.layout is None:  # the first table decides for all of the source
+            reading.decisions += layout.told()
+            reading.layout = layout
+        for name in layout.read_columns():
+            require_column(file, name, names)
+        yield from series_rows(file, split, _steps(file, chain(head, table.records), reading), layout, reading)
+        return
     text_column, label_column = choose_columns(file, names, sample, reading) if names else ("", "")
     for line, values, fault, detail, raw in chain(head, table.records):
         if fault:
             reading.reject(file, line, fault, detail, raw)
         elif row := reading.row(split, file, line, values.get(text_column), values.get(label_column)):
             yield row
+
+
+def kind_of_table(file: SourceFile, data: DataConfig) -> Kind:
+    """Whether a table holds series or texts, by its first rows."""
+    table = open_table(file, Reading(data))
+    sample = [record.values for record in islice(table.records, _SAMPLE_ROWS) if not record.fault]
+    names = table.names or list(dict.fromkeys(name for values in sample for name in values))
+    return "series" if series_layout(file, names, sample, data) else "text"
+
+
+def _steps(file: SourceFile, records: Iterator[Record], reading: Reading) -> Iterator[Step]:
+    for line, values, fault, detail, raw in records:
+        if fault:
+            reading.reject(file, line, fault, detail, raw)
+        else:
+            yield Step(line, values)
 
 
 def _open_csv(file: SourceFile, reading: Reading) -> Table:
@@ -158,7 +185,8 @@ def _objects(file: SourceFile) -> Iterator[Record]:
 def _open_parquet(file: SourceFile, reading: Reading) -> Table:
     names = parquet_columns(file.path)
     sample = list(parquet_rows(file.path, most=_SAMPLE_ROWS))
-    chosen = list(choose_columns(file, names, sample, reading))
+    layout = reading.layout or series_layout(file, names, sample, reading.data)
+    chosen = layout.read_columns() if layout else list(choose_columns(file, names, sample, reading))
     return Table(names, (Record(number, row) for number, row in enumerate(parquet_rows(file.path, chosen), start=1)))
 
 

@@ -1,0 +1,69 @@
+"""From what a caller holds to the series that the encoder takes: float32 `(time, channels)`, NaN where nothing is."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from lstmkit.core.errors import DataError
+from lstmkit.data.sources.corpus import Series
+
+
+def are_series(items: Any) -> bool:
+    """Whether examples are numeric series: a 3-D array, or a sequence whose first example is a 2-D array or list."""
+    if hasattr(items, "__array__") and not isinstance(items, Sequence):
+        return np.ndim(items) == 3
+    if not isinstance(items, Sequence) or isinstance(items, str) or not len(items):
+        return False
+    first = items[0]
+    if isinstance(first, str | bytes):
+        return False
+    if hasattr(first, "__array__"):
+        return np.ndim(first) == 2
+    return isinstance(first, Sequence) and len(first) > 0 and isinstance(first[0], Sequence | np.ndarray) and not (
+        isinstance(first[0], str)
+    )
+
+
+def series_of(items: Iterable[Any], n_channels: int = 0) -> list[Series]:
+    """Examples as the encoder takes them.
+
+    Args:
+        items: a 3-D array `(n, channels, time)`, as scikit-learn's kin for time series have it; or examples one by one,
+            arrays or lists `(time, channels)`, or `(time,)` of one channel. NaN, or None, where a value is missing.
+        n_channels: how many each must have; 0: as many as the first.
+
+    Raises:
+        DataError: an example is no such array, is empty, holds an infinite value or none but missing ones, or has
+            another number of channels.
+    """
+    whole = np.ndim(items) == 3 and hasattr(items, "__array__")
+    examples = np.swapaxes(np.asarray(items), 1, 2) if whole else items
+    found: list[Series] = []
+    for place, example in enumerate(examples):
+        values = _array(example, place)
+        n_channels = n_channels or values.shape[1]
+        if values.shape[1] != n_channels:
+            raise DataError(
+                f"example {place} has {values.shape[1]} channels and {n_channels} are read; give (time, channels) arrays"
+            )
+        found.append(values)
+    return found
+
+
+def _array(example: Any, place: int) -> Series:
+    try:
+        values = np.asarray(example, dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"example {place} is no array of numbers ({error}); give (time, channels) arrays") from error
+    if values.ndim == 1:
+        values = values[:, None]
+    if values.ndim != 2:
+        raise DataError(f"example {place} has {values.ndim} axes; an example is a (time, channels) array")
+    if not values.size:
+        raise DataError(f"example {place} is empty; leave empty examples out")
+    if np.isinf(values).any():
+        raise DataError(f"example {place} holds an infinite value; NaN stands for a missing one")
+    if np.isnan(values).all():
+        raise DataError(f"example {place} holds no value, all are missing; leave it out")
+    return values

@@ -1,0 +1,152 @@
+"""From numeric series to the rows that a network reads: scaled, filled, of bounded length. Fitted on training alone."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from itertools import chain
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from lstmkit.config.schema import EncoderConfig
+from lstmkit.core.errors import ArtifactError, DataError
+from lstmkit.data.sources.corpus import Series
+
+
+@dataclass(frozen=True)
+class SeriesEncoder:
+    """How a series is scaled and filled.
+
+    A value's z-score by its channel's training mean and deviation is what is read. Where a value is missing, the last
+    one before it stands in its place, or the channel's mean before there is any; and a further feature, a mask, is 1
+    there and 0 elsewhere. A mask is added for each channel that has missing values in the training part.
+
+    Attributes:
+        channels: their names.
+        means, deviations: of each channel in training; the deviation of a constant channel counts as 1.
+        masked: numbers of the channels that have a mask.
+        max_length: most steps read.
+        truncate: what is kept of a longer series: head, tail, or half of each (ends).
+    """
+
+    kind: ClassVar[str] = "series"
+    channels: tuple[str, ...]
+    means: tuple[float, ...]
+    deviations: tuple[float, ...]
+    masked: tuple[int, ...]
+    max_length: int
+    truncate: Literal["head", "tail", "ends"]
+
+    @classmethod
+    def fit(cls, series: Iterable[Series], config: EncoderConfig, channels: Sequence[str]) -> "SeriesEncoder":
+        """Learn scales and masks from the training part.
+
+        Args:
+            series: float32 `(time, channels)` each, NaN where a value is missing.
+            config: the encoder's section of the configuration.
+            channels: their names.
+        """
+        n = len(channels)
+        counts, sums, squares, missing = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n, dtype=bool)
+        # Around a value near the mean, so that the squares do not drown a small deviation on a large offset.
+        series = iter(series)
+        first = next(series)
+        origin = np.nanmean(np.where(np.isnan(first).all(0), 0.0, first), 0, dtype=np.float64)
+        for values in chain([first], series):
+            there = ~np.isnan(values)
+            centred = np.where(there, values - origin, 0.0)
+            counts += there.sum(0)
+            sums += centred.sum(0)
+            squares += np.square(centred).sum(0)
+            missing |= ~there.all(0)
+        means = sums / np.maximum(counts, 1)
+        deviations = np.sqrt(np.maximum(squares / np.maximum(counts, 1) - means**2, 0))
+        # Rounding leaves a constant channel some 1e-8 of its size.
+        constant = deviations <= 1e-7 * np.maximum(np.abs(means + origin), 1e-30)
+        return cls(
+            tuple(channels),
+            tuple((means + origin).tolist()),
+            tuple(np.where(constant, 1.0, deviations).tolist()),
+            tuple(np.flatnonzero(missing).tolist()),
+            config.max_length,
+            config.truncate,
+        )
+
+    @property
+    def shape(self) -> dict[str, int]:
+        """What the network's input is built from: the features of a row."""
+        return {"n_features": len(self.channels) + len(self.masked)}
+
+    @property
+    def features(self) -> list[str]:
+        """Names of a row's features: channels, then masks."""
+        return [*self.channels, *(f"{self.channels[k]} missing" for k in self.masked)]
+
+    def encode(self, series: Sequence[Series]) -> tuple[Float[np.ndarray, "rows features"], Int[np.ndarray, " n_plus_1"]]:
+        """Rows of many series end to end (float32), and the offsets (int64) at which each begins.
+
+        Raises:
+            DataError: a series has another number of channels than those of the training part.
+        """
+        rows, offsets, _ = self.encode_counted(series)
+        return rows, offsets
+
+    def encode_counted(
+        self, series: Sequence[Series]
+    ) -> tuple[Float[np.ndarray, "rows features"], Int[np.ndarray, " n_plus_1"], Int[np.ndarray, " n"]]:
+        """As `encode`, and how many steps each series had before it was shortened (int64)."""
+        pieces = [self._rows(values) for values in series]
+        lengths = np.array([len(piece) for piece in pieces], dtype=np.int64)
+        whole_lengths = np.array([len(values) for values in series], dtype=np.int64)
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        rows = np.concatenate(pieces) if pieces else np.zeros((0, self.shape["n_features"]), dtype=np.float32)
+        return rows, offsets, whole_lengths
+
+    def describe(self) -> dict[str, Any]:
+        """What `model.json` keeps of the encoder: all of it."""
+        return {"kind": self.kind, **asdict(self)}
+
+    @classmethod
+    def from_description(cls, description: dict[str, Any]) -> "SeriesEncoder":
+        """Read an encoder back.
+
+        Raises:
+            ArtifactError: the description is not one.
+        """
+        try:
+            fields = {key: tuple(value) if isinstance(value, list) else value for key, value in description.items()}
+            del fields["kind"]
+            encoder = cls(**fields)
+        except (KeyError, TypeError) as error:
+            raise ArtifactError(f"model.json: its encoder is damaged ({error}); restore it or train again") from error
+        return encoder
+
+    def _rows(self, values: Series) -> Float[np.ndarray, "rows features"]:
+        if values.shape[1] != len(self.channels):
+            n = len(self.channels)
+            raise DataError(f"a series with {values.shape[1]} channels came; this model reads {n}; give as many")
+        scaled = (values.astype(np.float64) - self.means) / np.array(self.deviations)
+        gaps = np.isnan(scaled)
+        if gaps.any():
+            scaled = _filled(scaled, gaps)
+        rows = np.concatenate([scaled, gaps[:, list(self.masked)]], 1).astype(np.float32)
+        return rows[kept_steps(len(rows), self.max_length, self.truncate)]
+
+
+def kept_steps(length: int, most: int, truncate: str) -> Int[np.ndarray, " kept"]:
+    """Which steps of a sequence are read, rising: all, or of one longer than `most` its head, tail or half of each."""
+    if length <= most:
+        return np.arange(length)
+    if truncate == "head":
+        return np.arange(most)
+    if truncate == "tail":
+        return np.arange(length - most, length)
+    n_tail = most // 2
+    return np.concatenate([np.arange(most - n_tail), np.arange(length - n_tail, length)])
+
+
+def _filled(values: np.ndarray, gaps: np.ndarray) -> np.ndarray:
+    """Each gap takes the last value before it, or 0 (the mean, in z-scores) where there is none."""
+    steps = np.where(gaps, -1, np.arange(len(values))[:, None])
+    last = np.maximum.accumulate(steps, 0)
+    return np.where(last < 0, 0.0, np.take_along_axis(values, np.maximum(last, 0), 0))

@@ -1,0 +1,266 @@
+"""Tables of numbers: a row a step (long), a row a series (wide), or lists in a row; which it is, and its series."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from lstmkit.config.schema import DataConfig
+from lstmkit.core.errors import DataError
+from lstmkit.data.sources.columns import LABEL_NAMES, TEXT_NAMES, by_name, require_column
+from lstmkit.data.sources.corpus import Series
+from lstmkit.data.sources.plan import Reading, Row, SourceFile
+from lstmkit.data.sources.times import checked_times, times_of
+
+SERIES_NAMES = (
+    "series", "series_id", "case", "case_id", "sequence_id", "sample_id", "recording", "recording_id", "trial", "unit", "id",
+)  # fmt: skip
+TIME_NAMES = ("time", "timestamp", "t", "date", "datetime", "step")
+_MISSING = frozenset({"", "?", "na", "nan", "null", "none"})
+_OTHER_STEP = 0.1  # relative: series whose usual step differs by more were sampled at another rate
+_GAP = 1.5  # usual steps: a longer one is a gap
+
+
+class Step(NamedTuple):
+    """A row of a table: its line, and its values by column."""
+
+    line: int
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class SeriesLayout:
+    """How a table holds series.
+
+    Attributes:
+        form: long: a row a step; wide: a row a series, a column a step; lists: a row a series, a column a channel.
+        label: the column of labels.
+        columns: channels of a long table and of lists, steps of a wide one.
+        series: the column that names a series; empty: none.
+        time: the column of a long table's times; empty: none, and rows are in order.
+    """
+
+    form: Literal["long", "wide", "lists"]
+    label: str
+    columns: tuple[str, ...]
+    series: str = ""
+    time: str = ""
+
+    def read_columns(self) -> list[str]:
+        """All columns that reading needs."""
+        return [name for name in (self.series, self.time, *self.columns, self.label) if name]
+
+    def told(self) -> list[str]:
+        """What was decided, a line each."""
+        n, last = len(self.columns), self.columns[-1]
+        few = ", ".join(self.columns) if n <= 6 else f"{', '.join(self.columns[:3])} … {last} ({n})"
+        words = {
+            "long": f"layout: a row for each step; series by {self.series!r}, "
+            + (f"time by {self.time!r}" if self.time else "steps in the order of the rows"),
+            "wide": f"layout: a row for each series; steps are the columns {few}",
+            "lists": f"layout: a row for each series; channels are the lists {few}",
+        }
+        channels = [f"channels: {few}"] if self.form == "long" else []
+        return [words[self.form], *channels, f"label column: {self.label!r}"]
+
+
+def series_layout(
+    file: SourceFile, names: Sequence[str], sample: Sequence[Mapping[str, Any]], data: DataConfig
+) -> SeriesLayout | None:
+    """How a table holds series; None where it holds texts or tokens.
+
+    It holds series where all its columns but those of label, series and time are numbers, or lists of them.
+
+    Args:
+        file: the table, for errors.
+        names: its columns.
+        sample: its first rows.
+        data: columns asked for.
+
+    Raises:
+        DataError: a column asked for is not there.
+    """
+    asked = (data.series_column, data.time_column)
+    for name in (*asked, *([data.label_column] if any(asked) else [])):
+        if name:
+            require_column(file, name, names)
+    if data.text_column or not sample:
+        return None
+    label = data.label_column or by_name(names, LABEL_NAMES, taken="")
+    if label not in names:
+        return None
+    others = [name for name in names if name != label]
+    lists = tuple(name for name in others if _are_lists(sample, name))
+    if lists and not (len(lists) == 1 and _may_be_tokens(sample, lists[0])):
+        return SeriesLayout("lists", label, lists, series=_id_column(data, others, lists))
+    series = data.series_column or by_name(others, SERIES_NAMES, taken="")
+    time = data.time_column or by_name(others, TIME_NAMES, taken=series)
+    columns = tuple(name for name in others if name not in (series, time))
+    if not columns or not all(_are_numbers(sample, name) for name in columns):
+        return None
+    if data.series_column or (series and len({str(row.get(series)) for row in sample}) < len(sample)):
+        return SeriesLayout("long", label, columns, series, time)
+    if len(columns) < 2 or by_name(columns, TEXT_NAMES, taken=""):
+        return None
+    wide = tuple(name for name in others if name != series)  # a column "t" among steps is a step
+    return SeriesLayout("wide", label, wide, series) if all(_are_numbers(sample, name) for name in wide) else None
+
+
+def series_rows(
+    file: SourceFile, split: str, steps: Iterator[Step], layout: SeriesLayout, reading: Reading
+) -> Iterator[Row]:
+    """The series of a table, in the order in which they begin."""
+    if layout.form == "long":
+        yield from _long(file, split, steps, layout, reading)
+        return
+    read = _wide if layout.form == "wide" else _lists
+    for line, values in steps:
+        found, fault, detail = read(values, layout.columns)
+        if fault:
+            reading.reject(file, line, fault, detail)
+            continue
+        id_ = f"{file.name}:{values[layout.series]}" if layout.series else ""
+        if layout.form == "lists" and found.shape[1] == len(layout.columns):
+            reading.channels = reading.channels or list(layout.columns)
+        if row := reading.series_row(split, file, line, found, values.get(layout.label), id_):
+            yield row
+
+
+def number_of(value: Any) -> float:
+    """A cell as a number, NaN where it is missing.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if value is None or (isinstance(value, str) and value.strip().lower() in _MISSING):
+        return np.nan
+    if isinstance(value, bool | list | dict):
+        raise ValueError
+    return float(value)
+
+
+@dataclass
+class _Gathered:
+    """The steps of one series of a long table."""
+
+    line: int
+    label: Any
+    times: list[Any] = field(default_factory=list)
+    values: list[list[float]] = field(default_factory=list)
+    is_bad: bool = False
+
+
+def _long(
+    file: SourceFile, split: str, steps: Iterator[Step], layout: SeriesLayout, reading: Reading
+) -> Iterator[Row]:
+    found: dict[str, _Gathered] = {}
+    for line, values in steps:
+        name, label = str(values.get(layout.series)), values.get(layout.label)
+        own = found.setdefault(name, _Gathered(line, label))
+        if label != own.label:
+            _refuse(own, reading, file, line, "two labels in one series", f" ({own.label!r} and {label!r} in {name!r})")
+        row = []
+        for column in layout.columns:
+            try:
+                row.append(number_of(values.get(column)))
+            except (TypeError, ValueError):
+                _refuse(own, reading, file, line, "not a number", f" ({values.get(column)!r} in column {column!r})")
+        own.values.append(row)
+        own.times.append(values.get(layout.time) if layout.time else len(own.times))
+    times = {name: _times(own, reading, file) for name, own in found.items() if not own.is_bad}
+    usual = {name: float(np.median(np.diff(of))) for name, of in times.items() if len(of) > 1}
+    step = float(np.median(list(usual.values()))) if usual else 0.0
+    n_gaps, widest = 0, 0.0
+    reading.channels = reading.channels or list(layout.columns)
+    for name, own in found.items():
+        if own.is_bad:
+            continue
+        if name in usual and abs(usual[name] - step) > _OTHER_STEP * step:
+            _refuse(own, reading, file, own.line, "another sampling interval", f" ({usual[name]:g}; most have {step:g})")
+            continue
+        gap = float(np.diff(times[name]).max(initial=0.0))
+        n_gaps, widest = n_gaps + (gap > _GAP * step), max(widest, gap)
+        array = np.array(own.values, dtype=np.float32)
+        if row := reading.series_row(split, file, own.line, array, own.label, f"{file.name}:{name}"):
+            yield row
+    if layout.time and n_gaps:
+        reading.decisions.append(
+            f"time: {n_gaps:,} of {len(found):,} series of {file.name} have gaps (the widest is {widest:g}, the usual "
+            f"step {step:g}); steps are read one after the other, as if there were none"
+        )
+
+
+def _refuse(own: _Gathered, reading: Reading, file: SourceFile, line: int, fault: str, detail: str) -> None:
+    """Leave a series out, with the first reason that there is."""
+    if not own.is_bad:
+        reading.reject(file, line, fault, detail)
+    own.is_bad = True
+
+
+def _times(own: _Gathered, reading: Reading, file: SourceFile) -> np.ndarray:
+    times, fault = times_of(own.times)
+    fault = fault or checked_times(times)
+    if fault:
+        _refuse(own, reading, file, own.line, *fault)
+    return times
+
+
+def _wide(values: Mapping[str, Any], columns: Sequence[str]) -> tuple[Series, str, str]:
+    """One channel; cells that are empty at the end are no steps."""
+    empty = np.zeros((0, 1), dtype=np.float32)
+    try:
+        found = np.array([number_of(values.get(column)) for column in columns], dtype=np.float32)
+    except (TypeError, ValueError):
+        bad = next(column for column in columns if not _is_number(values.get(column)))
+        return empty, "not a number", f" ({values.get(bad)!r} in column {bad!r})"
+    there = np.flatnonzero(~np.isnan(found))
+    return found[: there[-1] + 1, None] if len(there) else empty, "", ""
+
+
+def _lists(values: Mapping[str, Any], columns: Sequence[str]) -> tuple[Series, str, str]:
+    """A channel from each list; a single list of lists has the channels of each step in it."""
+    empty = np.zeros((0, 1), dtype=np.float32)
+    try:
+        lists = [
+            np.array([[number_of(x) for x in (step if isinstance(step, list) else [step])] for step in values[column]],
+                     dtype=np.float32)
+            for column in columns
+        ]  # fmt: skip
+    except (TypeError, ValueError, KeyError):
+        return empty, "not lists of numbers, all steps with as many", ""
+    lengths = sorted({len(one) for one in lists})
+    if len(lengths) > 1:
+        return empty, "lists of different lengths", f" ({lengths[0]} to {lengths[-1]})"
+    return np.concatenate(lists, axis=1) if lengths[0] else empty, "", ""
+
+
+def _are_numbers(sample: Sequence[Mapping[str, Any]], name: str) -> bool:
+    values = [row.get(name) for row in sample]
+    return all(map(_is_number, values)) and any(not np.isnan(number_of(value)) for value in values)
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        number_of(value)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _are_lists(sample: Sequence[Mapping[str, Any]], name: str) -> bool:
+    values = [row.get(name) for row in sample]
+    return all(isinstance(value, list) and value and _of_numbers(value) for value in values)
+
+
+def _of_numbers(value: list[Any]) -> bool:
+    return all(_of_numbers(x) if isinstance(x, list) else _is_number(x) and not isinstance(x, str) for x in value)
+
+
+def _may_be_tokens(sample: Sequence[Mapping[str, Any]], name: str) -> bool:
+    """Whether every number of the lists is a whole one, so that they are taken as tokens, as they always were."""
+    return all(isinstance(x, int) for row in sample for x in row[name])
+
+
+def _id_column(data: DataConfig, others: Sequence[str], taken: Sequence[str]) -> str:
+    return data.series_column or by_name([name for name in others if name not in taken], SERIES_NAMES, taken="")

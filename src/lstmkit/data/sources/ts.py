@@ -1,0 +1,194 @@
+"""The `.ts` files of the UEA and UCR archives: a header of `@` lines, then a series a line, dimensions between colons."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lstmkit.core.errors import DataError
+from lstmkit.data.sources.corpus import Series
+from lstmkit.data.sources.lines import lines_of
+from lstmkit.data.sources.plan import Plan, Reading, Row, SourceFile
+from lstmkit.data.sources.times import checked_times, times_of
+
+SUFFIX = ".ts"
+_PARTS = {"train": "_TRAIN", "test": "_TEST"}
+_MISSING = "?"
+
+
+class _Unusable(Exception):  # noqa: N818  (what is wrong with one line, told by `reject`)
+    """Reason, and this line's own detail."""
+
+
+@dataclass(frozen=True)
+class _Header:
+    """What the lines before `@data` say.
+
+    Attributes:
+        has_times: whether each value stands in brackets behind its time.
+        n_dimensions: dimensions of each series; None: not said.
+        length: steps of each series; None: not said, or they are unequal.
+        labels: the class labels; empty: any.
+    """
+
+    has_times: bool
+    n_dimensions: int | None
+    length: int | None
+    labels: tuple[str, ...]
+
+
+def plan_ts(path: Path) -> Plan:
+    """How to read a `.ts` file: `X_TRAIN.ts` with the `X_TEST.ts` beside it as the test split, any other by itself."""
+    name, ending = path.stem, _PARTS["train"]
+    other = path.with_name(f"{name.removesuffix(ending)}{_PARTS['test']}{path.suffix}")
+    if name.endswith(ending) and other.is_file():
+        return plan_archive_set(path.parent, name.removesuffix(ending), path.suffix)
+    file = SourceFile(path, path.name)
+    return Plan(name, path, (file,), lambda reading: _rows(file, "all", reading), kind="series")
+
+
+def plan_archive_set(folder: Path, name: str, suffix: str = SUFFIX) -> Plan:
+    """How to read `NAME_TRAIN.ts` and `NAME_TEST.ts` of a folder."""
+    paths = {split: folder / f"{name}{ending}{suffix}" for split, ending in _PARTS.items()}
+    files = {split: SourceFile(path, path.name) for split, path in paths.items()}
+
+    def read(reading: Reading) -> Iterator[Row]:
+        for split, file in files.items():
+            yield from _rows(file, split, reading)
+
+    decision = f"layout: the archive's own split ({', '.join(file.name for file in files.values())})"
+    return Plan(name, paths["train"], tuple(files.values()), read, (decision,), kind="series")
+
+
+def archive_sets(folder: Path) -> list[str]:
+    """Names of the sets of which a folder holds both parts, sorted."""
+    names = [path.stem.removesuffix(_PARTS["train"]) for path in folder.glob(f"*{_PARTS['train']}{SUFFIX}")]
+    return sorted(name for name in names if (folder / f"{name}{_PARTS['test']}{SUFFIX}").is_file())
+
+
+def _rows(file: SourceFile, split: str, reading: Reading) -> Iterator[Row]:
+    lines = ((number, text.strip(), fault, detail) for number, text, fault, detail in lines_of(file))
+    # A comment is not read, so it may hold anything: the archive's own do.
+    content = (line for line in lines if line[1] and not line[1].startswith("#"))
+    header = _header(file, content)
+    for number, text, fault, detail in content:
+        if fault:
+            reading.reject(file, number, fault, detail, text)
+            continue
+        try:
+            values, label = _series(text, header)
+        except _Unusable as unusable:
+            reason, own = unusable.args
+            reading.reject(file, number, reason, own, text)
+            continue
+        if row := reading.series_row(split, file, number, values, label):
+            yield row
+
+
+def _header(file: SourceFile, lines: "Iterator[tuple[int, str, str, str]]") -> _Header:
+    """Read up to `@data`.
+
+    Raises:
+        DataError: there is no `@data` line, a line before it is none of a header, or there are no class labels.
+    """
+    said: dict[str, list[str]] = {}
+    for number, text, fault, detail in lines:
+        if fault:
+            raise DataError(f"{file.path}:{number}: {fault}{detail}; the header must be sound")
+        if not text.startswith("@"):
+            raise DataError(
+                f"{file.path}:{number}: a line of data before @data; a .ts file has a header that ends with a line @data"
+            )
+        key, *values = text[1:].split()
+        if key.lower() == "data":
+            return _understood(file, said)
+        said[key.lower()] = values
+    raise DataError(f"{file.path}: no line @data; a .ts file has a header of @ lines that ends with one")
+
+
+def _understood(file: SourceFile, said: dict[str, list[str]]) -> _Header:
+    label_words = said.get("classlabel", ["false"])
+    if label_words[:1] != ["true"]:
+        what = "values to predict (@targetLabel)" if "targetlabel" in said else "no class labels (@classLabel)"
+        raise DataError(f"{file.path}: {what}; a classifier needs @classLabel true and the labels")
+    n_dimensions = _number(file, said, "dimensions") or _number(file, said, "dimension")
+    if n_dimensions is None and said.get("univariate", [""])[0].lower() == "true":
+        n_dimensions = 1
+    unequal = said.get("equallength", ["true"])[0].lower() == "false"
+    return _Header(
+        has_times=said.get("timestamps", ["false"])[0].lower() == "true",
+        n_dimensions=n_dimensions,
+        length=None if unequal else _number(file, said, "serieslength"),
+        labels=tuple(label_words[1:]),
+    )
+
+
+def _number(file: SourceFile, said: dict[str, list[str]], key: str) -> int | None:
+    words = said.get(key)
+    if words is None:
+        return None
+    if len(words) == 1 and words[0].isdecimal() and int(words[0]):
+        return int(words[0])
+    raise DataError(f"{file.path}: @{key} {' '.join(words)}: a whole number above 0 is needed")
+
+
+def _series(text: str, header: _Header) -> tuple[Series, str]:
+    *dimensions, label = text.split(":") if not header.has_times else _outside_brackets(text)
+    label = label.strip()
+    if not dimensions:
+        raise _Unusable("no label behind the last colon", "")
+    if header.labels and label not in header.labels:
+        raise _Unusable("a label that @classLabel does not list", f" ({label!r})")
+    if header.n_dimensions and len(dimensions) != header.n_dimensions:
+        said = header.n_dimensions
+        raise _Unusable("another number of dimensions than @dimensions says", f" ({len(dimensions)}; it says {said})")
+    values = _timed(dimensions) if header.has_times else _plain(dimensions)
+    if header.length and len(values) != header.length:
+        raise _Unusable("another length than @seriesLength says", f" ({len(values)}; it says {header.length})")
+    return values, label
+
+
+def _plain(dimensions: Sequence[str]) -> Series:
+    columns = [_numbers(text) for text in dimensions]
+    lengths = {len(column) for column in columns}
+    if len(lengths) > 1:
+        raise _Unusable("dimensions of different lengths", f" ({min(lengths)} to {max(lengths)} steps)")
+    return np.stack(columns, axis=1)
+
+
+def _numbers(text: str) -> np.ndarray:
+    words = text.split(",")
+    try:
+        return np.array([np.nan if word.strip() == _MISSING else float(word) for word in words], dtype=np.float32)
+    except ValueError as error:
+        raise _Unusable("not a number", f" ({str(error).rpartition(': ')[2]})") from error
+
+
+def _outside_brackets(text: str) -> list[str]:
+    """Cut at the colons between dimensions; those within brackets belong to times."""
+    pieces, depth, begin = [], 0, 0
+    for k, character in enumerate(text):
+        if character in "()":
+            depth += 1 if character == "(" else -1
+        elif character == ":" and not depth:
+            pieces.append(text[begin:k])
+            begin = k + 1
+    return [*pieces, text[begin:]]
+
+
+def _timed(dimensions: Sequence[str]) -> Series:
+    """Dimensions of `(time,value)` pairs, on all the times that any of them has; missing where one has none."""
+    tables: list[dict[float, float]] = []
+    for text in dimensions:
+        pairs = [pair.strip("() ").rpartition(",") for pair in text.strip().split("),") if pair.strip("() ")]
+        values = _numbers(",".join(value for _, _, value in pairs)) if pairs else np.zeros(0, dtype=np.float32)
+        times, fault = times_of([time.strip() for time, _, _ in pairs])
+        fault = fault or checked_times(times)
+        if fault:
+            raise _Unusable(*fault)
+        tables.append(dict(zip(times.tolist(), values.tolist(), strict=True)))
+    steps = sorted({time for table in tables for time in table})
+    return np.array([[table.get(time, np.nan) for table in tables] for time in steps], dtype=np.float32).reshape(
+        len(steps), len(tables)
+    )

@@ -1,0 +1,158 @@
+"""Tables of numbers: long, wide and lists are told apart from text, and what is wrong with them has a line."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from making_sources import read
+
+from lstmkit.config.schema import DataConfig
+from lstmkit.core.errors import DataError
+from lstmkit.data.sources import kind_of, load_corpus
+
+LONG = """\
+series_id,time,x,y,label
+b,0,1,10,up
+b,1,2,,up
+a,0,5,50,down
+b,2,3,30,up
+a,1,6,60,down
+"""
+WIDE = "id,t0,t1,t2,label\nfirst,1,2,3,up\nsecond,4,,6,down\nthird,7,8,,up\n"
+
+
+def write(path: Path, content: str) -> Path:
+    path.write_text(content)
+    return path
+
+
+def refused(path: Path, said: str) -> None:
+    with pytest.raises(DataError, match=said) as caught:
+        read(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_long_table_with_series_that_take_turns(tmp_path: Path) -> None:
+    corpus = read(write(tmp_path / "a.csv", LONG))
+    part = corpus.parts["all"]
+    assert (corpus.kind, list(corpus.channels)) == ("series", ["x", "y"])
+    assert (list(part.ids), list(part.labels)) == (["a.csv:b", "a.csv:a"], ["up", "down"])
+    np.testing.assert_array_equal(part.inputs[0], [[1, 10], [2, np.nan], [3, 30]])
+    np.testing.assert_array_equal(part.inputs[1], [[5, 50], [6, 60]])
+    assert "layout: a row for each step; series by 'series_id', time by 'time'" in corpus.decisions
+
+
+def test_a_long_table_without_times_is_in_order(tmp_path: Path) -> None:
+    table = "case,x,label\n1,3,up\n1,2,up\n2,9,down\n"
+    part = read(write(tmp_path / "a.csv", table)).parts["all"]
+    assert [values.tolist() for values in part.inputs] == [[[3], [2]], [[9]]]
+
+
+def test_columns_may_be_named(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", LONG.replace("series_id,time", "who,when"))
+    data = DataConfig(source=str(path), series_column="who", time_column="when")
+    assert list(load_corpus(data).channels) == ["x", "y"]
+    with pytest.raises(DataError, match="no column 'whom'"):
+        load_corpus(DataConfig(source=str(path), series_column="whom"))
+
+
+def test_a_wide_table_of_unequal_lengths(tmp_path: Path) -> None:
+    part = read(write(tmp_path / "a.csv", WIDE)).parts["all"]
+    assert list(part.ids) == ["a.csv:first", "a.csv:second", "a.csv:third"]
+    for values, wanted in zip(part.inputs, ([1, 2, 3], [4, np.nan, 6], [7, 8]), strict=True):
+        np.testing.assert_array_equal(values[:, 0], wanted)
+
+
+def test_lists_in_jsonl_are_channels(tmp_path: Path) -> None:
+    rows = [{"x": [1.5, 2], "y": [3, None], "label": "up"}, {"x": [4.0], "y": [5], "label": 0}]
+    corpus = read(write(tmp_path / "a.jsonl", "\n".join(map(json.dumps, rows))))
+    part = corpus.parts["all"]
+    assert (corpus.channels, list(part.labels)) == (["x", "y"], ["up", "0"])
+    np.testing.assert_array_equal(part.inputs[0], [[1.5, 3], [2, np.nan]])
+
+
+def test_a_list_of_steps_is_a_series(tmp_path: Path) -> None:
+    rows = [{"values": [[1.5, 2], [3, 4], [5, 6]], "label": "up"}, {"values": [[0.5, 1]], "label": "down"}]
+    part = read(write(tmp_path / "a.jsonl", "\n".join(map(json.dumps, rows)))).parts["all"]
+    assert [values.tolist() for values in part.inputs] == [[[1.5, 2], [3, 4], [5, 6]], [[0.5, 1]]]
+
+
+def test_lists_of_whole_numbers_stay_tokens(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", '{"tokens": [1, 2], "label": "a"}\n{"tokens": [3], "label": "b"}\n')
+    assert (read(path).kind, kind_of(str(path))) == ("tokens", "text")
+
+
+def test_parquet_lists_and_columns(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    lists = pyarrow.table({"x": [[1.0, 2.0], [3.0]], "label": ["up", "down"], "unused": ["p", "q"]})
+    parquet.write_table(lists, tmp_path / "a.parquet")
+    part = read(tmp_path / "a.parquet").parts["all"]
+    assert [values.tolist() for values in part.inputs] == [[[1], [2]], [[3]]]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "kind"),
+    [
+        ("long.csv", LONG, "series"),
+        ("wide.csv", WIDE, "series"),
+        ("text.csv", "text,label\na fine film,pos\n", "text"),
+        ("numbers.csv", "text,label\n5,pos\n7,neg\n", "text"),
+        ("mixed.csv", "id,age,review,label\n1,30,fine,pos\n1,31,dull,neg\n", "text"),
+        ("empty.csv", "", "text"),
+    ],
+)
+def test_kinds_are_told_apart(tmp_path: Path, name: str, content: str, kind: str) -> None:
+    path = write(tmp_path / name, content)
+    assert kind_of(str(path)) == kind
+
+
+def test_a_text_column_asked_for_is_text(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", WIDE)
+    assert kind_of(str(path), text_column="t0") == "text"
+    assert load_corpus(DataConfig(source=str(path), text_column="t0")).kind == "text"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (LONG.replace("b,1,2", "b,0,2"), r"a\.csv:2: a time that occurs twice \(step 2\)"),
+        (LONG.replace("b,2,3", "b,0.5,3"), r"a\.csv:2: times that do not rise \(step 3\)"),
+        (LONG.replace("b,1,2", "b,noon,2"), r"a\.csv:2: a time that cannot be read \('noon'"),
+        (LONG.replace("b,2,3,30,up", "b,2,3,30,down"), r"a\.csv:5: two labels in one series \('up' and 'down' in 'b'\)"),
+        (LONG.replace(",up", ","), r"a\.csv:2: the label is missing"),
+        (LONG + "c,0,1,1,up\nc,5,1,1,up\nc,10,1,1,up\n", r"a\.csv:7: another sampling interval \(5; most have 1\)"),
+        (LONG + "c,0,,,up\n", r"a\.csv:7: every value is missing"),
+        (LONG + "c,0,1,up\n", r"a\.csv:7: too few fields"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(tmp_path: Path, content: str, said: str) -> None:
+    refused(write(tmp_path / "a.csv", content), said)
+
+
+def test_a_cell_that_is_no_number_beyond_the_sample(tmp_path: Path) -> None:
+    rows = "".join(f"{k // 2},{k % 2},1,1,up\n" for k in range(400))
+    refused(write(tmp_path / "a.csv", "series_id,time,x,y,label\n" + rows + "z,0,x,1,up\n"), r"a\.csv:402: not a number")
+    rows = "".join(f"{k},{k},{k}\n" for k in range(400))
+    refused(write(tmp_path / "b.csv", "label,t0,t1\n" + rows + "1,2,x\n"), r"b\.csv:402: not a number \('x' in column 't1'\)")
+
+
+def test_other_channels_in_another_file(tmp_path: Path) -> None:
+    write(tmp_path / "train.csv", LONG)
+    write(tmp_path / "test.csv", LONG.replace(",y,", ",z,"))
+    refused(tmp_path, r"test\.csv: no column 'y'")
+
+
+def test_gaps_are_told_and_not_refused(tmp_path: Path) -> None:
+    rows = "".join(f"{who},{time},1,2,up\n" for who in "pqr" for time in (0, 1, 2, 3, 9 if who == "q" else 4))
+    corpus = read(write(tmp_path / "a.csv", "series_id,time,x,y,label\n" + rows))
+    assert any(line.startswith("time: 1 of 3 series of a.csv have gaps (the widest is 6") for line in corpus.decisions)
+
+
+def test_a_bad_series_can_be_skipped(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", LONG.replace("b,1,2", "b,0,2"))
+    corpus = load_corpus(DataConfig(source=str(path), on_bad_row="skip"))
+    assert list(corpus.parts["all"].ids) == ["a.csv:a"]
+    assert [row["reason"] for row in corpus.rejected] == ["a time that occurs twice (step 2)"]

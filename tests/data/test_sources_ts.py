@@ -1,0 +1,133 @@
+"""`.ts` files: what a header says is held to, missing values and times are read, and what is wrong has a line."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from making_sources import read
+
+from lstmkit.core.errors import DataError
+from lstmkit.data.sources import CATALOGUE, kind_of, load_corpus
+from lstmkit.config.schema import DataConfig
+
+HEADER = """\
+#A comment that may hold anything.
+@problemName Toy
+@timeStamps false
+@univariate false
+@dimensions 2
+@equalLength false
+@classLabel true up down
+@data
+"""
+GOOD = "1,2,3:4,5,6:up\n1,?:?,-2e1:down\n"
+
+
+def write(path: Path, content: str | bytes) -> Path:
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def test_a_ragged_file_with_gaps(tmp_path: Path) -> None:
+    path = write(tmp_path / "toy.ts", HEADER + GOOD)
+    for _ in range(2):  # the second time from the cache
+        corpus = read(path)
+        part = corpus.parts["all"]
+        assert (corpus.kind, list(corpus.channels), list(part.labels)) == ("series", ["1", "2"], ["up", "down"])
+        assert list(part.ids) == ["toy.ts:9", "toy.ts:10"]
+        np.testing.assert_array_equal(part.inputs[0], np.array([[1, 4], [2, 5], [3, 6]], dtype=np.float32))
+        np.testing.assert_array_equal(part.inputs[1], np.array([[1, np.nan], [np.nan, -20]], dtype=np.float32))
+        assert part.inputs[-1].dtype == np.float32
+        assert len(part.inputs[0:2]) == 2
+
+
+def test_a_comment_may_be_no_utf8(tmp_path: Path) -> None:
+    assert len(read(write(tmp_path / "toy.ts", b"#Fran\xe7ois\n" + (HEADER + GOOD).encode())).parts["all"]) == 2
+
+
+def test_the_archives_test_file_is_the_test_split(tmp_path: Path) -> None:
+    train = write(tmp_path / "Toy_TRAIN.ts", HEADER + GOOD)
+    write(tmp_path / "Toy_TEST.ts", HEADER + "7:8:up\n")
+    for source in (train, tmp_path):  # the file, or its folder
+        corpus = read(source)
+        assert {name: len(part) for name, part in corpus.parts.items()} == {"train": 2, "test": 1}
+        assert corpus.parts["test"].inputs[0].tolist() == [[7, 8]]
+
+
+def test_times_join_dimensions_of_their_own_steps(tmp_path: Path) -> None:
+    header = HEADER.replace("@timeStamps false", "@timeStamps true")
+    line = "(2024-05-01 00:00:00,1),(2024-05-01 00:00:10,2):(2024-05-01 00:00:05,3),(2024-05-01 00:00:10,4):up\n"
+    part = read(write(tmp_path / "toy.ts", header + line + "(0,1),(1,?):(1,3):down\n")).parts["all"]
+    np.testing.assert_array_equal(part.inputs[0], np.array([[1, np.nan], [np.nan, 3], [2, 4]], dtype=np.float32))
+    np.testing.assert_array_equal(part.inputs[1], np.array([[1, np.nan], [np.nan, 3]], dtype=np.float32))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (HEADER + "1,2:up\n", r"toy\.ts:9: another number of dimensions than @dimensions says \(1; it says 2\)"),
+        (HEADER + "1:2:3:up\n", r"another number of dimensions than @dimensions says \(3; it says 2\)"),
+        (HEADER + "1,2:3:up\n", r"dimensions of different lengths \(1 to 2 steps\)"),
+        (HEADER + "1,x:3,4:up\n", r"not a number \('x'\)"),
+        (HEADER + "1,2:3,4:sideways\n", r"a label that @classLabel does not list \('sideways'\)"),
+        (HEADER + "1,inf:3,4:up\n", "an infinite value at step 2"),
+        (HEADER + "?,?:?,?:up\n", "every value is missing"),
+        (HEADER + "1,2:3,4:up\n5:up\n", r"toy\.ts:10: another number of dimensions"),
+        (HEADER.replace("@equalLength false", "@equalLength true\n@seriesLength 3") + "1,2:3,4:up\n",
+         r"another length than @seriesLength says \(2; it says 3\)"),
+        (HEADER.replace("@dimensions 2", "@dimensions two"), "@dimensions two: a whole number above 0 is needed"),
+        (HEADER.replace("@classLabel true up down", "@classLabel false"), r"no class labels \(@classLabel\)"),
+        (HEADER.replace("@classLabel true up down", "@targetLabel true"), r"values to predict \(@targetLabel\)"),
+        (HEADER.replace("@data\n", "") + GOOD, r"a line of data before @data"),
+        (HEADER.replace("@data\n", ""), "no line @data"),
+        ("", "no line @data"),
+        (HEADER, "no rows"),
+        (HEADER.replace("@timeStamps false", "@timeStamps true") + "(2,1),(1,2):(1,1):up\n", "times that do not rise"),
+        (HEADER.replace("@timeStamps false", "@timeStamps true") + "(1,1),(1,2):(1,1):up\n", "a time that occurs twice"),
+        (HEADER.replace("@timeStamps false", "@timeStamps true") + "(noon,1):(1,1):up\n", r"a time that cannot be read"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_said_in_one_line(tmp_path: Path, content: str, said: str) -> None:
+    path = write(tmp_path / "toy.ts", content)
+    with pytest.raises(DataError, match=said) as caught:
+        read(path)
+    assert "\n" not in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+def test_a_bad_line_can_be_skipped(tmp_path: Path) -> None:
+    path = write(tmp_path / "toy.ts", HEADER + GOOD + "1,2:up\n")
+    corpus = load_corpus(DataConfig(source=str(path), on_bad_row="skip"))
+    assert len(corpus.parts["all"]) == 2
+    assert [row["line"] for row in corpus.rejected] == [11]
+
+
+def test_a_folder_of_two_sets_is_not_guessed_at(tmp_path: Path) -> None:
+    for name in ("A", "B"):
+        for part in ("TRAIN", "TEST"):
+            write(tmp_path / f"{name}_{part}.ts", HEADER + GOOD)
+    with pytest.raises(DataError, match=r"2 sets \(A, B\); name one, as .*A_TRAIN\.ts"):
+        read(tmp_path)
+
+
+def test_kinds_are_told_without_reading(tmp_path: Path) -> None:
+    write(tmp_path / "toy.ts", "nonsense")
+    kinds = [kind_of(source) for source in (str(tmp_path / "toy.ts"), "natops", "imdb", "digits", "nowhere.ts")]
+    assert kinds == ["series", "series", "text", "tokens", "text"]
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    ("name", "sizes", "n_channels", "lengths"),
+    [
+        ("japanese-vowels", (270, 370), 12, (7, 29)),
+        ("natops", (180, 180), 24, (51, 51)),
+        ("basic-motions", (40, 40), 6, (100, 100)),
+    ],
+)
+def test_the_archives_sets(name: str, sizes: tuple[int, int], n_channels: int, lengths: tuple[int, int]) -> None:
+    assert CATALOGUE[name].kind == "series"
+    corpus = load_corpus(DataConfig(source=name))
+    assert (len(corpus.parts["train"]), len(corpus.parts["test"])) == sizes
+    every = [len(values) for part in corpus.parts.values() for values in part.inputs]
+    assert ((min(every), max(every)), len(corpus.channels)) == (lengths, n_channels)
