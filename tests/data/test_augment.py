@@ -45,7 +45,9 @@ def test_jitter_is_of_the_size_asked_for() -> None:
 
 
 def test_a_factor_is_one_for_a_series_and_channel() -> None:
-    factors = Augmentation(AugmentConfig(scaling=0.3), 2, 0)(batch_of(ramp() + 1), 1, 0).rows[:, :2] / (ramp() + 1)[:, :2]
+    factors = (
+        Augmentation(AugmentConfig(scaling=0.3), 2, 0)(batch_of(ramp() + 1), 1, 0).rows[:, :2] / (ramp() + 1)[:, :2]
+    )
     of_sequence = Layout(LENGTHS).sequence_of_row
     for sequence in range(len(LENGTHS)):
         own = factors[of_sequence == sequence]

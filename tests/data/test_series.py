@@ -1,4 +1,4 @@
-"""Series as a network reads them: scaled on training alone, gaps filled forward and marked, bounded, read back whole."""
+"""Series as a network reads them: scaled on training alone, gaps filled forward and marked, bounded, read back."""
 
 import json
 

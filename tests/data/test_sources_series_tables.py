@@ -121,7 +121,10 @@ def test_a_text_column_asked_for_is_text(tmp_path: Path) -> None:
         (LONG.replace("b,1,2", "b,0,2"), r"a\.csv:2: a time that occurs twice \(step 2\)"),
         (LONG.replace("b,2,3", "b,0.5,3"), r"a\.csv:2: times that do not rise \(step 3\)"),
         (LONG.replace("b,1,2", "b,noon,2"), r"a\.csv:2: a time that cannot be read \('noon'"),
-        (LONG.replace("b,2,3,30,up", "b,2,3,30,down"), r"a\.csv:5: two labels in one series \('up' and 'down' in 'b'\)"),
+        (
+            LONG.replace("b,2,3,30,up", "b,2,3,30,down"),
+            r"a\.csv:5: two labels in one series \('up' and 'down' in 'b'\)",
+        ),
         (LONG.replace(",up", ","), r"a\.csv:2: the label is missing"),
         (LONG + "c,0,1,1,up\nc,5,1,1,up\nc,10,1,1,up\n", r"a\.csv:7: another sampling interval \(5; most have 1\)"),
         (LONG + "c,0,,,up\n", r"a\.csv:7: every value is missing"),
@@ -134,9 +137,14 @@ def test_what_is_wrong_is_said_in_one_line(tmp_path: Path, content: str, said: s
 
 def test_a_cell_that_is_no_number_beyond_the_sample(tmp_path: Path) -> None:
     rows = "".join(f"{k // 2},{k % 2},1,1,up\n" for k in range(400))
-    refused(write(tmp_path / "a.csv", "series_id,time,x,y,label\n" + rows + "z,0,x,1,up\n"), r"a\.csv:402: not a number")
+    refused(
+        write(tmp_path / "a.csv", "series_id,time,x,y,label\n" + rows + "z,0,x,1,up\n"), r"a\.csv:402: not a number"
+    )
     rows = "".join(f"{k},{k},{k}\n" for k in range(400))
-    refused(write(tmp_path / "b.csv", "label,t0,t1\n" + rows + "1,2,x\n"), r"b\.csv:402: not a number \('x' in column 't1'\)")
+    refused(
+        write(tmp_path / "b.csv", "label,t0,t1\n" + rows + "1,2,x\n"),
+        r"b\.csv:402: not a number \('x' in column 't1'\)",
+    )
 
 
 def test_other_channels_in_another_file(tmp_path: Path) -> None:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from making_sources import read
 
+from lstmkit.config.schema import DataConfig
 from lstmkit.core.errors import DataError
 from lstmkit.data.sources import CATALOGUE, kind_of, load_corpus
-from lstmkit.config.schema import DataConfig
 
 HEADER = """\
 #A comment that may hold anything.
@@ -20,6 +20,7 @@ HEADER = """\
 @classLabel true up down
 @data
 """
+TIMED = HEADER.replace("@timeStamps false", "@timeStamps true")
 GOOD = "1,2,3:4,5,6:up\n1,?:?,-2e1:down\n"
 
 
@@ -55,9 +56,8 @@ def test_the_archives_test_file_is_the_test_split(tmp_path: Path) -> None:
 
 
 def test_times_join_dimensions_of_their_own_steps(tmp_path: Path) -> None:
-    header = HEADER.replace("@timeStamps false", "@timeStamps true")
     line = "(2024-05-01 00:00:00,1),(2024-05-01 00:00:10,2):(2024-05-01 00:00:05,3),(2024-05-01 00:00:10,4):up\n"
-    part = read(write(tmp_path / "toy.ts", header + line + "(0,1),(1,?):(1,3):down\n")).parts["all"]
+    part = read(write(tmp_path / "toy.ts", TIMED + line + "(0,1),(1,?):(1,3):down\n")).parts["all"]
     np.testing.assert_array_equal(part.inputs[0], np.array([[1, np.nan], [np.nan, 3], [2, 4]], dtype=np.float32))
     np.testing.assert_array_equal(part.inputs[1], np.array([[1, np.nan], [np.nan, 3]], dtype=np.float32))
 
@@ -82,9 +82,9 @@ def test_times_join_dimensions_of_their_own_steps(tmp_path: Path) -> None:
         (HEADER.replace("@data\n", ""), "no line @data"),
         ("", "no line @data"),
         (HEADER, "no rows"),
-        (HEADER.replace("@timeStamps false", "@timeStamps true") + "(2,1),(1,2):(1,1):up\n", "times that do not rise"),
-        (HEADER.replace("@timeStamps false", "@timeStamps true") + "(1,1),(1,2):(1,1):up\n", "a time that occurs twice"),
-        (HEADER.replace("@timeStamps false", "@timeStamps true") + "(noon,1):(1,1):up\n", r"a time that cannot be read"),
+        (TIMED + "(2,1),(1,2):(1,1):up\n", "times that do not rise"),
+        (TIMED + "(1,1),(1,2):(1,1):up\n", "a time that occurs twice"),
+        (TIMED + "(noon,1):(1,1):up\n", r"a time that cannot be read"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_in_one_line(tmp_path: Path, content: str, said: str) -> None:

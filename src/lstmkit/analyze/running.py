@@ -52,6 +52,6 @@ def _on_the_way(network: Classifier, tokens: np.ndarray) -> np.ndarray:
     rows = torch.from_numpy(tokens).long().to(network.head.weight.device)
     layout = Layout(torch.tensor([len(tokens)]))
     with torch.inference_mode():
-        states = network.recurrence.read_tokens(rows, network.embedding, layout)
+        states = network.states(rows, layout)
         pooled = running_pool(states, layout, network.pooling)
         return network.head(pooled).double().softmax(1).cpu().numpy()

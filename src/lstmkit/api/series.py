@@ -20,8 +20,11 @@ def are_series(items: Any) -> bool:
         return False
     if hasattr(first, "__array__"):
         return np.ndim(first) == 2
-    return isinstance(first, Sequence) and len(first) > 0 and isinstance(first[0], Sequence | np.ndarray) and not (
-        isinstance(first[0], str)
+    return (
+        isinstance(first, Sequence)
+        and len(first) > 0
+        and isinstance(first[0], Sequence | np.ndarray)
+        and not (isinstance(first[0], str))
     )
 
 
@@ -37,15 +40,14 @@ def series_of(items: Iterable[Any], n_channels: int = 0) -> list[Series]:
         DataError: an example is no such array, is empty, holds an infinite value or none but missing ones, or has
             another number of channels.
     """
-    whole = np.ndim(items) == 3 and hasattr(items, "__array__")
-    examples = np.swapaxes(np.asarray(items), 1, 2) if whole else items
+    examples = np.swapaxes(items, 1, 2) if isinstance(items, np.ndarray) and items.ndim == 3 else items
     found: list[Series] = []
     for place, example in enumerate(examples):
         values = _array(example, place)
         n_channels = n_channels or values.shape[1]
         if values.shape[1] != n_channels:
             raise DataError(
-                f"example {place} has {values.shape[1]} channels and {n_channels} are read; give (time, channels) arrays"
+                f"example {place} has {values.shape[1]} channels, {n_channels} are read; give (time, channels) arrays"
             )
         found.append(values)
     return found

@@ -84,7 +84,9 @@ def load_artifact(folder: Path, engine: str = "auto") -> Artifact:
     about = _read_about(folder / _ABOUT)
     try:
         labels, hashes = list(about["labels"]), dict(about["sha256"])
-        contents = {name: _read_checked(folder / name, hashes[name]) for name in (_WEIGHTS, *file_names(about["encoder"]))}
+        contents = {
+            name: _read_checked(folder / name, hashes[name]) for name in (_WEIGHTS, *file_names(about["encoder"]))
+        }
         encoder = read_encoder(about["encoder"], contents)
         network = build_from(about["architecture"], engine)
     except (KeyError, TypeError, ValueError) as error:  # the digest is right, so a program wrote it, but not this one

@@ -56,7 +56,9 @@ class EncoderConfig(Section):
         default=30_000, description="most tokens kept, special ones included"
     )
     min_frequency: Positive = Field(default=2, description="times a word must occur in the training part to be kept")
-    max_length: Positive = Field(default=400, description="longest sequence in tokens or steps; longer ones are truncated")
+    max_length: Positive = Field(
+        default=400, description="longest sequence in tokens or steps; longer ones are truncated"
+    )
     truncate: Truncate = Field(
         default="ends", description="what of a long sequence is kept: its head, its tail, or half of each"
     )

@@ -48,7 +48,9 @@ def collate(part: EncodedPart, chosen: Int[np.ndarray, " batch"]) -> tuple[Ragge
     layout = Layout(lengths)
     places = starts[order][layout.sequence_of_row] + layout.step_of_row
     rows = torch.from_numpy(part.rows[places.numpy()])
-    return Ragged(rows if rows.is_floating_point() else rows.long(), layout, order), torch.from_numpy(part.labels[chosen])
+    return Ragged(rows if rows.is_floating_point() else rows.long(), layout, order), torch.from_numpy(
+        part.labels[chosen]
+    )
 
 
 def _cut(order: Int[np.ndarray, " sequences"], batch_size: int) -> list[Int[np.ndarray, " batch"]]:

@@ -55,4 +55,19 @@ def read_encoder(description: dict[str, Any], files: Mapping[str, bytes]) -> Any
     return Encoder.from_json(files[TOKENIZER].decode(), description)
 
 
+def of_tokens(encoder: AnyEncoder, what: str) -> Encoder:
+    """The encoder, where it reads text or tokens.
+
+    Args:
+        encoder: a model's.
+        what: needs that, as the subject of a sentence.
+
+    Raises:
+        RequestError: it reads numeric series.
+    """
+    if isinstance(encoder, SeriesEncoder):
+        raise RequestError(f"{what} reads text and tokens, and this model reads numeric series; give another run")
+    return encoder
+
+
 TEXT_KINDS = ("auto", "words", "subwords", "characters", "tokens")

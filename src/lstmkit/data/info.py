@@ -119,7 +119,9 @@ def render(info: Mapping[str, Any]) -> list[str]:
     lines += [f"  within {split}: {_told(found)}" for split, found in info["duplicates"].items()]
     for pair, found in info["leaks"].items():
         one, _, other = pair.partition("/")
-        lines.append(f"  leak, {'series' if info['channels'] else 'texts'} of {other} that also stand in {one}: {_told(found)}")
+        lines.append(
+            f"  leak, {'series' if info['channels'] else 'texts'} of {other} that also stand in {one}: {_told(found)}"
+        )
     one = "series" if info["channels"] else "text"
     lines.append(f"  one {one}, different labels: {_told(info['conflicts'])}")
     lines += ["", "longest"]

@@ -27,8 +27,8 @@ class Sequences(Protocol):
     """Sequences of token numbers end to end, as `lstmkit.data.encoded.EncodedPart` holds them."""
 
     @property
-    def tokens(self) -> Int[np.ndarray, " tokens"]:
-        """All of them."""
+    def rows(self) -> Any:
+        """All of them, int32 `(tokens,)`."""
         ...
 
     @property

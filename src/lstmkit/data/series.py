@@ -82,7 +82,9 @@ class SeriesEncoder:
         """Names of a row's features: channels, then masks."""
         return [*self.channels, *(f"{self.channels[k]} missing" for k in self.masked)]
 
-    def encode(self, series: Sequence[Series]) -> tuple[Float[np.ndarray, "rows features"], Int[np.ndarray, " n_plus_1"]]:
+    def encode(
+        self, series: Sequence[Series]
+    ) -> tuple[Float[np.ndarray, "rows features"], Int[np.ndarray, " n_plus_1"]]:
         """Rows of many series end to end (float32), and the offsets (int64) at which each begins.
 
         Raises:
@@ -114,7 +116,9 @@ class SeriesEncoder:
             ArtifactError: the description is not one.
         """
         try:
-            fields = {key: tuple(value) if isinstance(value, list) else value for key, value in description.items()}
+            fields: dict[str, Any] = {
+                key: tuple(value) if isinstance(value, list) else value for key, value in description.items()
+            }
             del fields["kind"]
             encoder = cls(**fields)
         except (KeyError, TypeError) as error:

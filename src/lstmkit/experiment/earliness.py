@@ -35,7 +35,7 @@ def earliness_of(artifact: Artifact, part: Part, split: str) -> dict[str, Any]:
     number = {label: k for k, label in enumerate(artifact.labels)}
     labels = np.array([number[label] for label in part.labels], dtype=np.int64)
     whole = replace(artifact.encoder, max_length=_UNBOUNDED)
-    tokens, offsets = whole.encode(part.texts)
+    tokens, offsets = whole.encode(part.inputs)
     encoded = EncodedPart(tokens, offsets, labels)
     best, confidence = running_answers(artifact.network, encoded)
     found = earliness(best == np.repeat(labels, encoded.lengths), confidence, offsets)

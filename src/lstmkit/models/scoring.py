@@ -47,15 +47,15 @@ def running_answers(
         batch_size: most sequences at once; long ones go in smaller batches.
 
     Returns:
-        The most probable class (int64) and its probability (float64) after each token, in the order of `part.tokens`.
+        The most probable class (int64) and its probability (float64) after each token, in the order of `part.rows`.
 
     Raises:
         ValueError: the network reads from both ends.
     """
     if network.recurrence.bidirectional:
         raise ValueError("a network of two directions has no answer before the end")
-    best = np.zeros(len(part.tokens), dtype=np.int64)
-    confidence = np.zeros(len(part.tokens))
+    best = np.zeros(len(part.rows), dtype=np.int64)
+    confidence = np.zeros(len(part.rows))
     with torch.inference_mode():
         for group in sorted_batches(part.lengths, batch_size):
             size = max(1, min(len(group), _RUNNING_ROWS // int(part.lengths[group[0]])))
@@ -64,7 +64,7 @@ def running_answers(
                 batch, _ = collate(part, chosen)
                 layout = batch.layout
                 rows = batch.to(network.head.weight.device).rows
-                states = network.recurrence.read_tokens(rows, network.embedding, layout)
+                states = network.states(rows, layout)
                 logits = network.head(running_pool(states, layout, network.pooling))
                 largest, at = logits.double().softmax(1).max(1)
                 begins = torch.from_numpy(part.offsets[chosen])[batch.order]

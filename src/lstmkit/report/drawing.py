@@ -137,7 +137,8 @@ def _tokens(a: Architecture) -> str:
         x = 100 + 46 * place
         box = "" if words == "…" else f'<rect class="token" x="{x}" y="26" width="36" height="36" rx="4"/>'
         parts.append(f'{box}<text class="glyph" x="{x + 18}" y="49">{words}</text>')
-    return f'<text class="small middle" x="210" y="14">one sequence of {"steps" if a.n_features else "tokens"}</text>{"".join(parts)}'
+    what = "steps" if a.n_features else "tokens"
+    return f'<text class="small middle" x="210" y="14">one sequence of {what}</text>{"".join(parts)}'
 
 
 def _arrow(y: int, shape: str, note: str) -> str:

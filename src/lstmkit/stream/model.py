@@ -12,6 +12,7 @@ from torch import Tensor
 from lstmkit.artifact import Artifact
 from lstmkit.core.errors import RequestError
 from lstmkit.core.files import digest_of
+from lstmkit.data.encoding import of_tokens
 from lstmkit.models import Classifier
 from lstmkit.models.pooling import Pooling
 from lstmkit.nn import EngineChoice
@@ -54,7 +55,8 @@ class StreamingModel:
         check_streams(network)
         self._artifact = artifact
         self.labels = list(artifact.labels)
-        self.reading = Reading(artifact.encoder)
+        encoder = of_tokens(artifact.encoder, "a stream")
+        self.reading = Reading(encoder)
         self.cell: Cell = network.recurrence.cell
         self.pooling: Pooling = network.pooling
         self._layers = [_weights_of(network, k) for k in range(network.recurrence.num_layers)]
@@ -78,7 +80,7 @@ class StreamingModel:
         for name, tensor in sorted(self._artifact.network.state_dict().items()):
             found.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
             found.update(_array(tensor).tobytes())
-        encoder = self._artifact.encoder
+        encoder = of_tokens(self._artifact.encoder, "a stream")
         about = [found.hexdigest(), encoder.kind, encoder.to_json(), self.labels, self.cell, self.pooling]
         return digest_of(about)
 

@@ -167,9 +167,7 @@ def _plan_mnist_pixels(folder: Path) -> Plan | None:
     return plan_mnist(folder, "mnist-pixels", by_pixel=True)
 
 
-_MNIST = (
-    "train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz, t10k-labels-idx1-ubyte.gz"
-)
+_MNIST = "train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz, t10k-labels-idx1-ubyte.gz"
 _ENTRIES = (
     Entry(
         name="digits",

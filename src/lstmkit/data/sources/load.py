@@ -49,7 +49,7 @@ def load_corpus(data: DataConfig, progress: Progress | None = None) -> Corpus:
 
 
 def kind_of(source: str, **columns: str | None) -> Kind:
-    """What a source holds, told by its layout or its first rows; text where that cannot be told, as where there is none.
+    """What a source holds, told by its layout or first rows; text where that cannot be told, as where there is none.
 
     Args:
         source: the SOURCE.
@@ -61,7 +61,7 @@ def kind_of(source: str, **columns: str | None) -> Kind:
         plan = _plan_of(source)
         if plan.kind or not is_table(plan.files[0].path):
             return plan.kind or "text"
-        return kind_of_table(plan.files[0], DataConfig(**{key: value for key, value in columns.items() if value}))
+        return kind_of_table(plan.files[0], DataConfig.model_validate({key: value for key, value in columns.items() if value}))
     except LstmkitError:  # reading the source, which comes next, says what is wrong with it
         return "text"
 

@@ -87,7 +87,7 @@ class Reading:
         self.kind: Kind | None = None
         self.columns: tuple[str, str] | None = None
         self.channels: list[str] = []
-        self.layout: "SeriesLayout | None" = None  # of the tables of numbers read so far
+        self.layout: SeriesLayout | None = None  # of the tables of numbers read so far
         self.decisions: list[str] = []
         self.rejected: list[dict[str, Any]] = []
         self._counts: Counter[str] = Counter()

@@ -7,14 +7,14 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from lstmkit.config.schema import DataConfig
-from lstmkit.core.errors import DataError
 from lstmkit.data.sources.columns import LABEL_NAMES, TEXT_NAMES, by_name, require_column
 from lstmkit.data.sources.corpus import Series
 from lstmkit.data.sources.plan import Reading, Row, SourceFile
 from lstmkit.data.sources.times import checked_times, times_of
 
 SERIES_NAMES = (
-    "series", "series_id", "case", "case_id", "sequence_id", "sample_id", "recording", "recording_id", "trial", "unit", "id",
+    "series", "series_id", "case", "case_id", "sequence_id", "sample_id", "recording", "recording_id", "trial", "unit",
+    "id",
 )  # fmt: skip
 TIME_NAMES = ("time", "timestamp", "t", "date", "datetime", "step")
 _MISSING = frozenset({"", "?", "na", "nan", "null", "none"})
@@ -136,7 +136,7 @@ def number_of(value: Any) -> float:
     if value is None or (isinstance(value, str) and value.strip().lower() in _MISSING):
         return np.nan
     if isinstance(value, bool | list | dict):
-        raise ValueError
+        raise ValueError("no number")  # noqa: TRY004  (what float says of a string that is none)
     return float(value)
 
 
@@ -151,9 +151,7 @@ class _Gathered:
     is_bad: bool = False
 
 
-def _long(
-    file: SourceFile, split: str, steps: Iterator[Step], layout: SeriesLayout, reading: Reading
-) -> Iterator[Row]:
+def _long(file: SourceFile, split: str, steps: Iterator[Step], layout: SeriesLayout, reading: Reading) -> Iterator[Row]:
     found: dict[str, _Gathered] = {}
     for line, values in steps:
         name, label = str(values.get(layout.series)), values.get(layout.label)
@@ -177,7 +175,9 @@ def _long(
         if own.is_bad:
             continue
         if name in usual and abs(usual[name] - step) > _OTHER_STEP * step:
-            _refuse(own, reading, file, own.line, "another sampling interval", f" ({usual[name]:g}; most have {step:g})")
+            _refuse(
+                own, reading, file, own.line, "another sampling interval", f" ({usual[name]:g}; most have {step:g})"
+            )
             continue
         gap = float(np.diff(times[name]).max(initial=0.0))
         n_gaps, widest = n_gaps + (gap > _GAP * step), max(widest, gap)

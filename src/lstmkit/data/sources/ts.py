@@ -1,4 +1,4 @@
-"""The `.ts` files of the UEA and UCR archives: a header of `@` lines, then a series a line, dimensions between colons."""
+"""`.ts` files, as of the UEA and UCR archives: a header of `@` lines, then a series a line, colons between dimensions."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -98,7 +98,7 @@ def _header(file: SourceFile, lines: "Iterator[tuple[int, str, str, str]]") -> _
             raise DataError(f"{file.path}:{number}: {fault}{detail}; the header must be sound")
         if not text.startswith("@"):
             raise DataError(
-                f"{file.path}:{number}: a line of data before @data; a .ts file has a header that ends with a line @data"
+                f"{file.path}:{number}: a line of data before @data; a header ends with a line @data"
             )
         key, *values = text[1:].split()
         if key.lower() == "data":
