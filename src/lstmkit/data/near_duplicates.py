@@ -5,7 +5,7 @@ Massive Datasets", section 3.4.
 """
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from jaxtyping import Int, UInt64
