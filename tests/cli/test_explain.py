@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -134,6 +135,51 @@ def test_what_is_refused_is_one_line(lstmkit: Command, lab: Path, arguments: lis
     assert words in done.err
     assert done.err.count("\n") == 1
     assert Path("there.html").read_text() == "mine"
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run whose training has a seed of its own and whose splits have another, as `compare` makes them."""
+    folder = tmp_path_factory.mktemp("alone")
+    reviews = write_reviews(folder / "reviews.csv")
+    options = ["--epochs", "1", "--seed", "1", "--set", "data.split_seed=0", *SMALL]
+    assert run(["train", str(reviews), "--out", str(folder / "run"), *options]) == 0
+    return folder
+
+
+def test_test_examples_are_those_that_the_run_was_scored_on(lstmkit: Command, alone: Path) -> None:
+    rows = [json.loads(line) for line in (alone / "run" / "predictions.jsonl").read_text().splitlines()]
+    seen = {row["id"] for row in rows}
+    for row in (rows[0], rows[-1]):
+        done = lstmkit("explain", alone / "run", "--id", row["id"], "--out", f"{row['id'].replace(':', '-')}.json")
+        assert done.status == 0, done.err
+        record = json.loads(Path(done.out.strip()).read_text())
+        found = dict(zip(record["labels"], record["models"][0]["probabilities"], strict=True))
+        assert (record["label"], found) == (row["label"], pytest.approx(row["probabilities"], abs=1e-6))
+    learned = next(name for name in (f"reviews.csv:{line}" for line in range(2, 122)) if name not in seen)
+    done = lstmkit("explain", alone / "run", "--id", learned, "--text")
+    assert done.status == 2
+    assert "no test example of" in done.err
+
+
+@pytest.mark.parametrize("checkpoints", [True, False], ids=["with checkpoints", "without"])
+def test_test_examples_of_changed_data_are_refused(
+    lstmkit: Command, alone: Path, tmp_path: Path, *, checkpoints: bool
+) -> None:
+    home = Path(shutil.copytree(alone / "run", tmp_path / "run"))
+    if not checkpoints:
+        shutil.rmtree(home / "checkpoints")
+    identity = json.loads((home / "predictions.jsonl").read_text().splitlines()[0])["id"]
+    kept = (alone / "reviews.csv").read_bytes()
+    write_reviews(alone / "reviews.csv", n=200)
+    try:
+        done = lstmkit("explain", home, "--id", identity, "--text")
+    finally:
+        (alone / "reviews.csv").write_bytes(kept)
+    assert (done.status, done.out) == (2, "")
+    (line,) = done.err.splitlines()
+    assert "the data of reviews have changed since this run was trained; put them back, or train again" in line
+    assert lstmkit("explain", home, "--id", identity, "--text").status == 0
 
 
 def test_a_model_without_data_has_no_test_examples(lstmkit: Command, lab: Path) -> None:

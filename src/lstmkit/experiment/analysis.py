@@ -15,11 +15,12 @@ from lstmkit.analyze.traced import trace
 from lstmkit.artifact import Artifact, load_artifact
 from lstmkit.config.resolve import load_config
 from lstmkit.config.schema import Config
-from lstmkit.core.errors import ArtifactError, DataError, LstmkitError
-from lstmkit.core.files import read_json, read_jsonl, write_json
+from lstmkit.core.errors import ArtifactError, LstmkitError
+from lstmkit.core.files import read_json, write_json
 from lstmkit.data.batching import collate
 from lstmkit.data.encoded import EncodedPart
-from lstmkit.data.sources import CATALOGUE, Corpus, Part, cut, load_corpus
+from lstmkit.data.sources import CATALOGUE, Part
+from lstmkit.experiment.run_data import scored_part
 from lstmkit.models import Classifier
 from lstmkit.models.build import build_from
 from lstmkit.report import draw_analysis
@@ -81,10 +82,7 @@ def analyze_run(folder: Path, request: AnalysisRequest, watcher: Watcher) -> dic
     if request.threads:
         torch.set_num_threads(request.threads)
     config = load_config(next(iter(homes.values())) / "config.toml")
-    corpus = load_corpus(config.data)
-    test = cut(corpus, config.data, config.split_seed)["test"]
-    for home in homes.values():
-        _check_data(home, corpus, test)
+    corpus, test = scored_part(homes.values(), config)
     chosen = _sample(len(test), request)
     artifacts = {cell: load_artifact(home / "model") for cell, home in homes.items()}
     part = _encoded(next(iter(artifacts.values())), test.take(chosen))
@@ -140,20 +138,6 @@ def _homes(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
         raise ArtifactError(f"{folder}: no such folder; give the --out of a train or lab")
     raise ArtifactError(f"{folder}: not a run folder (no lab.json, no config.toml); give the --out of a train or lab")
-
-
-def _check_data(home: Path, corpus: Corpus, test: Part) -> None:
-    """See that the data are those of the run: by their fingerprint, or where that is gone by the examples scored."""
-    record = home / "checkpoints" / "data.json"
-    if record.exists():
-        same = read_json(record)["fingerprint"] == corpus.fingerprint
-    else:
-        scored = [(row["id"], row["label"]) for row in read_jsonl(home / "predictions.jsonl")]
-        same = scored == list(zip(test.ids, test.labels, strict=True))
-    if not same:
-        raise DataError(
-            f"{home}: the data of {corpus.name} have changed since this run was trained; put them back, or train again"
-        )
 
 
 def _sample(n_test: int, request: AnalysisRequest) -> Int[np.ndarray, " examples"]:
