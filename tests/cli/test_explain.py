@@ -183,7 +183,10 @@ def test_test_examples_of_changed_data_are_refused(
 
 
 def test_a_model_without_data_has_no_test_examples(lstmkit: Command, lab: Path) -> None:
-    done = lstmkit("explain", lab / "lstm" / "model", "--id", "x")
+    shutil.copytree(lab / "lstm" / "model", "model")
+    done = lstmkit("explain", "model", "--id", "x")
     assert done.status == 2
-    assert "no such folder" in done.err or "no test example" in done.err
+    assert "model: holds a model without data (no config.toml); give the text itself instead of --id" in done.err
+    assert done.err.count("\n") == 1
+    assert lstmkit("explain", "model", TEXT, "--text").status == 0
     assert lstmkit("explain", "nowhere", TEXT).status == 2
