@@ -182,6 +182,21 @@ def test_test_examples_of_changed_data_are_refused(
     assert lstmkit("explain", home, "--id", identity, "--text").status == 0
 
 
+def test_data_named_by_a_relative_path_are_missed_with_the_reason(lstmkit: Command, lab: Path, tmp_path: Path) -> None:
+    home = Path(shutil.copytree(lab, tmp_path / "lab"))
+    for cell in ("lstm", "rnn"):
+        path = home / cell / "config.toml"
+        config = path.read_text()
+        path.write_text(config.replace(f'"{lab.parent / "reviews.csv"}"', '"reviews.csv"'))
+        assert path.read_text() != config
+    for arguments in (["explain", home, "--id", "reviews.csv:2"], ["analyze", home], ["evaluate", home]):
+        done = lstmkit(*arguments)
+        assert (done.status, done.out) == (2, "")
+        (line,) = done.err.splitlines()
+        assert line.startswith("error: reviews.csv: no such file or folder from here; ")
+        assert "by this path, relative to the folder in which the run was made" in line
+
+
 def test_a_model_without_data_has_no_test_examples(lstmkit: Command, lab: Path) -> None:
     shutil.copytree(lab / "lstm" / "model", "model")
     done = lstmkit("explain", "model", "--id", "x")

@@ -6,7 +6,26 @@ from pathlib import Path
 from lstmkit.config.schema import Config
 from lstmkit.core.errors import DataError
 from lstmkit.core.files import read_json, read_jsonl
-from lstmkit.data.sources import Corpus, Part, cut, load_corpus
+from lstmkit.data.sources import CATALOGUE, Corpus, Part, cut, load_corpus
+
+
+def corpus_of(home: Path, config: Config) -> Corpus:
+    """The corpus of a run.
+
+    Args:
+        home: the run folder.
+        config: the run's.
+
+    Raises:
+        DataError: it cannot be read; where the run named it by a relative path, the message says so.
+    """
+    source = Path(config.data.source).expanduser()
+    if config.data.source not in CATALOGUE and not source.is_absolute() and not source.exists():
+        raise DataError(
+            f"{source}: no such file or folder from here; {home} names its data by this path, relative to the folder "
+            "in which the run was made; work in that folder"
+        )
+    return load_corpus(config.data)
 
 
 def scored_part(homes: Iterable[Path], config: Config) -> tuple[Corpus, Part]:
@@ -21,7 +40,7 @@ def scored_part(homes: Iterable[Path], config: Config) -> tuple[Corpus, Part]:
         ArtifactError: there is neither a fingerprint of the data in a run nor its predictions.
     """
     homes = list(homes)
-    corpus = load_corpus(config.data)
+    corpus = corpus_of(homes[0], config)
     test = cut(corpus, config.data, config.split_seed)["test"]
     for home in homes:
         _check(home, corpus, test)

@@ -20,6 +20,7 @@ from lstmkit.data.encoded import EncodedPart
 from lstmkit.data.sources import Corpus, Part, cut, load_corpus
 from lstmkit.evaluate.baselines import linear_baseline, majority_baseline
 from lstmkit.evaluate.metrics import score
+from lstmkit.experiment.run_data import corpus_of
 from lstmkit.models.scoring import probabilities
 
 
@@ -71,7 +72,7 @@ def evaluate_run(run: Path, request: Request, say: Callable[[str], None]) -> dic
     home = model.parent
     artifact = load_artifact(model, request.engine)
     config = load_config(home / "config.toml")
-    own = load_corpus(config.data)
+    own = corpus_of(home, config)
     training = cut(own, config.data, config.split_seed)
     if request.source is None:
         for line in own.decisions:
