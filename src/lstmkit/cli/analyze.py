@@ -18,12 +18,13 @@ def analyze(
 ) -> None:
     """Measure how far gradients reach back and what the gates do: trained and at initialisation, LSTM and RNN twin.
 
-    Writes analysis.json, analysis.html and plots into the run or lab folder.
+    Writes analysis.json, analysis.html and plots into the run or lab folder; a lab's claims are judged anew by them.
 
     Example: lstmkit analyze runs/first
     """
     from lstmkit.cli.screen import Screen
     from lstmkit.experiment.analysis import AnalysisRequest, analyze_run
+    from lstmkit.experiment.lab import judge_again
     from lstmkit.report.analysis_records import read_analysis
 
     screen = Screen()
@@ -33,6 +34,8 @@ def analyze(
         screen.result(table(analysis))
         for gap in analysis.left_out:
             screen.say(f"{gap.cell.upper()}: {gap.part} left out: {gap.reason}")
+        if (run / "lab.json").exists() and judge_again(run):
+            screen.say(f"claims judged anew: {run / 'report.html'}")
         screen.say(f"report: {run / 'analysis.html'}")
     finally:
         screen.close()

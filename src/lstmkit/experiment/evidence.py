@@ -18,6 +18,7 @@ from lstmkit.experiment.probe.run import is_finished, run_probe
 from lstmkit.report import draw_explanation
 
 FORMAT = 1
+GRADIENTS = "gradients and gates"  # the part of the evidence that an analysis is
 MEMORY = replace(QUICK, cells=("rnn", "lstm"))
 """The quick probe of the two cells that a laboratory compares."""
 
@@ -49,7 +50,7 @@ def gather(folder: Path, test: Part, seed: int, say: Callable[[str], None]) -> d
             left_out.append({"part": part, "reason": str(error)})
             say(f"left out: {part}: {error}")
 
-    attempt("gradients and gates", lambda: _analyse(folder, seed, say))
+    attempt(GRADIENTS, lambda: _analyse(folder, seed, say))
     attempt("memory horizon", lambda: _remember(folder, seed, say))
     explained: list[dict[str, Any]] = []
     for kind, row in chosen(read_jsonl(folder / "lstm" / "predictions.jsonl")).items():
