@@ -4,11 +4,10 @@ import base64
 import binascii
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, TypeAdapter, model_validator
 
 from lstmkit.config.schema import Cell, Pooling
-from lstmkit.core.errors import ArtifactError
-from lstmkit.report.records import Count, Positive, Record, Share
+from lstmkit.report.records import Count, Positive, Record, Share, checked
 
 Piece = tuple[str, str, bool]
 
@@ -136,19 +135,16 @@ class ExplanationRecord(Record):
         return max(0, self.n_given - self.n_read)
 
 
+_RECORD = TypeAdapter(ExplanationRecord)
+
+
 def checked_record(record: Any, where: str = "explanation") -> ExplanationRecord:
     """The record, checked.
 
     Raises:
         ArtifactError: it is damaged or of another format; one line.
     """
-    try:
-        return ExplanationRecord.model_validate(record)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        message = " ".join(first["msg"].split())
-        raise ArtifactError(f"{where}: {key + ': ' if key else ''}{message}; explain the text again") from error
+    return checked(_RECORD, record, where, "explain the text again")
 
 
 def _same(name: str, found: int, wanted: int) -> None:
