@@ -7,6 +7,8 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from lstmkit.core.explained import completeness
+
 _NAMES = {"lstm": "LSTM", "rnn": "RNN", "gru": "GRU"}
 # Backgrounds from weak to strong, with an ink of their own: legible whatever the terminal's own colours are.
 _FOR = ("#d6e6f4", "#a3c8e6", "#5f9fd0")
@@ -46,10 +48,9 @@ def _lines(record: dict[str, Any], coloured: bool) -> Iterator[Text | str]:
         tokens = [f"{_clean(record['pieces'][k][1])} {values[k]:+.2f} (token {k + 1})" for _, k in reasons]
         yield f"{words}: {', '.join(tokens) or 'none'}"
     difference = found["at_input"][0] - found["at_baseline"][0]
-    complete = "complete" if found["errors"][0] <= 0.01 else "NOT complete"
     yield (
-        f"attributions sum to {found['sums'][0]:+.3f} of {difference:+.3f} nats of log-odds: {complete} "
-        f"({found['errors'][0]:.2%} off after {found['n_steps'][0]:,} points)"
+        f"attributions sum to {found['sums'][0]:+.3f} of {difference:+.3f} nats of log-odds: "
+        f"{completeness(difference, found['errors'][0], found['n_steps'][0])}"
     )
     if deletion := main["deletion"]:
         yield (

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter, model_validator
 
 from lstmkit.config.schema import Cell, Pooling
+from lstmkit.core.explained import completeness
 from lstmkit.report.records import Count, Positive, Record, Share, checked
 
 Piece = tuple[str, str, bool]
@@ -22,6 +23,11 @@ class Attributed(Record):
     sums: list[float]
     errors: list[float]
     n_steps: list[Count]
+
+    def completeness(self, place: int) -> str:
+        """Whether the attributions for one of the classes are complete, in words."""
+        difference = self.at_input[place] - self.at_baseline[place]
+        return completeness(difference, self.errors[place], self.n_steps[place])
 
 
 class Beginnings(Record):
@@ -71,6 +77,7 @@ class Answer(Record):
     attribution: Attributed
     running: Beginnings
     deletion: Deleted | None
+    engine_difference: float | None = None  # earlier records did not measure it
     inside: Annotated[list[Layer], Field(min_length=1)]
 
     @property
