@@ -107,6 +107,6 @@ def measured(**changed: Any) -> Measured:
         "difference": (0.2, 0.15, 0.25),
         "analysis": analysis(),
         "probe": probe(),
-        "recorded": [{"source": "reviews", "kind": "text", "own": True, "evaluation": evaluation()}],
+        "recorded": [{"source": "reviews", "kind": "text", "own": True, "folder": "lab", "evaluation": evaluation()}],
     }
     return Measured(**(own | changed))

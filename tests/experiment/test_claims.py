@@ -32,7 +32,8 @@ HALF_USED = [*USED[:1], *IDLE[:18], *IDLE[:1], *IDLE[:10]]  # one of 30 units: b
 
 
 def run_on(kind: str, accuracy: float = 0.9, half: float = 0.01, **more: Any) -> dict[str, Any]:
-    return {"source": f"{kind} set", "kind": kind, "evaluation": evaluation(accuracy, half, **more)}
+    scores = evaluation(accuracy, half, **more)
+    return {"source": f"{kind} set", "kind": kind, "own": False, "folder": f"{kind}-run", "evaluation": scores}
 
 
 OUTCOMES: list[tuple[str, str, dict[str, Any]]] = [
@@ -151,6 +152,12 @@ def test_evidence_says_what_was_measured_and_why_something_was_not() -> None:
     assert "100.0% of the trained LSTM’s units store, 0.0% at initialisation" in str(full[STORE]["evidence"])
     assert "half-life 40 steps for the LSTM and 3 steps for the RNN" in str(full[TRAINED]["evidence"])
     assert "data set that it does not name" in str(full[AROUND]["evidence"])
+    assert str(full[TEXT]["evidence"]).startswith(
+        "reviews (this lab): 90.00% (89.00% to 91.00%), majority class 50.00%"
+    )
+    spoken = {one["claim"]: one for one in judge(measured(recorded=[run_on("speech")]))}[SPEECH]
+    assert str(spoken["evidence"]).startswith("speech set (speech-run): 90.00%")
+    assert "of each other source the one begun last" in str(spoken["rule"])
     bare = judge(measured(analysis=None, analysis_absent="the data are gone", probe=None, recorded=[run_on("tokens")]))
     words = {str(one["claim"]): str(one["evidence"]) for one in bare}
     assert words[STORE] == words[TRAINED] == "the data are gone"
