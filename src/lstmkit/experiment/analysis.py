@@ -241,7 +241,7 @@ def _deviation(norms: dict[Any, np.ndarray]) -> float | None:
 
 
 def _difference_from_engine(network: Classifier, part: EncodedPart) -> float:
-    """The largest difference of a probability between the trace and the engine that the run was trained and scored by.
+    """The largest difference of a probability between the trace and the engine that `auto` chooses here.
 
     Raises:
         LstmkitError: it is beyond float32's rounding, so that what would be measured is another network.
