@@ -211,8 +211,9 @@ def test_data_info_ends_with_the_warnings(tmp_path: Path, capsys: pytest.Capture
     (warning,) = found(source)
     assert lines[-2:] == ["warnings", f"  leak: {warning['line']}"]
     assert "100 of 100 test texts also stand in train" in lines[-1]
-    assert run(["data", "info", str(write(tmp_path / "clean", TRAIN))]) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == lines_of([])[0]
+    clean = write(tmp_path / "clean", TRAIN)
+    assert run(["data", "info", str(clean)]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == lines_of([], prepared_from(clean).encoded)[0]
 
 
 def test_a_count_of_leaks_that_is_at_hand_is_taken(tmp_path: Path) -> None:
