@@ -6,10 +6,11 @@ from typing import Any
 
 from markupsafe import Markup
 
+from lstmkit.core.names import NAMES
 from lstmkit.report import analysis_plots
 from lstmkit.report.analysis_records import STAGES, Analysis, Curve, Unit, place, read_analysis
 from lstmkit.report.page import write_page
-from lstmkit.report.style import NAMES, house_style, inline, save
+from lstmkit.report.style import house_style, inline, save
 
 QUANTITIES = {
     "loss_by_hidden": "dLoss/dh",
