@@ -82,6 +82,7 @@ def draw_lab(folder: Path, runs_too: bool = True) -> Path:
         analysis=analysis,
         flow_rows=[row for row in analysis_page.rows(analysis) if row["headline"]] if analysis else [],
         steps=analysis_page.steps,
+        r2=analysis_page.r2,
         probe=probe,
         horizon=lambda task, cell: probe_page.horizon(probe, task, cell) if probe else "",
         probe_seconds=probe.seconds if probe else None,
