@@ -57,6 +57,12 @@ def test_a_page_is_sound(
     assert_sound(browse(page if page.suffix == ".html" else page / "report.html", width=width, dark=dark))
 
 
+def test_on_a_telephone_a_claim_has_the_whole_width(browse: browsing.Opener, evident: Path) -> None:
+    heads = browse(evident / "report.html", width=400).tab.locator(".claims tbody th")
+    assert heads.count() == 6
+    assert min(heads.evaluate_all("all => all.map((e) => e.getBoundingClientRect().width)")) > 300
+
+
 def test_a_sound_page_is_found_sound(browse: browsing.Opener, tmp_path: Path) -> None:
     (tmp_path / "page.html").write_text(GOOD)
     assert_sound(browse(tmp_path / "page.html", width=400))
