@@ -43,17 +43,18 @@ def analyze(
 
 def table(analysis: "Analysis") -> list[list[str]]:
     """Rows of the closing table: how the gradient fades with the distance from the end, by network."""
-    from lstmkit.report.analysis_page import rows, steps
+    from lstmkit.report.analysis_page import r2, rows, steps
 
     def share(value: float | None) -> str:
         return "-" if value is None else f"{value:.0%}"
 
-    head = ["network", "norm of", "half-life in steps", "halved from step", "vanishes", "explodes"]
+    head = ["network", "norm of", "half-life in steps", "R²", "halved from step", "vanishes", "explodes"]
     return [head] + [
         [
             row["name"],
             row["quantity"],
             steps(row["curve"].half_life),
+            r2(row["curve"]),
             steps(row["curve"].half_at),
             share(row["curve"].vanishes),
             share(row["curve"].explodes),

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.text import Text
 
 from lstmkit.core.explained import completeness
+from lstmkit.core.names import NAMES
 
-_NAMES = {"lstm": "LSTM", "rnn": "RNN", "gru": "GRU"}
 # Backgrounds from weak to strong, with an ink of their own: legible whatever the terminal's own colours are.
 _FOR = ("#d6e6f4", "#a3c8e6", "#5f9fd0")
 _AGAINST = ("#fbe3d6", "#f3bd9d", "#e58a55")
@@ -64,7 +64,7 @@ def _answer(model: dict[str, Any], labels: list[str]) -> str:
     (best, label), *others = shares
     rest = ", ".join(f"{_clean(name)} {share:.1%}" for share, name in others[:_MOST_OTHERS])
     more = ", …" if len(others) > _MOST_OTHERS else ""
-    return f"{_NAMES[model['cell']]}: {_clean(label)} {best:.1%} ({rest}{more})"
+    return f"{NAMES[model['cell']]}: {_clean(label)} {best:.1%} ({rest}{more})"
 
 
 def _text(record: dict[str, Any], values: list[float], coloured: bool) -> Text:

@@ -224,7 +224,7 @@ def _deviation(norms: dict[Any, np.ndarray]) -> float | None:
 
 
 def _difference_from_engine(network: Classifier, part: EncodedPart) -> float:
-    """How far the trace is from the engine, on some of the examples; refused where it is another network."""
+    """How far the trace is from the engine that `auto` chooses here; refused where it is another network."""
     batch, _ = collate(part, np.arange(min(_CHECKED, len(part))))
     with torch.no_grad():
         ours, engines = (logits.softmax(1).cpu().numpy() for logits in (trace(network, batch).logits, network(batch)))

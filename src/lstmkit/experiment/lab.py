@@ -8,8 +8,9 @@ from lstmkit.core.errors import RequestError
 from lstmkit.core.files import read_json, read_jsonl, write_json
 from lstmkit.evaluate.statistics import paired_difference
 from lstmkit.experiment.claims import Measured, judge
-from lstmkit.experiment.evidence import GRADIENTS, gather, neighbours
+from lstmkit.experiment.evidence import GRADIENTS, gather
 from lstmkit.experiment.folder import open_part
+from lstmkit.experiment.neighbours import neighbours
 from lstmkit.experiment.prepare import Prepared
 from lstmkit.experiment.records import read_correct
 from lstmkit.experiment.single import Listener, baselines_of, run_one

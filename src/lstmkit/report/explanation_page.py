@@ -9,11 +9,12 @@ from typing import Any
 from markupsafe import Markup
 
 from lstmkit.core.explained import COLOURED_TOKENS, ENGINE_WITHIN
+from lstmkit.core.names import NAMES
 from lstmkit.report import drawing
 from lstmkit.report import explanation_drawing as charts
 from lstmkit.report.explanation_records import Answer, ExplanationRecord, checked_record
 from lstmkit.report.page import write_page
-from lstmkit.report.style import NAMES, printable
+from lstmkit.report.style import printable
 
 _SCRIPTS = ("page.js", "explain_planes.js", "explain.js")
 _TITLE = 60  # characters of the text in the page's title

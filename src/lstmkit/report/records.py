@@ -172,7 +172,7 @@ class Details(Record):
     format: Literal[1]
     source: str
     title: str
-    kind: Literal["text", "tokens"]
+    kind: Literal["text", "tokens", "speech", "series"]
     splits: dict[str, Split]
     decisions: list[str] = []
     warnings: list[DataWarning] = []
