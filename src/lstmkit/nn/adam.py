@@ -53,7 +53,7 @@ class Adam(torch.optim.Adam):
             for parameter in group["params"]:
                 if parameter.grad is None or not parameter.grad.is_sparse:
                     continue
-                if native_library().library is None or stand_in(parameter) is not None or parameter.dim() != 2:
+                if native_library().library is None or stand_in(parameter) is not None or not _has_rows(parameter):
                     parameter.grad = parameter.grad.to_dense()
                     continue
                 apart.append((parameter, parameter.grad, group))
@@ -103,6 +103,12 @@ class Adam(torch.optim.Adam):
         )
         native.library().lstmkit_adam(int(parameter.dtype == torch.float64), torch.get_num_threads(), byref(job))
         torch.autograd.graph.increment_version(parameter)
+
+
+def _has_rows(parameter: nn.Parameter) -> bool:
+    """Whether a parameter and its sparse gradient are what the library reads: rows, one after the other."""
+    grad = cast(Tensor, parameter.grad)
+    return parameter.dim() == 2 and parameter.is_contiguous() and grad.sparse_dim() == 1
 
 
 def with_distinct_rows(grad: Tensor) -> Tensor:

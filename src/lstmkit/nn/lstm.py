@@ -24,6 +24,10 @@ def _rectangle(n_steps: int, batch: int) -> Layout:
     return Layout(torch.full((batch,), n_steps))
 
 
+def _is_one_step(packed: PackedSequence) -> bool:
+    return len(packed.batch_sizes) == 1 and int(packed.batch_sizes[0]) == len(packed.data)
+
+
 Key = list[tuple[int, int]]
 """Where weights lie, and how often they were changed."""
 
@@ -312,7 +316,7 @@ class TokenLSTM(LSTM):
         if engine.name == "torch":
             embedded = PackedSequence(self.embedding(input.data), *input[1:])
             return nn.LSTM.forward(self, embedded, hx)
-        if engine.name == "native" and not torch.is_grad_enabled() and len(input.batch_sizes) == 1:
+        if engine.name == "native" and not torch.is_grad_enabled() and _is_one_step(input):
             embedded = self.embedding(input.data).unsqueeze(0)
             if self._is_step(embedded):
                 hx = self.permute_hidden(hx, input.sorted_indices) if hx is not None else None

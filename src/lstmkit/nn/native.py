@@ -18,6 +18,8 @@ from lstmkit.nn.library import Direction, Outer, Product, native_library
 from lstmkit.nn.workspace import empty
 from lstmkit.ragged import Layout
 
+_KINDS = {(torch.float32, "cpu"), (torch.float64, "cpu")}
+
 
 def library() -> ctypes.CDLL:
     """The loaded library; only to be asked for where `native_library` found one."""
@@ -39,12 +41,41 @@ def one_dtype(*tensors: Tensor) -> None:
     """See that tensors can be read as arrays of one type.
 
     Raises:
-        RuntimeError: they are of several dtypes, or not all on the CPU.
+        RuntimeError: they are of several dtypes, of one that the library has not, or not all on the CPU.
     """
     kinds = {(tensor.dtype, tensor.device.type) for tensor in tensors}
-    if len(kinds) > 1 or next(iter(kinds))[1] != "cpu":
+    if len(kinds) > 1 or next(iter(kinds)) not in _KINDS:
         names = ", ".join(sorted(f"{str(dtype).removeprefix('torch.')} on {device}" for dtype, device in kinds))
-        raise RuntimeError(f"input, state and weights are {names}; give one dtype, on the CPU")
+        raise RuntimeError(f"input, state and weights are {names}; give one dtype, float32 or float64, on the CPU")
+
+
+def _check_shapes(
+    layout: Layout, rows: Tensor | None, inputs: Tensor, state: State | None, groups: list[list[Tensor]]
+) -> None:
+    """See that arrays are as long as the library will read them.
+
+    Args:
+        groups: weights by direction, of a layer or of a recurrence alone; for the others see `lstmkit.nn.layers`.
+
+    Raises:
+        RuntimeError: they are not.
+    """
+    n, projects = len(groups), len(groups[0]) > 1
+    hidden = groups[0][projects].shape[1]
+    features, gates = groups[0][0].shape[1] if projects else n * 4 * hidden, 4 * hidden
+    own: list[tuple[int, ...]] = [(gates, features), (gates, hidden), (gates,), (gates,)]
+    ends = [(n, layout.n_sequences, hidden)] * 2 if state else []
+    wanted = [(layout.n_rows if rows is None else len(inputs), features), *ends]
+    wanted += (own if projects else own[1:2]) * n
+    found = [tensor.shape for tensor in (inputs, *(state or ()), *(tensor for group in groups for tensor in group))]
+    if rows is not None:
+        found, wanted = [*found, rows.shape], [*wanted, (layout.n_rows,)]
+    if found != wanted:
+        came, taken = next(pair for pair in zip(found, wanted, strict=True) if pair[0] != pair[1])
+        raise RuntimeError(
+            f"a tensor of shape {tuple(came)} came where {layout.n_rows} rows, {layout.n_sequences} sequences and "
+            f"{hidden} units take {taken}; give the layout and the weights that belong to the input"
+        )
 
 
 def packed(weight: Tensor, transposed: bool) -> Tensor:
@@ -382,5 +413,7 @@ def _apply(
     h0, c0 = state or (None, None)
     tensors = [inputs, *weights, *(state or ())]
     one_dtype(*tensors)
+    size = 4 if projects else 1
+    _check_shapes(layout, rows, inputs, state, [weights[k : k + size] for k in range(0, len(weights), size)])
     keeps = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
     return _Layer.apply(layout, rows, keeps, projects, inputs, h0, c0, *weights)
