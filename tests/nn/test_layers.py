@@ -1,6 +1,7 @@
 """One layer by each engine: exact against the formulas and `torch.nn.LSTM`, outputs, ends and every gradient."""
 
 import math
+import weakref
 from collections.abc import Callable
 
 import pytest
@@ -211,6 +212,31 @@ def test_second_derivatives_go_through_the_reference(with_state: bool, n_distinc
     active = [leaf.requires_grad_() for leaf in leaves]
     assert torch.autograd.gradcheck(run, active)
     assert torch.autograd.gradgradcheck(run, active)
+
+
+def test_first_derivatives_with_a_graph_are_those_without_one() -> None:
+    """Chained calls, where a state comes from the weights that it meets again, and weights that are given twice."""
+    layout, inputs, _, weights, _, _ = draw([5, 3, 1], 3, 2, 1, False, 0, 2)
+    one = tuple(tensor.requires_grad_() for tensor in weights[0])
+    found = []
+    for groups in ([one], [one, (one[0].detach(), one[1], *one[2:])]):
+        for create_graph in (False, True):
+            first, h, c = native.layer(inputs, None, layout, groups)
+            second = native.layer(first[:, :2] + inputs, None, layout, groups, (h, c))[0]  # type: ignore[arg-type]
+            loss = (first + second).square().sum()
+            found.append(torch.autograd.grad(loss, one, create_graph=create_graph))
+    for plain, with_graph in (found[:2], found[2:]):
+        for a, b in zip(plain, with_graph, strict=True):
+            assert relative(b, a) < 1e-12
+
+
+def test_what_backward_needed_is_given_back_while_the_output_lives() -> None:
+    layout, inputs, _, weights, _, _ = draw([5, 3, 1], 3, 2, 1, False, 0, 2)
+    states = native.layer(inputs.requires_grad_(), None, layout, weights)[0]
+    kept = [weakref.ref(tensor) for tensor in (*states.grad_fn.run.kept, states.grad_fn.run.inputs)]  # type: ignore[union-attr]
+    assert all(ref() is not None for ref in kept)
+    states.sum().backward()
+    assert [ref() for ref in kept] == [None] * 3
 
 
 def test_what_changed_after_forward_is_refused_in_backward() -> None:

@@ -188,7 +188,7 @@ class _Layer(torch.autograd.Function):
         run = _Run(layout, rows, projects, inputs.detach(), h0, c0, [w.detach() for w in weights])
         states, h_n, c_n = run.forward(keeps)
         if keeps:
-            ctx.run = run
+            ctx.run, ctx.what = run, (layout, rows, projects)
             ctx.save_for_backward(inputs, h0, c0, states, *weights)
         ctx.set_materialize_grads(False)
         return states, h_n, c_n
@@ -196,7 +196,10 @@ class _Layer(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
         inputs, h0, c0, states, *weights = ctx.saved_tensors
-        run: _Run = ctx.run
+        run: _Run | None = ctx.run
+        ctx.run = None  # as the output may live on; gates are turned into gradients, so they serve no second time
+        if run is None:  # a graph that was retained
+            run = _Run(*ctx.what, inputs.detach(), h0, c0, [w.detach() for w in weights])
         if torch.is_grad_enabled():  # create_graph: the gradient must itself have a gradient
             found = run.through_the_reference(inputs, h0, c0, weights, grads)
         else:
@@ -230,7 +233,6 @@ class _Run:
         self.c0 = None if c0 is None else c0.detach().contiguous()
         self.hidden = self.weight_hh[0].shape[1]
         self.kept: tuple[Tensor, Tensor] | None = None  # gates and cells
-        self.spent = False
 
     def _weight_ih(self) -> Tensor:
         """`(directions * 4 * hidden, features)`, the directions below each other."""
@@ -271,7 +273,6 @@ class _Run:
                 job.gates, job.gates_stride = gates[:, d * 4 * hidden :].data_ptr(), gates.stride(0)
             job.work, job.work_stride = work[d * batch * stride :].data_ptr() + -work.data_ptr() % 64, stride
         library().lstmkit_forward(kind, torch.get_num_threads(), n_directions, jobs)
-        self.spent = False
         ends = [layout.last_rows if d == 0 else layout.first_rows for d in range(n_directions)]
         h_n = torch.stack([states[end, d * hidden : (d + 1) * hidden] for d, end in enumerate(ends)])
         c_n = torch.stack([cells[d, end] for d, end in enumerate(ends)]) if keeps else cells
@@ -289,9 +290,8 @@ class _Run:
 
     def backward(self, states: Tensor, grads: tuple[Tensor | None, ...], wants_inputs: bool) -> list[Tensor | None]:
         """Gradients of inputs, h0, c0 and the weights, in the order of the function's arguments."""
-        if self.spent:  # a graph that was retained: the gates were turned into gradients the first time
+        if self.kept is None:
             self.forward(keeps=True)
-        self.spent = True
         assert self.kept is not None  # noqa: S101  (for the type checker)
         layout, hidden, n_directions = self.layout, self.hidden, self.n_directions
         gates, cells = self.kept
@@ -345,7 +345,14 @@ class _Run:
         weights: list[Tensor],
         grads: tuple[Tensor | None, ...],
     ) -> list[Tensor | None]:
-        """The same gradients as a graph of their own, by running the formulas again under autograd."""
+        """The same gradients as a graph of their own, by running the formulas again under autograd.
+
+        Of aliases: the tensors themselves may come from each other, or be given twice, and a gradient with respect to
+        them would then go by those ways too, which the caller's graph goes already.
+        """
+        inputs, h0, c0, *weights = [  # type: ignore[assignment]
+            None if tensor is None else tensor.view_as(tensor) for tensor in (inputs, h0, c0, *weights)
+        ]
         size = self.per_direction
         groups = [tuple(weights[k : k + size]) for k in range(0, len(weights), size)]
         run = reference.layer if self.projects else reference.recur
