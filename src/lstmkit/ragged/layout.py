@@ -39,7 +39,7 @@ class Layout:
     @property
     def n_sequences(self) -> int:
         """How many sequences the batch holds."""
-        return self.lengths.numel()
+        return len(self.lengths)
 
     @property
     def n_steps(self) -> int:
