@@ -3,21 +3,22 @@
 import base64
 import json
 import math
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from large_explanation import large_explanation
 from traced_toys import CELLS, POOLINGS, network
 
-from lstmkit.analyze import recording, running
+from lstmkit.analyze import recording, running, traced
 from lstmkit.analyze.deletion import Deletion, deletion_curve
-from lstmkit.analyze.explanation import Explanation, Inside, explain
+from lstmkit.analyze.explanation import Explanation, explain
 from lstmkit.analyze.recording import FORGETTING, record_of
-from lstmkit.analyze.running import Running, running_probabilities
+from lstmkit.analyze.running import running_probabilities
 from lstmkit.config.schema import EncoderConfig
-from lstmkit.core.errors import DataError
+from lstmkit.core.errors import DataError, LstmkitError
 from lstmkit.data.encoder import Encoder
 from lstmkit.ragged import Ragged
 from lstmkit.report import draw_explanation
@@ -174,30 +175,52 @@ def test_what_a_stretch_forgets_is_kept_to_some_per_cent_even_when_steps_are_thi
     np.testing.assert_allclose(found.sum(1), -np.log(between.astype(float)).sum(0), rtol=0.03)
 
 
-def test_a_large_explanation_is_thinned_to_the_budget(tmp_path: Path) -> None:
-    random = np.random.default_rng(0)
-    n, small = 2500, explained("a b c")
-    layers = []
-    for _ in range(2):
-        planes = [random.uniform(0, 1, (n, 200)).astype(np.float32) for _ in range(6)]
-        layers.append([Inside(dict(zip("ifog", planes, strict=False)), planes[4], planes[5])] * 2)
-    large = replace(
-        small,
-        tokens=["word"] * n,
-        ids=np.ones(n, dtype=np.int32),
-        spans=[(5 * k, 5 * k + 4) for k in range(n)],
-        text="word " * n,
-        n_given=n,
-        attribution=replace(small.attribution, values=random.normal(size=(3, n))),
-        running=Running(np.arange(1, n + 1), random.uniform(0, 1, (n, 3))),
-        layers=layers,
-    )
-    record = record_of(large.beside(large))
+@pytest.mark.parametrize(
+    ("n", "n_classes", "hidden_size", "n_layers"),
+    [(10_000, 2, 128, 1), (10_000, 77, 128, 1), (5_000, 77, 128, 1), (2_000, 10, 256, 1), (1_200, 10, 128, 3)],
+)
+def test_a_page_stays_under_3_mb_and_says_what_was_thinned(
+    tmp_path: Path, n: int, n_classes: int, hidden_size: int, n_layers: int
+) -> None:
+    large = large_explanation(n, n_classes, hidden_size, n_layers=n_layers)
+    record = record_of(large)
+    path = draw_explanation(record, tmp_path / "page.html")
+    assert 2_000_000 < path.stat().st_size < 3_000_000  # what there is room for is shown
     assert len(record["steps"]) == recording.MOST_STEPS
     assert (record["steps"][0], record["steps"][-1]) == (0, n - 1)
-    layer = record["models"][0]["inside"][0]
-    assert layer["n_units"] == 200
-    active = np.argsort(-np.abs(layers[0][0].hidden).mean(0), kind="stable")[: len(layer["units"])]
-    assert sorted(active.tolist()) == layer["units"]
-    assert 10 < len(layer["units"]) < 200
-    assert draw_explanation(record, tmp_path / "page.html").stat().st_size < 3_000_000
+    page = path.read_text("utf-8")
+    for model, thinned in zip((large, large.twin), record["models"], strict=True):
+        assert model is not None
+        name, lengths = model.cell.upper(), thinned["running"]["lengths"]
+        assert (len(lengths), lengths[0], lengths[-1]) == (recording.MOST_STEPS, 1, n)
+        for length, row in zip(lengths, thinned["running"]["probabilities"], strict=True):
+            wanted = model.running.probabilities[length - 1, thinned["attribution"]["classes"]]
+            np.testing.assert_allclose(row, wanted, rtol=1e-4)
+        inside, layer = thinned["inside"][0], model.layers[0][0]
+        active = np.argsort(-np.abs(layer.hidden).mean(0), kind="stable")[: len(inside["units"])]
+        assert sorted(active.tolist()) == inside["units"]
+        assert len(inside["units"]) > 10
+        if len(inside["units"]) < hidden_size:
+            assert f"{name}: of {hidden_size} units in each layer and direction the maps show the" in page
+        if n > recording.MOST_STEPS:
+            assert f"{name}: of {n:,} beginnings 1,200 are shown" in page
+            assert f"Of {n:,} tokens the maps show the states after 1,200" in page
+        if len(thinned["attribution"]["classes"]) < n_classes:
+            assert f"{name}: of {n_classes} classes the {len(thinned['attribution']['classes'])} most probable" in page
+
+
+def test_how_far_the_trace_is_from_the_engine_is_measured_and_beyond_rounding_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = explained("a b c")
+    assert 0 <= found.engine_difference < 1e-6
+    assert record_of(found)["models"][0]["engine_difference"] == found.engine_difference
+    lstm = traced._CELLS["lstm"]
+
+    def off(*arguments: Any) -> Any:
+        hidden, cell, gates = lstm(*arguments)
+        return hidden * 1.01, cell, gates
+
+    monkeypatch.setitem(traced._CELLS, "lstm", off)
+    with pytest.raises(LstmkitError, match=r"the instrumented network is .* off the engine .*, at most 1e-05 is round"):
+        explained("a b c")

@@ -59,6 +59,11 @@ def lab(trained: tuple[Path, list[Weights]], tmp_path: Path) -> Path:
     return found
 
 
+@pytest.fixture(autouse=True)
+def _no_sheet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lstmkit.experiment.lab.draw_lab", undrawn)
+
+
 def train_one(lstmkit: Command, source: Path, folder: Path, *options: object) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(single, "draw_run", undrawn)
@@ -109,6 +114,32 @@ def test_the_same_seed_gives_the_same_record_and_another_gives_another(
         records.append((lab / "analysis.json").read_bytes())
     assert records[0] == records[1]
     assert records[0] != records[2]
+
+
+def test_the_claims_of_a_lab_follow_its_analysis(lstmkit: Command, lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(analysis, "draw_analysis", undrawn)
+    begun = json.loads((lab / "lab.json").read_text())
+    evidence = json.loads((lab / "evidence.json").read_text())
+    missing = {"part": "gradients and gates", "reason": "made up"}
+    (lab / "evidence.json").write_text(json.dumps(evidence | {"left_out": [*evidence["left_out"], missing]}))
+    (lab / "report.html").unlink()
+    said = []
+    for n in (2, 9):
+        done = lstmkit("analyze", lab, "--examples", n, "--seed", 4, "--threads", 1)
+        assert done.status == 0, done.err
+        assert f"claims judged anew: {lab / 'report.html'}" in done.err
+        found = json.loads((lab / "lab.json").read_text())
+        assert found == begun | {"claims": found["claims"]}
+        assert [one["claim"] for one in found["claims"]] == [one["claim"] for one in begun["claims"]]
+        said.append([one["evidence"] for one in found["claims"]])
+        assert (lab / "report.html").exists()
+    first = [one["evidence"] for one in begun["claims"]]
+    assert said[0] != said[1]
+    assert first not in said
+    assert json.loads((lab / "evidence.json").read_text()) == evidence
+    (lab / "lab.json").write_text(json.dumps(begun | {"claims": []}))  # a lab that was killed before it judged
+    assert "judged anew" not in lstmkit("analyze", lab, "--examples", 2, "--threads", 1).err
+    assert json.loads((lab / "lab.json").read_text())["claims"] == []
 
 
 def test_report_draws_the_page_again_from_the_record(lstmkit: Command, lab: Path) -> None:

@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from small_runs import SMALL, Command, write_reviews
 
 from lstmkit.cli import explanation_text
 from lstmkit.cli.main import run
+from small_evidence import shorten_evidence
 
 TEXT = "the film was fine"
 
@@ -20,7 +22,9 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("explained")
     reviews = write_reviews(folder / "reviews.csv")
     options = ["--epochs", "2", "--set", "train.learning_rate=0.05", "--set", "encoder.max_length=20", *SMALL]
-    assert run(["lab", str(reviews), "--out", str(folder / "lab"), *options]) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        shorten_evidence(patch)
+        assert run(["lab", str(reviews), "--out", str(folder / "lab"), *options]) == 0
     return folder / "lab"
 
 
@@ -63,7 +67,7 @@ def test_the_terminal_gets_words(lstmkit: Command, lab: Path) -> None:
     assert re.search(r"^the\S* film\S* was\S* fine\S*$", done.out, re.MULTILINE)
     assert re.search(r"\w\[[+-]\d\.\d\d\]", lines[3])
     assert re.search(r"for “(pos|neg)”: .*\nagainst “(pos|neg)”: ", done.out)
-    assert ": complete (" in done.out
+    assert ": complete, " in done.out
     both = lstmkit("explain", lab, TEXT, "--text", "--out", "page.html")
     assert both.out == done.out
     assert both.err == "explanation: page.html\n"
@@ -136,8 +140,71 @@ def test_what_is_refused_is_one_line(lstmkit: Command, lab: Path, arguments: lis
     assert Path("there.html").read_text() == "mine"
 
 
-def test_a_model_without_data_has_no_test_examples(lstmkit: Command, lab: Path) -> None:
-    done = lstmkit("explain", lab / "lstm" / "model", "--id", "x")
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run whose training has a seed of its own and whose splits have another, as `compare` makes them."""
+    folder = tmp_path_factory.mktemp("alone")
+    reviews = write_reviews(folder / "reviews.csv")
+    options = ["--epochs", "1", "--seed", "1", "--set", "data.split_seed=0", *SMALL]
+    assert run(["train", str(reviews), "--out", str(folder / "run"), *options]) == 0
+    return folder
+
+
+def test_test_examples_are_those_that_the_run_was_scored_on(lstmkit: Command, alone: Path) -> None:
+    rows = [json.loads(line) for line in (alone / "run" / "predictions.jsonl").read_text().splitlines()]
+    seen = {row["id"] for row in rows}
+    for row in (rows[0], rows[-1]):
+        done = lstmkit("explain", alone / "run", "--id", row["id"], "--out", f"{row['id'].replace(':', '-')}.json")
+        assert done.status == 0, done.err
+        record = json.loads(Path(done.out.strip()).read_text())
+        found = dict(zip(record["labels"], record["models"][0]["probabilities"], strict=True))
+        assert (record["label"], found) == (row["label"], pytest.approx(row["probabilities"], abs=1e-6))
+    learned = next(name for name in (f"reviews.csv:{line}" for line in range(2, 122)) if name not in seen)
+    done = lstmkit("explain", alone / "run", "--id", learned, "--text")
     assert done.status == 2
-    assert "no such folder" in done.err or "no test example" in done.err
+    assert "no test example of" in done.err
+
+
+@pytest.mark.parametrize("checkpoints", [True, False], ids=["with checkpoints", "without"])
+def test_test_examples_of_changed_data_are_refused(
+    lstmkit: Command, alone: Path, tmp_path: Path, *, checkpoints: bool
+) -> None:
+    home = Path(shutil.copytree(alone / "run", tmp_path / "run"))
+    if not checkpoints:
+        shutil.rmtree(home / "checkpoints")
+    identity = json.loads((home / "predictions.jsonl").read_text().splitlines()[0])["id"]
+    kept = (alone / "reviews.csv").read_bytes()
+    write_reviews(alone / "reviews.csv", n=200)
+    try:
+        done = lstmkit("explain", home, "--id", identity, "--text")
+    finally:
+        (alone / "reviews.csv").write_bytes(kept)
+    assert (done.status, done.out) == (2, "")
+    (line,) = done.err.splitlines()
+    assert "the data of reviews have changed since this run was trained; put them back, or train again" in line
+    assert lstmkit("explain", home, "--id", identity, "--text").status == 0
+
+
+def test_data_named_by_a_relative_path_are_missed_with_the_reason(lstmkit: Command, lab: Path, tmp_path: Path) -> None:
+    home = Path(shutil.copytree(lab, tmp_path / "lab"))
+    for cell in ("lstm", "rnn"):
+        path = home / cell / "config.toml"
+        config = path.read_text()
+        path.write_text(config.replace(f'"{lab.parent / "reviews.csv"}"', '"reviews.csv"'))
+        assert path.read_text() != config
+    for arguments in (["explain", home, "--id", "reviews.csv:2"], ["analyze", home], ["evaluate", home]):
+        done = lstmkit(*arguments)
+        assert (done.status, done.out) == (2, "")
+        (line,) = done.err.splitlines()
+        assert line.startswith("error: reviews.csv: no such file or folder from here; ")
+        assert "by this path, relative to the folder in which the run was made" in line
+
+
+def test_a_model_without_data_has_no_test_examples(lstmkit: Command, lab: Path) -> None:
+    shutil.copytree(lab / "lstm" / "model", "model")
+    done = lstmkit("explain", "model", "--id", "x")
+    assert done.status == 2
+    assert "model: holds a model without data (no config.toml); give the text itself instead of --id" in done.err
+    assert done.err.count("\n") == 1
+    assert lstmkit("explain", "model", TEXT, "--text").status == 0
     assert lstmkit("explain", "nowhere", TEXT).status == 2

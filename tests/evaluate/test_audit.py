@@ -13,7 +13,7 @@ from lstmkit.cli.main import run
 from lstmkit.config.schema import Config, DataConfig, EncoderConfig
 from lstmkit.evaluate.audit import audit, by_length, lines_of
 from lstmkit.evaluate.statistics import paired_difference
-from lstmkit.experiment.prepare import prepare
+from lstmkit.experiment.prepare import Prepared, prepare
 
 WORDS = [f"word{number}" for number in range(60)]
 Rows = list[tuple[str, str]]
@@ -40,7 +40,11 @@ def write(folder: Path, train: Rows, valid: Rows | None = None, test: Rows | Non
 
 def found(source: Path | str, **encoder: Any) -> list[dict[str, Any]]:
     """What the audit finds in a source, by its own count of leaks."""
-    return prepare(Config(data=DataConfig(source=str(source)), encoder=EncoderConfig(**encoder))).warnings
+    return prepared_from(source, **encoder).warnings
+
+
+def prepared_from(source: Path | str, **encoder: Any) -> Prepared:
+    return prepare(Config(data=DataConfig(source=str(source)), encoder=EncoderConfig(**encoder)))
 
 
 def kinds(source: Path | str, **encoder: Any) -> list[str]:
@@ -51,8 +55,22 @@ TRAIN = texts(300, 12, "train")
 
 
 def test_a_clean_source_has_no_warning(tmp_path: Path) -> None:
-    assert found(write(tmp_path / "clean", TRAIN)) == []
-    assert lines_of([]) == ["warnings: none (leaks, labels told by length, unknown words, cut texts)"]
+    prepared = prepared_from(write(tmp_path / "clean", TRAIN))
+    assert prepared.warnings == []
+    assert lines_of([], prepared.encoded) == ["warnings: none (leaks, labels told by length, unknown words, cut texts)"]
+
+
+@pytest.mark.parametrize("n", [49, 50])
+def test_a_look_at_lengths_that_was_not_taken_is_not_claimed(tmp_path: Path, n: int) -> None:
+    encoded = prepared_from(write(tmp_path / "few", texts(n, 12, "train"))).encoded
+    leak = {"kind": "leak", "line": "a leak"}
+    told = lines_of([], encoded), lines_of([leak], encoded)
+    if n < 50:
+        none = "warnings: none (leaks, unknown words, cut texts; length: too few texts to tell)"
+        assert told == ([none], ["warnings (length: too few texts to tell)", "  leak: a leak"])
+    else:
+        none = "warnings: none (leaks, labels told by length, unknown words, cut texts)"
+        assert told == ([none], ["warnings", "  leak: a leak"])
 
 
 @pytest.mark.parametrize(("split", "n_below"), [("test", 1), ("valid", 3)])
@@ -193,8 +211,9 @@ def test_data_info_ends_with_the_warnings(tmp_path: Path, capsys: pytest.Capture
     (warning,) = found(source)
     assert lines[-2:] == ["warnings", f"  leak: {warning['line']}"]
     assert "100 of 100 test texts also stand in train" in lines[-1]
-    assert run(["data", "info", str(write(tmp_path / "clean", TRAIN))]) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == lines_of([])[0]
+    clean = write(tmp_path / "clean", TRAIN)
+    assert run(["data", "info", str(clean)]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == lines_of([], prepared_from(clean).encoded)[0]
 
 
 def test_a_count_of_leaks_that_is_at_hand_is_taken(tmp_path: Path) -> None:

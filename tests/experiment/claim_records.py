@@ -39,18 +39,20 @@ def evaluation(
 def probe(
     rnn: Sequence[int] = (10, 10), lstm: Sequence[int] = (100, 50), lags: Sequence[int] = (10, 20, 50, 100)
 ) -> dict[str, Any]:
-    """Two tasks with the longest lag that each cell solved; it solved all the shorter ones, too."""
+    """Two tasks with the longest lag that each cell solved, all shorter ones, too; two unsolved ones end its climb."""
     tasks = ("adding", "temporal-order")
     reached = {"rnn": dict(zip(tasks, rnn, strict=True)), "lstm": dict(zip(tasks, lstm, strict=True))}
     return {
         "plan": {"tasks": list(tasks), "cells": ["rnn", "lstm"], "lags": list(lags)},
         "tasks": {"adding": {"title": "Adding"}, "temporal-order": {"title": "Temporal order"}},
         "horizon": {task: {cell: reached[cell][task] for cell in reached} for task in tasks},
-        "curves": {
-            task: {cell: [{"lag": lag, "solved": lag <= reached[cell][task]} for lag in lags] for cell in reached}
-            for task in tasks
-        },
+        "curves": {task: {cell: _climb(lags, reached[cell][task]) for cell in reached} for task in tasks},
     }
+
+
+def _climb(lags: Sequence[int], horizon: int) -> list[dict[str, Any]]:
+    n_solved = sum(lag <= horizon for lag in lags)
+    return [{"lag": lag, "solved": lag <= horizon} for lag in lags[: n_solved + 2]]
 
 
 Units = Sequence[tuple[float, float, float, float]]  # shares: forget gate shut, open; input gate shut, open
@@ -67,6 +69,7 @@ def analysis(
     median: float = 64.0,
     pooling: str = "last",
     fit_lags: int = 30,
+    fit_r2: float = 0.97,
 ) -> dict[str, Any]:
     """Gates by unit; half-life and share of vanished examples of LSTM and RNN as trained and of the LSTM before."""
     quantity = "loss_by_hidden" if pooling == "last" else "last_by_hidden"
@@ -82,7 +85,7 @@ def analysis(
                     "i": {"low": columns[2], "high": columns[3]},
                 }
             }
-        curve = {"half_life": half_life, "vanishes": vanishes, "fit_lags": fit_lags}
+        curve = {"half_life": half_life, "vanishes": vanishes, "fit_lags": fit_lags, "fit_r2": fit_r2}
         return {"layers": [[{"direction": "forward", "flow": {quantity: curve}, "gates": gates}]]}
 
     return {
@@ -107,6 +110,6 @@ def measured(**changed: Any) -> Measured:
         "difference": (0.2, 0.15, 0.25),
         "analysis": analysis(),
         "probe": probe(),
-        "recorded": [{"source": "reviews", "kind": "text", "own": True, "evaluation": evaluation()}],
+        "recorded": [{"source": "reviews", "kind": "text", "own": True, "folder": "lab", "evaluation": evaluation()}],
     }
     return Measured(**(own | changed))

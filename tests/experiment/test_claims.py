@@ -32,7 +32,8 @@ HALF_USED = [*USED[:1], *IDLE[:18], *IDLE[:1], *IDLE[:10]]  # one of 30 units: b
 
 
 def run_on(kind: str, accuracy: float = 0.9, half: float = 0.01, **more: Any) -> dict[str, Any]:
-    return {"source": f"{kind} set", "kind": kind, "evaluation": evaluation(accuracy, half, **more)}
+    scores = evaluation(accuracy, half, **more)
+    return {"source": f"{kind} set", "kind": kind, "own": False, "folder": f"{kind}-run", "evaluation": scores}
 
 
 OUTCOMES: list[tuple[str, str, dict[str, Any]]] = [
@@ -101,6 +102,15 @@ OUTCOMES: list[tuple[str, str, dict[str, Any]]] = [
     (TRAINED, NOT_SHOWN, {"analysis": analysis(lstm=(40.0, 0.2))}),
     (TRAINED, NOT_SHOWN, {"analysis": analysis(lstm=(5.0, 0.01))}),
     (TRAINED, NOT_SHOWN, {"analysis": analysis(lstm=(None, 0.0), rnn=(None, 0.0))}),
+    (TRAINED, NOT_SHOWN, {"analysis": analysis(lstm=(35.4, 0.0), rnn=(5.45, 0.0))}),  # digits: nothing to overcome
+    (TRAINED, NOT_SHOWN, {"analysis": analysis(rnn=(3.0, 0.49))}),
+    (TRAINED, HOLDS, {"analysis": analysis(rnn=(3.0, 0.5))}),
+    (TRAINED, DOES_NOT_HOLD, {"analysis": analysis(lstm=(2.9, 0.0), rnn=(3.0, 0.0))}),
+    (TRAINED, HOLDS, {"analysis": analysis(lstm=(2.9, 0.01), fit_r2=0.89)}),  # the shares decide alone
+    (TRAINED, DOES_NOT_HOLD, {"analysis": analysis(lstm=(2.9, 0.01), fit_r2=0.9)}),
+    (TRAINED, DOES_NOT_HOLD, {"analysis": analysis(lstm=(40.0, 0.5), fit_r2=0.5)}),
+    (TRAINED, NOT_SHOWN, {"analysis": analysis(lstm=(2.9, 0.2), fit_r2=0.5)}),
+    (TRAINED, NOT_SHOWN, {"analysis": analysis(lstm=(2.9, 0.0), rnn=(3.0, 0.0), fit_r2=0.5)}),
     (TRAINED, NOT_SHOWN, {"analysis": analysis(median=5.0)}),
     (TRAINED, NOT_SHOWN, {"analysis": None, "analysis_absent": "the data are gone"}),
     (INITIAL, HOLDS, {"analysis": analysis(initial=(40.0, 0.0))}),
@@ -149,14 +159,44 @@ def test_evidence_says_what_was_measured_and_why_something_was_not() -> None:
     assert "p = 2.8e-07" in str(full[LOSS_TREND]["evidence"])  # 1 of 10! orders
     assert "adding: RNN 10, LSTM 100 (the longest tried)" in str(full[FAR]["evidence"])
     assert "100.0% of the trained LSTM’s units store, 0.0% at initialisation" in str(full[STORE]["evidence"])
-    assert "half-life 40 steps for the LSTM and 3 steps for the RNN" in str(full[TRAINED]["evidence"])
+    fading = "half-life 40 steps (R² 0.97) for the LSTM and 3 steps (R² 0.97) for the RNN; the gradient vanishes in 1%"
+    assert fading in str(full[TRAINED]["evidence"])
     assert "data set that it does not name" in str(full[AROUND]["evidence"])
+    assert str(full[TEXT]["evidence"]).startswith(
+        "reviews (this lab): 90.00% (89.00% to 91.00%), majority class 50.00%"
+    )
+    spoken = {one["claim"]: one for one in judge(measured(recorded=[run_on("speech")]))}[SPEECH]
+    assert str(spoken["evidence"]).startswith("speech set (speech-run): 90.00%")
+    assert "of each other source the one begun last" in str(spoken["rule"])
     bare = judge(measured(analysis=None, analysis_absent="the data are gone", probe=None, recorded=[run_on("tokens")]))
     words = {str(one["claim"]): str(one["evidence"]) for one in bare}
     assert words[STORE] == words[TRAINED] == "the data are gone"
     assert words[NEAR] == "no probe was made"
     assert words[SPEECH] == "no recorded run on speech; tokens set is none of the three kinds"
     assert not [one for one in bare if one["claim"] in (STORE, NEAR, TRAINED) and one["figure"]]
+
+
+def test_gradient_evidence_says_what_does_not_count_and_where_nothing_was_to_overcome() -> None:
+    def told(**changed: Any) -> str:
+        return str({one["claim"]: one for one in judge(measured(analysis=analysis(**changed)))}[TRAINED]["evidence"])
+
+    assert told(rnn=(3.0, 0.0)).endswith("; it did not vanish in the RNN either, and there was nothing to overcome")
+    assert told(rnn=(3.0, 0.3)).endswith("; it vanished too rarely in the RNN to be overcome")
+    crooked = told(fit_r2=0.68)
+    assert "3 steps (R² 0.68) for the RNN" in crooked
+    assert crooked.endswith("; an R² is below 0.9, so that the half-lives do not count")
+    assert "without end (it does not fade) for the LSTM" in told(lstm=(None, 0.0))
+
+
+def test_a_lag_that_the_rnn_was_not_tried_at_is_not_called_unsolved() -> None:
+    """By its climb: at 20 and 50 it failed, at 100 nobody knows."""
+    found = {one["claim"]: one for one in judge(measured(probe=probe(rnn=(10, 20))))}[FAR]
+    assert found["verdict"] == HOLDS
+    assert "the RNN in adding: left 20 and 50 unsolved and was not tried beyond; on this test set" in str(
+        found["evidence"]
+    )
+    assert "temporal order: left" not in str(found["evidence"])  # 50 and 100: tried to the end
+    assert "the RNN did not reach with the same budget: it left it unsolved, or two lags" in str(found["rule"])
 
 
 def test_a_probe_or_an_analysis_that_lacks_a_cell_shows_nothing() -> None:

@@ -1,4 +1,4 @@
-"""What a lab gathers: which examples it explains, which neighbours it counts, and what becomes of a part that fails."""
+"""What a lab gathers: which examples it explains, and what becomes of a part that fails."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 from lstmkit.core.errors import DataError
 from lstmkit.data.sources import Part
 from lstmkit.experiment import evidence
-from lstmkit.experiment.evidence import chosen, gather, neighbours
+from lstmkit.experiment.evidence import chosen, gather
 
 
 def rows(*confidences: tuple[bool, float]) -> list[dict[str, Any]]:
@@ -30,27 +30,6 @@ def test_the_right_one_of_median_confidence_and_the_surest_wrong_one() -> None:
 def test_where_all_is_right_or_wrong_there_is_no_other() -> None:
     assert chosen(rows((True, 0.9)))["wrong"] is None
     assert chosen(rows((False, 0.9)))["right"] is None
-
-
-def write(home: Path, source: str, cell: str = "lstm", accuracy: float = 0.9) -> None:
-    home.mkdir(parents=True)
-    about = {"source": source, "kind": "text", "architecture": {"cell": cell}}
-    (home / "details.json").write_text(json.dumps(about))
-    (home / "evaluation.json").write_text(json.dumps({"accuracy": accuracy}))
-
-
-def test_neighbours_are_finished_lstms_one_of_each_source_this_lab_first(tmp_path: Path) -> None:
-    write(tmp_path / "m" / "lstm", "own", accuracy=0.1)
-    write(tmp_path / "a" / "lstm", "own", accuracy=0.2)
-    write(tmp_path / "b", "other", accuracy=0.3)
-    write(tmp_path / "c", "other", accuracy=0.4)
-    write(tmp_path / "d", "a third", cell="rnn")
-    (tmp_path / "e").mkdir()
-    (tmp_path / "f.txt").write_text("a file")
-    write(tmp_path / "g", "damaged")
-    (tmp_path / "g" / "details.json").write_text("{")
-    found = [(one["source"], one["own"], one["evaluation"]["accuracy"]) for one in neighbours(tmp_path / "m")]
-    assert found == [("own", True, 0.1), ("other", False, 0.3)]
 
 
 def test_a_part_that_fails_is_left_out_with_its_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

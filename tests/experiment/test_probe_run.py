@@ -1,7 +1,9 @@
 """A probe in its folder: the same numbers however many networks are trained at once and however often it dies."""
 
 import json
+import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,9 +17,12 @@ import torch
 from test_probe_protocol import TINY, Silent
 
 from lstmkit.core.errors import ArtifactError, RequestError, StorageError
+from lstmkit.data.tasks import TASKS
 from lstmkit.experiment.probe import ladder
-from lstmkit.experiment.probe.plan import plan_of
+from lstmkit.experiment.probe.network import train_network
+from lstmkit.experiment.probe.plan import CELLS, plan_of
 from lstmkit.experiment.probe.run import is_finished, run_probe
+from lstmkit.nn import choose_engine
 
 OPTIONS = ["--quick", "--tasks", "recall", "--cells", "rnn,lstm", "--lags", "2,3,4", "--seed", "5"]
 SMALL = replace(TINY, cells=("rnn", "gru", "lstm", "chrono"))
@@ -51,7 +56,43 @@ def test_a_finished_probe_has_all_its_files(small: tuple[Path, dict[str, Any]]) 
     assert {path.name for path in (folder / "plots").iterdir()} == {
         f"{name}.{kind}" for name in ("horizon", "recall") for kind in ("png", "svg")
     }
-    assert json.loads((folder / "environment.json").read_text())["networks_at_once"] == 1
+    about = json.loads((folder / "environment.json").read_text())
+    assert about["networks_at_once"] == 1
+    assert about["wall_seconds"] >= 0
+    assert list(about["engine"]) == list(SMALL.cells)
+    engines = {cell: choose_engine("auto", CELLS[cell]) for cell in SMALL.cells}
+    assert {cell: engine["name"] for cell, engine in about["engine"].items()} == {
+        cell: engine.name for cell, engine in engines.items()
+    }
+
+
+def test_a_resumed_probe_tells_its_time_since_then(small: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    folder = tmp_path / "resumed"
+    shutil.copytree(small[0], folder)
+    (folder / "report.html").unlink()
+    os.utime(folder / "plan.json", (1e9, 1e9))
+    run_probe(folder, SMALL, Silent(), resume=True)
+    about = json.loads((folder / "environment.json").read_text())
+    assert about["started_utc"] == "2001-09-09T01:46:40+00:00"
+    assert about["resumed_utc"] > about["started_utc"]
+    assert "wall_seconds" not in about
+    assert about["seconds_since_resumed"] < 600
+
+
+def test_seconds_are_the_threads_and_none_are_spent_elsewhere() -> None:
+    """Waiting is no training; and were a kernel's work done by another thread, the process would have spent more."""
+    brief = replace(SMALL, steps=20)
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        for cell in SMALL.cells:
+            own_s, all_s = time.thread_time(), time.process_time()
+            record = train_network(TASKS["recall"], cell, 3, SMALL.settings[0], brief, watch=lambda *_: time.sleep(0.3))
+            own_s, all_s = time.thread_time() - own_s, time.process_time() - all_s
+            assert record["seconds"] == pytest.approx(own_s, abs=0.02)
+            assert all_s - own_s < 0.05
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_the_numbers_do_not_depend_on_how_many_are_trained_at_once(

@@ -23,7 +23,7 @@
 
 namespace {
 
-enum Kind { kLayer, kProduct, kOuter, kSumRows, kDistinct, kActivate };
+enum Kind { kLayer, kProduct, kOuter, kSumRows, kDistinct, kActivate, kStep, kPool, kAdam };
 
 std::atomic<int64_t> n_checks{0}, n_failures{0};
 
@@ -292,6 +292,78 @@ void run_activate(const Case& one) {
   check(one, "activation", 1, y, one.arrays[1]);
 }
 
+// Sizes: n, features, hidden, stride of the output. Arrays: weights beside each other (4 hidden, features + hidden), bias, inputs,
+// h, c; expected h and c.
+void run_step(const Case& one) {
+  const int64_t n = one.sizes[0], features = one.sizes[1], hidden = one.sizes[2], stride = one.sizes[3], k = features + hidden;
+  const char type = one.is_double ? 'd' : 'f';
+  const std::vector<Array>& in = one.arrays;
+  Array packed = made(type, lstmkit_packed_size(one.is_double, k, 4 * hidden)), work = made(type, n * (features + 5 * hidden));
+  Array output = made(type, (n - 1) * stride + hidden), h = made(type, n * hidden), c = made(type, n * hidden);
+  lstmkit_pack(one.is_double, 1, in[0].bytes.get(), 1, k, k, 4 * hidden, packed.bytes.get());
+  const lstmkit_step_job job{n,          features,          hidden, packed.bytes.get(), in[1].bytes.get(), in[2].bytes.get(),
+                             in[3].bytes.get(), in[4].bytes.get(), output.bytes.get(), stride, h.bytes.get(), c.bytes.get(),
+                             work.bytes.get()};
+  lstmkit_step(one.is_double, &job);
+  check(one, "h of a step", 1, h, in[5]);
+  check(one, "c of a step", 1, c, in[6]);
+  for (int64_t r = 0; r < n; ++r) {
+    if (std::memcmp(at(output, r * stride), at(h, r * hidden), size_t(hidden * size_of(type))) != 0) fail(one, "output", 1, 1);
+    for (int64_t j = hidden; j < stride && r + 1 < n; ++j) {
+      if (!std::isnan(value(output, r * stride + j))) fail(one, "gap between outputs", 1, 1);
+    }
+  }
+}
+
+// Sizes: steps, sequences, width, stride of the states. Arrays: starts, states, gradients of the largest and of the mean; expected
+// largest, its rows, mean, gradient of the states by the largest alone, by the mean alone, by both.
+void run_pool(const Case& one, int64_t n_threads) {
+  const int64_t n_steps = one.sizes[0], batch = one.sizes[1], width = one.sizes[2], stride = one.sizes[3];
+  const char type = one.is_double ? 'd' : 'f';
+  const std::vector<Array>& in = one.arrays;
+  const int64_t n_rows = in[0].as<int64_t>()[n_steps];
+  for (int with = 1; with < 4; ++with) {
+    const bool largest_too = with & 1, mean_too = with & 2;
+    Array states = copied(in[1]), largest = made(type, batch * width), mean = made(type, batch * width), rows = made('i', batch * width);
+    lstmkit_pooling job{n_steps, batch, width, in[0].as<int64_t>(), states.bytes.get(), stride,
+                        largest_too ? largest.bytes.get() : nullptr, rows.as<int32_t>(), mean_too ? mean.bytes.get() : nullptr};
+    lstmkit_pool(one.is_double, n_threads, &job);
+    if (largest_too) {
+      check(one, "largest", n_threads, largest, in[4]);
+      check_equal(one, "rows of the largest", rows.as<int32_t>(), in[5].as<int32_t>(), batch * width);
+    }
+    if (mean_too) check(one, "mean", n_threads, mean, in[6]);
+    Array grad_largest = copied(in[2]), grad_mean = copied(in[3]), grad = made(type, n_rows * width);
+    job.states = grad.bytes.get();
+    job.states_stride = width;
+    if (largest_too) job.largest = grad_largest.bytes.get();
+    if (mean_too) job.mean = grad_mean.bytes.get();
+    lstmkit_unpool(one.is_double, n_threads, &job);
+    check(one, "gradient of what is pooled", n_threads, grad, in[size_t(6 + with)]);
+  }
+}
+
+// Sizes: rows, width. Arrays: numbers of the step (step size, root, beta1, beta2, epsilon, l2, decay; always double), place, gradient,
+// parameter, mean, square, live rows as whole numbers; expected parameter, mean, square, live rows.
+void run_adam(const Case& one, int64_t n_threads) {
+  const int64_t n_rows = one.sizes[0], width = one.sizes[1];
+  const std::vector<Array>& in = one.arrays;
+  Array parameter = copied(in[3]), mean = copied(in[4]), square = copied(in[5]), live = copied(in[6]);
+  std::unique_ptr<uint8_t[]> marks(new uint8_t[size_t(n_rows)]);
+  for (int64_t r = 0; r < n_rows; ++r) marks[size_t(r)] = uint8_t(live.as<int32_t>()[r]);
+  const int64_t* number = in[0].as<int64_t>();
+  double of[7];
+  std::memcpy(of, number, sizeof of);
+  const lstmkit_adam_step job{n_rows, width, in[1].as<int32_t>(), in[2].bytes.get(), parameter.bytes.get(), mean.bytes.get(),
+                              square.bytes.get(), marks.get(), of[0], of[1], of[2], of[3], of[4], of[5], of[6]};
+  lstmkit_adam(one.is_double, n_threads, &job);
+  check(one, "parameter", n_threads, parameter, in[7]);
+  check(one, "first moment", n_threads, mean, in[8]);
+  check(one, "second moment", n_threads, square, in[9]);
+  for (int64_t r = 0; r < n_rows; ++r) live.as<int32_t>()[r] = marks[size_t(r)];
+  check_equal(one, "live rows", live.as<int32_t>(), in[10].as<int32_t>(), n_rows);
+}
+
 void run(const Case& one, int64_t n_threads) {
   switch (one.kind) {
     case kLayer: return run_layer(one, n_threads);
@@ -300,6 +372,9 @@ void run(const Case& one, int64_t n_threads) {
     case kSumRows: return run_sum_rows(one, n_threads);
     case kDistinct: return run_distinct(one);
     case kActivate: return run_activate(one);
+    case kStep: return run_step(one);
+    case kPool: return run_pool(one, n_threads);
+    case kAdam: return run_adam(one, n_threads);
     default: fail(one, "unknown kind", n_threads, INFINITY);
   }
 }

@@ -43,7 +43,7 @@ OPTIONS = {
     # By default a child of a process with threads is not allowed threads of its own.
     "TSAN_OPTIONS": "die_after_fork=0:halt_on_error=1",
 }
-LAYER, PRODUCT, OUTER, SUM_ROWS, DISTINCT, ACTIVATE = range(6)
+LAYER, PRODUCT, OUTER, SUM_ROWS, DISTINCT, ACTIVATE, STEP, POOL, ADAM = range(9)
 
 
 def compiler() -> str:
@@ -205,6 +205,57 @@ class Recorder:
         for op, function in enumerate((torch.sigmoid, torch.tanh)):
             self.add(ACTIVATE, double, [op], [x], [function(x)])
 
+    def step(self, double: bool, n: int, features: int, hidden: int, gap: int, state: bool) -> None:
+        """One step of one direction."""
+        weight = self.normal(4 * hidden, features + hidden, scale=hidden**-0.5)
+        bias, inputs = self.normal(4 * hidden), self.normal(n, features)
+        h, c = (self.normal(n, hidden) if state else None for _ in range(2))
+        begin = [torch.zeros(n, hidden, dtype=torch.float64) if tensor is None else tensor for tensor in (h, c)]
+        i, f, g, o = (torch.cat([inputs, begin[0]], 1) @ weight.T + bias).chunk(4, 1)
+        c_next = f.sigmoid() * begin[1] + i.sigmoid() * g.tanh()
+        expected: list[Tensor | None] = [o.sigmoid() * c_next.tanh(), c_next]
+        self.add(STEP, double, [n, features, hidden, hidden + gap], [weight, bias, inputs, h, c], expected)
+
+    def pool(self, double: bool, lengths: list[int], width: int, gap: int) -> None:
+        """Largest values and means, together and each alone, and back."""
+        layout = Layout(torch.tensor(sorted(lengths, reverse=True)))
+        wide = self.normal(layout.n_rows, width + gap)
+        states = wide[:, :width].clone().requires_grad_()
+        grads = [self.normal(len(lengths), width) for _ in range(2)]
+        padded = layout.to_padded(states, fill=float("-inf")).max(0)
+        rows = (layout.starts[padded.indices] + torch.arange(len(lengths))[:, None]).int()
+        mean = layout.to_padded(states).sum(0) / layout.lengths[:, None]
+        back = [
+            torch.autograd.grad(out, states, grad, retain_graph=True)[0]
+            for out, grad in zip((padded.values, mean), grads, strict=True)
+        ]
+        flat = wide.flatten()[: (layout.n_rows - 1) * (width + gap) + width]
+        sizes = [layout.n_steps, len(lengths), width, width + gap]
+        expected: list[Tensor | None] = [padded.values, rows, mean, *back, back[0] + back[1]]
+        self.add(POOL, double, sizes, [layout.offsets, flat, *grads], expected)
+
+    def adam(self, double: bool, n_rows: int, width: int, n_given: int, l2: float, decay: float) -> None:
+        """One step over a matrix of which some rows have a gradient, some moments, some neither."""
+        lr, root, beta1, beta2, epsilon = 0.01, 0.25, 0.875, 0.9375, 1e-8
+        given = torch.randperm(n_rows, generator=self.random)[:n_given]
+        place = torch.full((n_rows,), -1, dtype=torch.int32)
+        place[given] = torch.arange(n_given, dtype=torch.int32)
+        live = self.numbers(0, 2, n_rows).int()
+        grad, parameter = self.normal(n_given, width), self.normal(n_rows, width)
+        mean, square = self.normal(n_rows, width) * live[:, None], self.normal(n_rows, width).square() * live[:, None]
+        mean, square = mean.float().double(), square.float().double()
+        whole = torch.zeros_like(parameter)
+        whole[given] = grad
+        shrunk = parameter * decay
+        whole = whole + l2 * shrunk
+        m, v = mean + (whole - mean) * (1 - beta1), square * beta2 + whole.square() * (1 - beta2)
+        moved = shrunk - lr * m / (v.sqrt() / root + epsilon)
+        alive = live.clone()
+        alive[given] = 1
+        numbers = torch.tensor([lr, root, beta1, beta2, epsilon, l2, decay], dtype=torch.float64).view(torch.int64)
+        arrays = [numbers, place, grad, parameter, mean, square, live]
+        self.add(ADAM, double, [n_rows, width], arrays, [moved, m, v, alive])
+
 
 def recorded(long: bool) -> Recorder:
     """All cases; without `long` the largest are left out, for thread sanitizer's sake."""
@@ -225,11 +276,19 @@ def recorded(long: bool) -> Recorder:
             cases.outer(double, n, m, p, choose=n != 130)
         for n, width, n_out in ((1, 1, 1), (9, 3, 9), (300, 37, 41)):
             cases.sum_rows(double, n, width, n_out)
+        for n, features, hidden in ((1, 1, 1), (1, 5, 37), (8, 3, 16), (9, 48, 100)):
+            cases.step(double, n, features, hidden, gap=n % 2 * hidden, state=n != 8)
+        for lengths, width in (([1], 1), ([9, 4, 4, 1], 3), ([3] * 17, 16), (ragged, 37)):
+            cases.pool(double, lengths, width, gap=width % 2)
+        for n_rows, width, n_given in ((1, 1, 1), (10, 3, 4), (600, 37, 50), (900, 64, 1)):
+            cases.adam(
+                double, n_rows, width, n_given, l2=0.5 if n_rows == 10 else 0.0, decay=0.75 if n_rows == 600 else 1.0
+            )
         for n in (0, 1, 7, 33):
             cases.activate(double, n)
     for tokens in ([5], [3, 3, 9, 0, 3, 9, 1], [0, 1, 2, 10], [4, -1], list(range(10)) * 3):
         cases.distinct(tokens, 10)
-    assert len(cases.cases) == 2 * (5 * 3 + 3 + 5 + 4 + 3 + 4 * 2) + 5
+    assert len(cases.cases) == 2 * (5 * 3 + 3 + 5 + 4 + 3 + 3 * 4 + 4 * 2) + 5
     return cases
 
 
@@ -252,9 +311,17 @@ def test_every_case_is_right_and_clean(driver: tuple[str, Path], tmp_path: Path)
 def test_the_driver_sees_one_number_that_is_wrong(driver: tuple[str, Path], tmp_path: Path) -> None:
     cases = Recorder(seed=1)
     cases.layer(True, 3, [4, 2], directions=2, state=True, tokens=True)
-    whole = bytearray(cases.cases[0])
-    whole[-8:] = struct.pack("<d", struct.unpack("<d", whole[-8:])[0] + 1e-6)  # of the table's gradient
-    (tmp_path / "cases").write_bytes(whole)
+    cases.step(True, 2, 3, 4, gap=0, state=True)
+    cases.pool(True, [4, 2], 3, gap=0)
+    whole = [bytearray(case) for case in cases.cases]
+    for case in whole:  # the last number of what is expected last
+        case[-8:] = struct.pack("<d", struct.unpack("<d", case[-8:])[0] + 1e-6)
+    cases.cases.clear()
+    cases.adam(True, 5, 3, 2, l2=0.0, decay=1.0)
+    marks = bytearray(cases.cases[0])
+    marks[-4:] = struct.pack("<i", 1 - struct.unpack("<i", marks[-4:])[0])
+    (tmp_path / "cases").write_bytes(b"".join([*whole, marks]))
     ended = run(driver[1], tmp_path / "cases")
     assert ended.returncode == 1
-    assert "gradient of the table" in ended.stderr
+    for what in ("gradient of the table", "c of a step", "gradient of what is pooled", "live rows"):
+        assert what in ended.stderr

@@ -1,6 +1,7 @@
 """Adam over gradients with few rows, against torch's over the same gradients made dense."""
 
 import copy
+import io
 import math
 from typing import Any
 
@@ -101,3 +102,32 @@ def test_clipping_is_torchs_whether_rows_are_few_or_stand_twice() -> None:
         wanted = nn.utils.clip_grad_norm_([theirs], largest)
         torch.testing.assert_close(norm, wanted)
         torch.testing.assert_close(ours.grad.to_dense(), theirs.grad)
+
+
+def test_a_state_that_was_stored_goes_on() -> None:
+    """torch gives every array of a loaded state the parameter's dtype, the marks of live rows too."""
+    torch.manual_seed(0)
+    for dtype in (torch.float32, torch.float64):
+        one, other = (nn.Parameter(torch.ones(300, 40, dtype=dtype)) for _ in range(2))
+        first, second = Adam([one]), Adam([other])
+        one.grad = sparse([1, 77], 300, 40, dtype)
+        first.step()
+        with torch.no_grad():
+            other.copy_(one)
+        stored = io.BytesIO()
+        torch.save(first.state_dict(), stored)
+        stored.seek(0)
+        second.load_state_dict(torch.load(stored))
+        assert second.state[other]["live"].dtype == torch.uint8
+        assert second.state[other]["live"].nonzero().flatten().tolist() == [1, 77]
+        one.grad = other.grad = sparse([5], 300, 40, dtype)
+        first.step()
+        second.step()
+        assert torch.equal(one, other)
+        assert (one[1] != 1).all()
+
+
+def test_clipping_without_any_gradient_gives_zero_as_torch_does() -> None:
+    parameters = [nn.Parameter(torch.ones(2))]
+    assert torch.equal(clip_gradients(parameters, 1.0), nn.utils.clip_grad_norm_(parameters, 1.0))
+    assert torch.equal(clip_gradients([], 1.0), nn.utils.clip_grad_norm_([], 1.0))

@@ -1,6 +1,7 @@
 """One layer by each engine: exact against the formulas and `torch.nn.LSTM`, outputs, ends and every gradient."""
 
 import math
+import weakref
 from collections.abc import Callable
 
 import pytest
@@ -9,13 +10,20 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from lstmkit.nn import native, reference, torch_engine, workspace
+from lstmkit.nn import LSTM, native, reference, torch_engine, workspace
 from lstmkit.nn.layers import LayerRun, Weights
 from lstmkit.ragged import Layout
 
 ENGINES: dict[str, LayerRun] = {"native": native.layer, "reference": reference.layer, "torch": torch_engine.layer}
 TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-5}
 HIDDEN = (1, 3, 37, 100, 130)
+
+
+# Seldom long and seldom many, so that the examples stay cheap.
+LONG = st.one_of(
+    st.builds(lambda longest, short: [longest, *short], st.integers(41, 2000), st.lists(st.integers(1, 9), max_size=3)),
+    st.lists(st.integers(1, 3), min_size=41, max_size=300),
+)
 
 
 def relative(one: Tensor, other: Tensor) -> float:
@@ -93,6 +101,7 @@ def agree(
     n_distinct=st.sampled_from([0, 1, 7, 100]),
     lengths=st.one_of(
         st.lists(st.integers(1, 40), min_size=1, max_size=20),
+        LONG,
         st.builds(lambda n, k: [n] * k, st.integers(1, 30), st.integers(1, 40)),
     ),
     seed=st.integers(0, 2**20),
@@ -213,6 +222,31 @@ def test_second_derivatives_go_through_the_reference(with_state: bool, n_distinc
     assert torch.autograd.gradgradcheck(run, active)
 
 
+def test_first_derivatives_with_a_graph_are_those_without_one() -> None:
+    """Chained calls, where a state comes from the weights that it meets again, and weights that are given twice."""
+    layout, inputs, _, weights, _, _ = draw([5, 3, 1], 3, 2, 1, False, 0, 2)
+    one = tuple(tensor.requires_grad_() for tensor in weights[0])
+    found = []
+    for groups in ([one], [one, (one[0].detach(), one[1], *one[2:])]):
+        for create_graph in (False, True):
+            first, h, c = native.layer(inputs, None, layout, groups)
+            second = native.layer(first[:, :2] + inputs, None, layout, groups, (h, c))[0]  # type: ignore[arg-type]
+            loss = (first + second).square().sum()
+            found.append(torch.autograd.grad(loss, one, create_graph=create_graph))
+    for plain, with_graph in (found[:2], found[2:]):
+        for a, b in zip(plain, with_graph, strict=True):
+            assert relative(b, a) < 1e-12
+
+
+def test_what_backward_needed_is_given_back_while_the_output_lives() -> None:
+    layout, inputs, _, weights, _, _ = draw([5, 3, 1], 3, 2, 1, False, 0, 2)
+    states = native.layer(inputs.requires_grad_(), None, layout, weights)[0]
+    kept = [weakref.ref(tensor) for tensor in (*states.grad_fn.run.kept, states.grad_fn.run.inputs)]  # type: ignore[union-attr]
+    assert all(ref() is not None for ref in kept)
+    states.sum().backward()
+    assert [ref() for ref in kept] == [None] * 3
+
+
 def test_what_changed_after_forward_is_refused_in_backward() -> None:
     layout, inputs, _, weights, _, _ = draw([5, 3, 1], 3, 2, 1, False, 0, 2)
     weights = [tuple(t.requires_grad_() for t in weights[0])]  # type: ignore[misc]
@@ -249,6 +283,31 @@ def test_nan_comes_out_where_it_goes_in() -> None:
     assert padded[:, 0].tolist() == [False] * 6
     assert padded[:, 1].tolist() == [False] * 2 + [True] * 4
     assert not padded[:, 2].any()
+
+
+@pytest.mark.parametrize("gate", range(4))
+@pytest.mark.parametrize("where", ["weight_ih", "bias_ih", "bias_hh"])
+@pytest.mark.parametrize("with_gradient", [True, False])
+def test_nan_of_each_gate_comes_out_at_the_first_step(gate: int, where: str, with_gradient: bool) -> None:
+    """As by torch, for which the forget gate of a first step is multiplied with a cell of 0."""
+    torch.manual_seed(0)
+    ours, theirs = LSTM(3, 5, engine="native"), nn.LSTM(3, 5)
+    with torch.no_grad():
+        getattr(ours, f"{where}_l0")[gate * 5 + 2] = math.nan
+    theirs.load_state_dict(ours.state_dict())
+    inputs, found = torch.randn(1, 2, 3), []
+    for module in (ours, theirs):
+        with torch.set_grad_enabled(with_gradient):
+            output, (_, c_n) = module(inputs)
+        grads = torch.autograd.grad(output.sum(), [*module.parameters()]) if with_gradient else ()
+        found.append([output.isnan(), c_n.isnan(), *(grad.isnan() for grad in grads)])
+    assert found[0][0].any()
+    # torch's kernels spread NaN of a whole gradient in ways of their own; where ours has none, theirs has none.
+    for one, other in zip(found[0][:2], found[1][:2], strict=True):
+        assert torch.equal(one, other)
+    if with_gradient and gate == 1:
+        assert found[0][4][5 + 2]
+        assert found[1][4][5 + 2]
 
 
 def test_memory_is_used_again() -> None:

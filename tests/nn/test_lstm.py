@@ -114,6 +114,15 @@ def test_results_are_those_of_torch(
     assert (ours.last_engine, ours.last_reason[:9]) == (engine, "asked for")
 
 
+@pytest.mark.parametrize("hidden_size", [100, 130])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_three_layers_in_both_directions_at_sizes_that_no_vector_divides(hidden_size: int, dtype: torch.dtype) -> None:
+    ours, theirs = twins(dtype, hidden_size=hidden_size, num_layers=3, bidirectional=True)
+    shape = (6, 5, hidden_size)
+    hx = torch.randn(shape, dtype=torch.float64), torch.randn(shape, dtype=torch.float64)
+    compare(ours, theirs, [torch.randn(n, 4, dtype=torch.float64) for n in (3, 21, 1, 8, 8)], hx)
+
+
 def test_state_dicts_move_both_ways() -> None:
     ours, theirs = LSTM(4, 5, 2, bidirectional=True), nn.LSTM(4, 5, 2, bidirectional=True)
     assert list(ours.state_dict()) == list(theirs.state_dict())
@@ -311,7 +320,13 @@ def test_torch_takes_what_it_does_quicker_and_says_so() -> None:
         large(torch.randn(3, 1, 4))
         assert large.last_reason == "fewer sequences than threads and many units, which torch's kernels share"
         with torch.no_grad():
-            small(torch.randn(3, 32, 4))
+            large(pack_sequence([torch.randn(3, 4), torch.randn(2, 4)]))
+            assert large.last_engine == "native"  # not of one length
+            for packed in (False, True):
+                small(torch.randn(2, 1, 4))
+                assert small.last_engine == "native"
+                small(pack_sequence([torch.randn(3, 4)] * 32) if packed else torch.randn(3, 32, 4))
+                assert small.last_engine == "torch"
         assert small.last_engine == "torch"
         assert small.last_reason.startswith("many sequences of one length without a gradient")
         named = LSTM(4, 512, engine="native")

@@ -4,7 +4,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch.nn.utils.rnn import pack_sequence, pad_packed_sequence
+from torch.nn.utils.rnn import PackedSequence, pack_sequence, pad_packed_sequence
 
 from lstmkit.ragged import Layout, Ragged
 
@@ -66,3 +66,14 @@ def test_last_rows_are_the_last_steps(lengths: list[int]) -> None:
 def test_a_wrong_layout_is_refused(lengths: list[int], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Layout(torch.tensor(lengths, dtype=torch.int64))
+
+
+IMPOSSIBLE = [([1, 2], 3), ([3, 1, 2], 6), ([2, 2], 5), ([2, 2], 3), ([2], 3)]
+"""Batch sizes, and numbers of rows, of packed sequences that cannot be."""
+
+
+@pytest.mark.parametrize(("sizes", "n_rows"), IMPOSSIBLE)
+def test_a_packed_sequence_that_cannot_be_is_refused(sizes: list[int], n_rows: int) -> None:
+    packed = PackedSequence(torch.zeros(n_rows, 2), torch.tensor(sizes))
+    with pytest.raises(ValueError, match=rf"batch_sizes of {n_rows} rows must not grow, .* add up to {sum(sizes)};"):
+        Ragged.from_packed(packed)

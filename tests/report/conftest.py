@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
+import fake_analysis
 import fake_comparison
 import fake_lab
 import fake_probe
 import fake_records
 import pytest
 
-from lstmkit.report import draw_compare, draw_lab, draw_probe, draw_run
+from lstmkit.report import draw_analysis, draw_compare, draw_lab, draw_probe, draw_run
 
 
 @pytest.fixture(scope="session")
@@ -48,6 +49,14 @@ def probe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A drawn probe of two tasks."""
     folder = fake_probe.write_probe(tmp_path_factory.mktemp("probe"))
     draw_probe(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def analysis(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A drawn analysis of an LSTM and an RNN."""
+    folder = fake_analysis.write(tmp_path_factory.mktemp("analysis"), fake_analysis.analysis())
+    draw_analysis(folder)
     return folder
 
 

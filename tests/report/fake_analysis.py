@@ -19,7 +19,7 @@ def curve(half_life: float, n: int, last: float = 0.5) -> dict[str, Any]:
     return {
         "n": [20] * n, "n_zero_at_last": 0, "reach": n, "norm": quartiles(last), "relative": quartiles(1.0),
         "half_life": half_life if n > 3 else None, "half_life_absent": None if n > 3 else "too few distances",
-        "fit_r2": 1.0, "fit_lags": n - 1, "half_at": min(n - 1, round(half_life)), "n_several_steps": 20,
+        "fit_r2": 0.6789, "fit_lags": n - 1, "half_at": min(n - 1, round(half_life)), "n_several_steps": 20,
         "vanishes": 0.25, "vanishes_steps": 0.1, "explodes": 0.0,
     }  # fmt: skip
 

@@ -8,6 +8,7 @@ from typing import Any
 import explained_toys as toys
 import numpy as np
 import pytest
+from reading_pages import read_page
 
 import browsing
 from browsing import assert_sound
@@ -19,6 +20,7 @@ PAGES = {
     "digit": lambda: toys.record(toys.DIGIT),
     "deep": lambda: toys.record(cells=("gru",), num_layers=2, bidirectional=True, pooling="max_mean", label=None),
     "one": lambda: toys.record("fine", cells=("rnn",)),
+    "long": lambda: toys.record(" ".join([toys.TEXT] * 45), max_length=5000),
 }
 
 
@@ -167,6 +169,32 @@ def test_what_holds_is_the_product_of_the_forget_gate(browse: browsing.Opener, t
     shares = tab.locator("#held td:nth-child(2)").all_inner_texts()
     for unit, share in zip(units, shares, strict=True):
         assert abs(float(share.rstrip("%")) / 100 - wanted[int(unit)]) < 0.03
+
+
+def test_a_long_text_is_coloured_by_the_script_and_read_token_by_token(browse: browsing.Opener, path_of: Any) -> None:
+    page = path_of("long").read_text("utf-8")
+    assert page.count('class="for') + page.count('class="against') == 0
+    tab = browse(path_of("long"), width=400).tab
+    assert tab.evaluate("() => document.documentElement.scrollWidth") <= 400
+    n = tab.locator("#reading-0 [role=option]").count()
+    assert n > 2000
+    assert tab.locator("#reading-1 [role=option]").count() == n
+    same = "() => document.getElementById('reading-0').textContent === document.getElementById('reading-1').textContent"
+    assert tab.evaluate(same)
+    assert tab.locator("#reading-1 .for, #reading-1 .against").count() > 100  # the others are forgotten
+    tab.locator("#reading-1").focus()
+    tab.keyboard.press("End")
+    assert f"token {n:,} of {n:,}" in tab.locator("#readout").inner_text()
+    assert "% after it" in tab.locator("#readout").inner_text()
+    tab.keyboard.press("Shift+ArrowLeft")
+    assert tab.locator("#reading-0 [aria-selected=true]").count() == 2
+
+
+def test_the_script_makes_the_text_that_stood_there(browse: browsing.Opener, path_of: Any) -> None:
+    for name in ("pair", "digit", "deep"):
+        found = browse(path_of(name)).tab.locator("#reading-0")
+        (wanted,) = [e for e in read_page(path_of(name)).elements if e.attributes.get("id") == "reading-0"]
+        assert found.evaluate("e => e.textContent") == wanted.text
 
 
 def test_without_its_script_the_page_still_tells(path_of: Any) -> None:

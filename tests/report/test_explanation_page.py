@@ -48,7 +48,7 @@ def test_the_page_shows_the_text_and_nothing_of_it_runs(drawn: Any, record: dict
 def test_ids_are_their_own_and_labels_lead_to_them(drawn: Any, record: dict[str, Any]) -> None:
     page = drawn(record)
     ids = [element.attributes["id"] for element in page.elements if "id" in element.attributes]
-    assert len(ids) == len(set(ids)) > 60
+    assert len(ids) == len(set(ids)) > 30
     used = [e.attributes["aria-labelledby"] for e in page.elements if "aria-labelledby" in e.attributes]
     assert len(used) == 5
     assert set(used) <= set(ids)
@@ -62,6 +62,35 @@ def test_completeness_is_said_as_it_is(drawn: Any, record: dict[str, Any]) -> No
     text = drawn(incomplete).text
     assert ": NOT complete, 25.00% off" in text
     assert ": complete, " not in text
+    small = copy.deepcopy(record)  # the error's share is then one of 0.1 nats, and not of the difference
+    for model in small["models"]:
+        found = model["attribution"]
+        found["at_baseline"] = [odds - 0.023 for odds in found["at_input"]]
+        found["errors"] = [0.003] * len(found["classes"])
+    text = drawn(small).text
+    assert ": complete, 0.00030 nats off after " in text
+    assert "(a difference below 0.1 nats may be missed by 0.001)" in text
+    assert "0.30% off" not in text
+
+
+def test_how_far_the_engine_is_and_how_right_8_bits_are_is_said(drawn: Any, record: dict[str, Any]) -> None:
+    measured = copy.deepcopy(record)
+    measured["models"][0]["engine_difference"] = 3.1e-8
+    del measured["models"][1]["engine_difference"]  # as an earlier record
+    text = " ".join(drawn(measured).text.split())
+    assert "the probabilities of the LSTM’s are at most 3.1e-08 from those of the engine" in text
+    assert "How far that of the RNN is from the engine was not measured for this record" in text
+    assert "1e-6" not in text
+    assert "(the gates i, f, o, r and z) is right to 0.002" in text
+    assert "(the candidates g and n, the hidden state h) to 0.004" in text
+
+
+def test_a_long_text_is_there_without_the_script(drawn: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lstmkit.report.explanation_page.COLOURED_TOKENS", 10)
+    page = drawn(toys.record())
+    (reading, twins) = [e for e in page.elements if e.attributes.get("role") == "listbox"]
+    assert "A fine film, slow to begin.\n\nBut <script>alert(1)</script> the plot is fine & moving" in reading.text
+    assert twins.text == "The same text; its tokens are coloured by this page’s script."
 
 
 def test_what_is_left_out_is_said(drawn: Any) -> None:

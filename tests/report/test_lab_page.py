@@ -50,6 +50,11 @@ def test_every_figure_that_a_claim_names_is_there_and_every_page_that_is_linked(
         assert (evident / page).exists()
 
 
+def test_half_lives_stand_beside_the_fit_of_their_line(evident: Path) -> None:
+    rows = ["".join(row.text.split()) for row in read_page(evident / "report.html").all("tr")]
+    assert "LSTM,trained40R²0.6825%" in rows
+
+
 def test_claims_stand_under_their_sentence_with_rule_and_verdict(evident: Path) -> None:
     page = read_page(evident / "report.html")
     verdicts = [e.text for e in page.all("span") if e.attributes.get("class", "").startswith("verdict")]

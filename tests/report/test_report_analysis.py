@@ -12,6 +12,7 @@ import pytest
 from matplotlib.figure import Figure
 from reading_pages import read_page
 
+from lstmkit.cli.analyze import table
 from lstmkit.core.errors import ArtifactError
 from lstmkit.report import analysis_plots, draw_analysis
 from lstmkit.report.analysis_page import steps
@@ -71,13 +72,22 @@ def test_the_page_fetches_nothing_and_runs_nothing_of_the_datas(tmp_path: Path) 
 def test_numbers_of_the_table_are_the_records(tmp_path: Path) -> None:
     read = read_page(draw_analysis(fake_analysis.write(tmp_path, fake_analysis.analysis())))
     rows = ["".join(row.text.split()) for row in read.all("tr")]
-    assert "LSTM,traineddLoss/dh40100%3925%0%" in rows
-    assert "RNN,atinitialisationdh_last/dh0.9100%125%0%" in rows
+    assert "LSTM,traineddLoss/dh40R²0.683925%0%" in rows
+    assert "RNN,atinitialisationdh_last/dh0.9R²0.68125%0%" in rows
     assert sum("dLoss/dc" in row for row in rows) == 2
     assert "LSTM,trained266∞47%,37%47%,37%47%,37%" in rows
     assert "Half-life of dLoss/dh, LSTM" in read.text
     assert "40 steps" in read.text
     assert "agree to 2e-16" in read.text
+
+
+def test_the_terminals_table_has_each_fit_beside_its_half_life() -> None:
+    record = fake_analysis.analysis(("lstm",))
+    first_curve(record).update(half_life=None, half_life_absent="does not fall")
+    head, initial, trained = table(Analysis.model_validate(record))
+    assert head[2:4] == ["half-life in steps", "R²"]
+    assert initial[2:4] == ["none", "-"]
+    assert trained[2:4] == ["40", "0.68"]
 
 
 def test_layers_and_directions_each_have_their_row(tmp_path: Path) -> None:

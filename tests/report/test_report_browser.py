@@ -1,4 +1,4 @@
-"""The pages of a run and of a lab in a real browser: what a reader meets, by mouse, by keyboard, in light and dark."""
+"""All pages but explanations in a real browser: what a reader meets, by mouse, by keyboard, in light and dark."""
 
 from pathlib import Path
 
@@ -16,6 +16,9 @@ SETTINGS = [
     ("digits", 400, True), ("digits", 1280, False),
     ("banking", 400, False), ("banking", 1280, True),
     ("evident", 400, False), ("evident", 400, True), ("evident", 1280, True),
+    ("analysis/analysis.html", 400, False), ("analysis/analysis.html", 1280, True),
+    ("probe", 400, True), ("probe", 1280, False),
+    ("comparison", 400, False), ("comparison", 1280, True),
 ]  # fmt: skip
 
 GOOD = """<!doctype html><html lang="en"><head><title>a page</title><style>
@@ -50,7 +53,14 @@ def test_a_page_is_sound(
     request: pytest.FixtureRequest, browse: browsing.Opener, name: str, width: int, dark: bool
 ) -> None:
     fixture, _, inner = name.partition("/")
-    assert_sound(browse(request.getfixturevalue(fixture) / inner / "report.html", width=width, dark=dark))
+    page = request.getfixturevalue(fixture) / inner
+    assert_sound(browse(page if page.suffix == ".html" else page / "report.html", width=width, dark=dark))
+
+
+def test_on_a_telephone_a_claim_has_the_whole_width(browse: browsing.Opener, evident: Path) -> None:
+    heads = browse(evident / "report.html", width=400).tab.locator(".claims tbody th")
+    assert heads.count() == 6
+    assert min(heads.evaluate_all("all => all.map((e) => e.getBoundingClientRect().width)")) > 300
 
 
 def test_a_sound_page_is_found_sound(browse: browsing.Opener, tmp_path: Path) -> None:

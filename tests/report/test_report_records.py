@@ -9,6 +9,7 @@ import fake_records
 import pytest
 
 from lstmkit.core.errors import ArtifactError
+from lstmkit.experiment.claims.breadth import KINDS
 from lstmkit.report import draw_lab, draw_run
 from lstmkit.report.records import read_lab, read_run
 
@@ -35,6 +36,12 @@ def refusal(folder: Path, draw: Callable[[Path], Path] = draw_run) -> str:
     assert not list(folder.rglob("report.html"))
     assert not list(folder.rglob("plots"))
     return message
+
+
+@pytest.mark.parametrize("kind", ["tokens", *KINDS])
+def test_every_kind_that_claims_look_for_can_be_read(run: Path, kind: str) -> None:
+    edit(run / "details.json", lambda record: record.update(kind=kind))
+    assert read_run(run).details.kind == kind
 
 
 @pytest.mark.parametrize("name", RECORDS)

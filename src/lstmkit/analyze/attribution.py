@@ -8,13 +8,12 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from lstmkit.core.explained import COMPLETE_WITHIN, LEAST_DIFFERENCE
 from lstmkit.data.encoder import UNKNOWN_ID
 from lstmkit.models import Classifier
 from lstmkit.ragged import Layout, Ragged
 
-TOLERANCE = 0.01  # of the difference that the attributions should sum to
 MOST_STEPS = 4096
-_LEAST = 0.1  # nats; a smaller difference is held to 1% of this, since 1% of nothing is nothing
 _POINTS = 16  # of a stretch of the path
 _NARROWEST = 2.0**-20  # of a stretch: float32 hardly tells its points apart
 _ROWS = 65_536  # most rows read at once: bounds memory whatever the length
@@ -47,12 +46,12 @@ class Attribution:
     @property
     def error(self) -> Float[np.ndarray, " classes"]:
         """How far the sum is from the difference, as a share of it (of 0.1 nats where it is smaller)."""
-        return np.abs(self.values.sum(1) - self.difference) / np.maximum(np.abs(self.difference), _LEAST)
+        return np.abs(self.values.sum(1) - self.difference) / np.maximum(np.abs(self.difference), LEAST_DIFFERENCE)
 
     @property
     def is_complete(self) -> Bool[np.ndarray, " classes"]:
-        """Whether the error is within 1%."""
-        return self.error <= TOLERANCE
+        """Whether the error is within 1% of the difference, or within 0.001 nats where that is more."""
+        return self.error <= COMPLETE_WITHIN
 
 
 def log_odds(logits: Float[Tensor, "batch classes"]) -> Float[Tensor, "batch classes"]:
@@ -71,8 +70,9 @@ def integrated_gradients(
     The gradient is integrated along the straight line of embeddings that leads from the baseline, a sequence of as many
     unknown tokens, to the sequence. The path is cut into stretches, each with 16 points of Gauss-Legendre quadrature.
     What the gradients of a stretch should sum to is known from its ends; stretches that are too far from it are halved,
-    until all errors together are within 1% of the whole difference, or 4,096 points are used. A recurrent network needs
-    that: along the path its state may jump from one attractor to another, within a thousandth of the way.
+    until all errors together are within 1% of the whole difference (or 0.001 nats, where that is more), or 4,096
+    points are used. A recurrent network needs that: along the path its state may jump from one attractor to another,
+    within a thousandth of the way.
 
     Args:
         network: in evaluation mode.
@@ -101,7 +101,7 @@ def _attribute(path: "_Path", number: int) -> tuple[np.ndarray, float, float, in
     """Attributions for one class, its log-odds at both ends, and the points used."""
     stretches = path.integrate([(0.0, 1.0)], number)
     start, end = stretches[0].start, stretches[0].end
-    allowed = TOLERANCE * max(abs(end - start), _LEAST)
+    allowed = COMPLETE_WITHIN * max(abs(end - start), LEAST_DIFFERENCE)
     n_steps = _POINTS
     while sum(stretch.error for stretch in stretches) > allowed and n_steps < MOST_STEPS:
         share = allowed / len(stretches)

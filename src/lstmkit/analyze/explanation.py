@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from lstmkit.analyze.attribution import Attribution, integrated_gradients
 from lstmkit.analyze.deletion import Deletion, deletion_curve
 from lstmkit.analyze.running import Running, running_probabilities
-from lstmkit.analyze.traced import LayerTrace, trace
+from lstmkit.analyze.traced import LayerTrace, Trace, difference_from_engine, trace
 from lstmkit.core.errors import DataError
 from lstmkit.data.encoded import EncodedPart
 from lstmkit.data.encoder import UNKNOWN_ID, Encoder
@@ -62,6 +62,8 @@ class Explanation:
         running: the answer after each token.
         layers: by layer, lowest first, then by direction: forward, and backward where there are two.
         deletion: the curve for the predicted class; None for a sequence of one token, where there is no order to test.
+        engine_difference: the largest difference of a probability between the instrumented network, which gates and
+            states were read in, and the engine, which gave the answer.
         twin: the same prediction by the run's twin, where there is one that reads the same tokens.
         twin_left_out: why there is a twin but not its explanation; empty otherwise.
     """
@@ -81,6 +83,7 @@ class Explanation:
     running: Running
     layers: list[list[Inside]]
     deletion: Deletion | None
+    engine_difference: float
     twin: "Explanation | None" = None
     twin_left_out: str = ""
 
@@ -124,6 +127,7 @@ def explain(
 
     Raises:
         DataError: the text is empty.
+        LstmkitError: the instrumented network and the engine differ by more than rounding.
     """
     if not text.strip():
         raise DataError("the text is empty; give a text with at least one token")
@@ -141,7 +145,10 @@ def explain(
                 network, found.ids, attribution.values[0], int(classes[0]), n_orders=n_orders, seed=seed
             )
         running = running_probabilities(network, found.ids)
-        layers = _inside(network, found.ids)
+        traced = _traced(network, found.ids)
+        engine_difference = difference_from_engine(
+            traced.logits.double().softmax(1).cpu().numpy(), answer[None], network.recurrence.engine.name
+        )
     finally:
         network.train(was_training)
     return Explanation(
@@ -158,16 +165,17 @@ def explain(
         probabilities=answer,
         attribution=attribution,
         running=running,
-        layers=layers,
+        layers=[[_arrays(direction) for direction in layer] for layer in traced.layers],
         deletion=deletion,
+        engine_difference=engine_difference,
     )
 
 
-def _inside(network: Classifier, tokens: Int[np.ndarray, " tokens"]) -> list[list[Inside]]:
+def _traced(network: Classifier, tokens: Int[np.ndarray, " tokens"]) -> Trace:
     rows = torch.from_numpy(tokens).long().to(network.head.weight.device)
     batch = Ragged(rows, Layout(torch.tensor([len(tokens)])), torch.zeros(1, dtype=torch.int64))
     with torch.no_grad():
-        return [[_arrays(direction) for direction in layer] for layer in trace(network, batch).layers]
+        return trace(network, batch)
 
 
 def _arrays(held: LayerTrace) -> Inside:

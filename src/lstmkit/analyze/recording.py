@@ -1,19 +1,25 @@
 """An explanation as plain data: what its page is drawn from. Gates and states are in 8 bits, thinned to a budget."""
 
 import base64
+import json
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from lstmkit.analyze.explanation import Explanation, Inside
+from lstmkit.core.explained import COLOURED_TOKENS
 
 FORMAT = 1
-MOST_STEPS = 1200  # of which states are kept: more than a page has pixels for
-_BUDGET = 1_900_000  # bytes of gates and states, before base64 makes four of three: a page stays under 3 MB
-_PER_TOKEN = 150  # bytes that a token takes on the page beside its states
+MOST_STEPS = 1200  # of which states and running answers are kept: more than a page has pixels for
+_PAGE = 2_900_000  # bytes of a page, which is to stay under 3 MB
+_HOUSE = 110_000  # bytes of its styles, scripts, words and lists of reasons
+_SPAN = 64  # bytes of the tags around a token that is coloured without the script
+_POINT = 14  # bytes of a point of a chart
+_MOST_LINES = 4  # of a chart of running answers
+_UNIT = 24  # bytes that a unit takes in a layer's record beside its codes
 FORGETTING = (1e-4, 30.0)  # least and most of -ln(kept) that 8 bits tell apart; less is 0
-_VALUES = 20_000  # attributions kept, of all classes together
+_VALUES = 40_000  # attributions kept, of all classes of all models together
 
 
 def record_of(explanation: Explanation, **about: Any) -> dict[str, Any]:
@@ -25,28 +31,53 @@ def record_of(explanation: Explanation, **about: Any) -> dict[str, Any]:
     """
     models = [explanation, *([explanation.twin] if explanation.twin else [])]
     n_tokens = len(explanation.tokens)
-    budget = max(_BUDGET - _PER_TOKEN * n_tokens, _BUDGET // 10)
-    n_classes = max(2, min(len(explanation.attribution.classes), _VALUES // n_tokens))
-    steps = _steps(n_tokens)
-    n_planes = sum(_n_planes(inside) for model in models for layer in model.layers for inside in layer)
-    most_units = max(1, budget // (n_planes * len(steps)))
-    return {
+    n_classes = max(2, min(len(explanation.attribution.classes), _VALUES // (n_tokens * len(models))))
+    record = {
         "format": FORMAT,
         **about,
         "labels": explanation.labels,
         "n_given": explanation.n_given,
         "n_read": n_tokens,
         **_pieces(explanation),
-        "steps": steps.tolist(),
         "forgetting": list(FORGETTING),
         "twin_left_out": explanation.twin_left_out,
-        "models": [_model(model, steps, most_units, n_classes) for model in models],
+        "models": [_model(model, n_classes) for model in models],
     }
+    budget = max(0, _PAGE - _fixed(record))
+    insides = [inside for model in models for layer in model.layers for inside in layer]
+    n_planes = sum(map(_n_planes, insides))
+    per_step = n_planes * 4 / 3  # bytes of a unit's codes, in base64
+    steps = _evenly(n_tokens, min(MOST_STEPS, max(2, int((budget - _UNIT * len(insides)) / per_step))))
+    most_units = max(1, int(budget / (per_step * len(steps) + _UNIT * len(insides))))
+    record["steps"] = steps.tolist()
+    for model, kept in zip(models, record["models"], strict=True):
+        kept["inside"] = [
+            _inside(inside, steps, most_units, layer, is_backward)
+            for layer, directions in enumerate(model.layers)
+            for is_backward, inside in enumerate(directions)
+        ]
+    return record
 
 
-def _steps(n_tokens: int) -> Int[np.ndarray, " steps"]:
-    """The tokens whose states are kept: all, or evenly spaced ones with the first and the last."""
-    return np.unique(np.linspace(0, n_tokens - 1, min(n_tokens, MOST_STEPS)).round().astype(np.int64))
+def _fixed(record: dict[str, Any]) -> int:
+    """Bytes of a page without its gates and states; not fewer than it will have."""
+
+    def size(value: Any) -> int:
+        words = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        # Of these letters a page's JSON has six bytes each, and its HTML at most six.
+        return len(words.encode(errors="replace")) + 5 * sum(map(words.count, "<>&"))
+
+    pieces, models = record["pieces"], record["models"]
+    text = size("".join(before + token for before, token, _ in pieces) + record["tail"])
+    text += 4 * sum(token.count('"') + token.count("'") for _, token, _ in pieces)
+    coloured = _SPAN * len(pieces) + text if len(pieces) <= COLOURED_TOKENS else 0
+    points = sum(len(model["running"]["lengths"]) for model in models)
+    return _HOUSE + size(record) + text + coloured * len(models) + _MOST_LINES * _POINT * points
+
+
+def _evenly(n: int, most: int) -> Int[np.ndarray, " steps"]:
+    """Which of `n` are kept: all, or evenly spaced ones with the first and the last."""
+    return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(np.int64))
 
 
 def _n_planes(inside: Inside) -> int:
@@ -67,9 +98,11 @@ def _pieces(explanation: Explanation) -> dict[str, Any]:
     }
 
 
-def _model(explanation: Explanation, steps: np.ndarray, most_units: int, n_classes: int) -> dict[str, Any]:
-    found, deletion = explanation.attribution, explanation.deletion
+def _model(explanation: Explanation, n_classes: int) -> dict[str, Any]:
+    """One network's part of the record, but for gates and states."""
+    found, deletion, running = explanation.attribution, explanation.deletion, explanation.running
     shown = found.classes[:n_classes]
+    beginnings = _evenly(len(running.lengths), MOST_STEPS)
     return {
         "cell": explanation.cell,
         "pooling": explanation.pooling,
@@ -85,8 +118,8 @@ def _model(explanation: Explanation, steps: np.ndarray, most_units: int, n_class
             "n_steps": found.n_steps[:n_classes].tolist(),
         },
         "running": {
-            "lengths": explanation.running.lengths.tolist(),
-            "probabilities": [_rounded(row, 5) for row in explanation.running.probabilities[:, shown]],
+            "lengths": running.lengths[beginnings].tolist(),
+            "probabilities": [_rounded(row, 5) for row in running.probabilities[beginnings][:, shown]],
         },
         "deletion": deletion
         and {
@@ -96,11 +129,7 @@ def _model(explanation: Explanation, steps: np.ndarray, most_units: int, n_class
             "area": deletion.area,
             "n_beaten": deletion.n_beaten,
         },
-        "inside": [
-            _inside(inside, steps, most_units, layer, is_backward)
-            for layer, directions in enumerate(explanation.layers)
-            for is_backward, inside in enumerate(directions)
-        ],
+        "engine_difference": explanation.engine_difference,
     }
 
 

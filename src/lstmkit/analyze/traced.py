@@ -7,10 +7,13 @@ slower, and with each step's state a tensor of its own in the graph, so that any
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from lstmkit.core.errors import LstmkitError
+from lstmkit.core.explained import ENGINE_WITHIN
 from lstmkit.models.classifier import Classifier
 from lstmkit.models.pooling import pool
 from lstmkit.nn.layers import Weights
@@ -178,3 +181,25 @@ def _rnn(x: Tensor, r: Tensor, h: Tensor, c: Tensor) -> _Step:
 _CELLS: dict[str, Callable[[Tensor, Tensor, Tensor, Tensor], _Step]] = {
     "lstm": _lstm, "gru": _gru, "rnn": _rnn,
 }  # fmt: skip
+
+
+def difference_from_engine(
+    ours: Float[np.ndarray, "*rows classes"], engines: Float[np.ndarray, "*rows classes"], engine: str
+) -> float:
+    """The largest difference of a probability between a trace and the engine that a run was trained and scored by.
+
+    Args:
+        ours: probabilities by the trace.
+        engines: by the engine.
+        engine: its name.
+
+    Raises:
+        LstmkitError: it is beyond float32's rounding, so that what was traced is another network.
+    """
+    difference = float(np.abs(ours - engines).max())
+    if not difference < ENGINE_WITHIN:
+        raise LstmkitError(
+            f"the instrumented network is {difference:.1e} off the engine {engine}, at most {ENGINE_WITHIN:.0e} is "
+            "rounding; lstmkit doctor checks the engine"
+        )
+    return float(f"{difference:.2g}")

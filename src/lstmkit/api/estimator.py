@@ -86,7 +86,7 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         random_state: int, None or RandomState: held-out part, initial weights, order of batches, dropout.
         device: auto, cpu or cuda.
         threads: CPU threads while fitting and predicting; 0: as torch is set.
-        engine: implementation of the recurrence: auto, torch or reference.
+        engine: implementation of the recurrence: auto, native, torch or reference.
         verbose: 1 prints a line for each epoch.
 
     Attributes:

@@ -18,12 +18,13 @@ def analyze(
 ) -> None:
     """Measure how far gradients reach back and what the gates do: trained and at initialisation, LSTM and RNN twin.
 
-    Writes analysis.json, analysis.html and plots into the run or lab folder.
+    Writes analysis.json, analysis.html and plots into the run or lab folder; a lab's claims are judged anew by them.
 
     Example: lstmkit analyze runs/first
     """
     from lstmkit.cli.screen import Screen
     from lstmkit.experiment.analysis import AnalysisRequest, analyze_run
+    from lstmkit.experiment.lab import judge_again
     from lstmkit.report.analysis_records import read_analysis
 
     screen = Screen()
@@ -33,6 +34,8 @@ def analyze(
         screen.result(table(analysis))
         for gap in analysis.left_out:
             screen.say(f"{gap.cell.upper()}: {gap.part} left out: {gap.reason}")
+        if (run / "lab.json").exists() and judge_again(run):
+            screen.say(f"claims judged anew: {run / 'report.html'}")
         screen.say(f"report: {run / 'analysis.html'}")
     finally:
         screen.close()
@@ -40,17 +43,18 @@ def analyze(
 
 def table(analysis: "Analysis") -> list[list[str]]:
     """Rows of the closing table: how the gradient fades with the distance from the end, by network."""
-    from lstmkit.report.analysis_page import rows, steps
+    from lstmkit.report.analysis_page import r2, rows, steps
 
     def share(value: float | None) -> str:
         return "-" if value is None else f"{value:.0%}"
 
-    head = ["network", "norm of", "half-life in steps", "halved from step", "vanishes", "explodes"]
+    head = ["network", "norm of", "half-life in steps", "R²", "halved from step", "vanishes", "explodes"]
     return [head] + [
         [
             row["name"],
             row["quantity"],
             steps(row["curve"].half_life),
+            r2(row["curve"]),
             steps(row["curve"].half_at),
             share(row["curve"].vanishes),
             share(row["curve"].explodes),

@@ -70,7 +70,7 @@ def info(
     encoded = encode(corpus, parts, resolved.encoder, about_cut)
     about = describe(corpus, parts, coverage=encoded.coverage)
     leaked = {name: about["leaks"][f"train/{name}"]["n"] for name in ("valid", "test")}
-    for line in (*render(about), "", *lines_of(audit(parts, encoded, leaked))):
+    for line in (*render(about), "", *lines_of(audit(parts, encoded, leaked), encoded)):
         sys.stdout.write(line + "\n")
 
 

@@ -104,13 +104,13 @@ def _example_of(run: Path, identity: str) -> tuple[str, str]:
     from lstmkit.artifact import find_model
     from lstmkit.config.resolve import load_config
     from lstmkit.core.errors import RequestError
-    from lstmkit.data.sources import cut, load_corpus
+    from lstmkit.experiment.run_data import scored_part
 
     home = find_model(run).parent
     if not (home / "config.toml").exists():
         raise RequestError(f"{run}: holds a model without data (no config.toml); give the text itself instead of --id")
     config = load_config(home / "config.toml")
-    part = cut(load_corpus(config.data), config.data, config.seed)["test"]
+    _, part = scored_part([home], config)
     for name, text, label in zip(part.ids, part.inputs, part.labels, strict=True):
         if str(name) == identity:
             return text, label

@@ -7,7 +7,9 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-_NAMES = {"lstm": "LSTM", "rnn": "RNN", "gru": "GRU"}
+from lstmkit.core.explained import completeness
+from lstmkit.core.names import NAMES
+
 # Backgrounds from weak to strong, with an ink of their own: legible whatever the terminal's own colours are.
 _FOR = ("#d6e6f4", "#a3c8e6", "#5f9fd0")
 _AGAINST = ("#fbe3d6", "#f3bd9d", "#e58a55")
@@ -46,10 +48,9 @@ def _lines(record: dict[str, Any], coloured: bool) -> Iterator[Text | str]:
         tokens = [f"{_clean(record['pieces'][k][1])} {values[k]:+.2f} (token {k + 1})" for _, k in reasons]
         yield f"{words}: {', '.join(tokens) or 'none'}"
     difference = found["at_input"][0] - found["at_baseline"][0]
-    complete = "complete" if found["errors"][0] <= 0.01 else "NOT complete"
     yield (
-        f"attributions sum to {found['sums'][0]:+.3f} of {difference:+.3f} nats of log-odds: {complete} "
-        f"({found['errors'][0]:.2%} off after {found['n_steps'][0]:,} points)"
+        f"attributions sum to {found['sums'][0]:+.3f} of {difference:+.3f} nats of log-odds: "
+        f"{completeness(difference, found['errors'][0], found['n_steps'][0])}"
     )
     if deletion := main["deletion"]:
         yield (
@@ -63,7 +64,7 @@ def _answer(model: dict[str, Any], labels: list[str]) -> str:
     (best, label), *others = shares
     rest = ", ".join(f"{_clean(name)} {share:.1%}" for share, name in others[:_MOST_OTHERS])
     more = ", …" if len(others) > _MOST_OTHERS else ""
-    return f"{_NAMES[model['cell']]}: {_clean(label)} {best:.1%} ({rest}{more})"
+    return f"{NAMES[model['cell']]}: {_clean(label)} {best:.1%} ({rest}{more})"
 
 
 def _text(record: dict[str, Any], values: list[float], coloured: bool) -> Text:

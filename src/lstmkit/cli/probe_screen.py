@@ -6,10 +6,11 @@ from typing import Any
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from lstmkit.cli.screen import Screen
+from lstmkit.core.names import CHRONO, FULL_NAMES
 from lstmkit.data.tasks import Task
 from lstmkit.experiment.probe.plan import Plan
 
-_NAMES = {"rnn": "RNN (tanh)", "gru": "GRU", "lstm": "LSTM", "chrono": "LSTM, chrono"}
+_NAMES = FULL_NAMES | {"chrono": CHRONO}
 
 
 class ProbeScreen(Screen):

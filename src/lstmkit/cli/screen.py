@@ -16,9 +16,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from lstmkit.core.names import FULL_NAMES
 from lstmkit.core.records import Epoch
-
-_NAMES = {"lstm": "LSTM", "rnn": "RNN (tanh)", "gru": "GRU"}
 
 
 class Screen:
@@ -67,7 +66,7 @@ class Screen:
 
     def on_model(self, name: str, n_parameters: int, n_epochs: int) -> None:
         """A model is about to be trained."""
-        self._model, self._n_epochs = _NAMES.get(name, name), n_epochs
+        self._model, self._n_epochs = FULL_NAMES.get(name, name), n_epochs
         self._started_s, self._n_before = time.monotonic(), None
         if self._has_epoch_lines:
             self._out(f"{self._model}: {n_parameters:,} parameters, {n_epochs} epochs")
@@ -135,7 +134,7 @@ def table(models: dict[str, dict[str, Any]], baselines: dict[str, Any]) -> list[
     """Rows of the closing table: model, parameters, test accuracy with its 95% interval, time."""
     rows = [["model", "parameters", "test accuracy", "95% interval", "time"]]
     for name, model in models.items():
-        rows.append([_NAMES[name], f"{model['parameters']:,}", *_accuracy(model), duration(model["seconds"])])
+        rows.append([FULL_NAMES[name], f"{model['parameters']:,}", *_accuracy(model), duration(model["seconds"])])
     linear, majority = baselines["linear"], baselines["majority"]
     rows.append([linear["name"], f"{linear['n_features']:,} features", *_accuracy(linear), duration(linear["seconds"])])
     rows.append(["majority class", "0", *_accuracy(majority), ""])

@@ -100,7 +100,7 @@ def _n_only_near(parts: Mapping[str, Part], encoded: Encoded, name: str) -> int:
 
 def _length(encoded: Encoded) -> Iterator[Finding]:
     part = encoded.parts["train"]
-    if len(part) < _FEWEST or len(encoded.labels) < 2:
+    if not _can_tell_length(encoded):
         return
     correct, commonest = by_length(encoded.whole_lengths["train"], np.asarray(part.labels), len(encoded.labels))
     gain, low, high = paired_difference(correct, commonest)
@@ -181,8 +181,20 @@ def by_length(
     return correct, labels == np.bincount(labels, minlength=n_classes).argmax()
 
 
-def lines_of(warnings: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The block of `lstmkit data info`: a line for each warning, or one that says what was looked for."""
+def lines_of(warnings: Sequence[Mapping[str, Any]], encoded: Encoded) -> list[str]:
+    """The block of `lstmkit data info`: a line for each warning, or one that says what was looked for.
+
+    Args:
+        warnings: of `audit`.
+        encoded: what it was given; where that is too little to judge lengths by, the block says so.
+    """
+    untold = "" if _can_tell_length(encoded) else "length: too few texts to tell"
     if not warnings:
-        return ["warnings: none (leaks, labels told by length, unknown words, cut texts)"]
-    return ["warnings", *(f"  {warning['kind']}: {warning['line']}" for warning in warnings)]
+        looked_for = f"leaks{'' if untold else ', labels told by length'}, unknown words, cut texts"
+        return [f"warnings: none ({looked_for}{'; ' + untold if untold else ''})"]
+    head = f"warnings ({untold})" if untold else "warnings"
+    return [head, *(f"  {warning['kind']}: {warning['line']}" for warning in warnings)]
+
+
+def _can_tell_length(encoded: Encoded) -> bool:
+    return len(encoded.parts["train"]) >= _FEWEST and len(encoded.labels) > 1

@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from lstmkit.core.names import NAMES as CELL_NAMES
 from lstmkit.evaluate.statistics import wilson_interval
 
 Outcome = Literal["ahead", "behind", "no difference shown", "not judged"]
 
-NAMES = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN", "linear": "linear model"}
+NAMES = CELL_NAMES | {"linear": "linear model"}
 RULES = (
     "A network has learned if the 95% interval of its mean test accuracy lies above the majority class's accuracy. "
     "A pair with a network that has not is not judged: a failed run shows no limit of its cell.",

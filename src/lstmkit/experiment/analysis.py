@@ -11,15 +11,16 @@ from jaxtyping import Int
 
 from lstmkit.analyze import curves, gates
 from lstmkit.analyze.flow import measure
-from lstmkit.analyze.traced import trace
+from lstmkit.analyze.traced import difference_from_engine, trace
 from lstmkit.artifact import Artifact, load_artifact
 from lstmkit.config.resolve import load_config
 from lstmkit.config.schema import Config
-from lstmkit.core.errors import ArtifactError, DataError, LstmkitError
-from lstmkit.core.files import read_json, read_jsonl, write_json
+from lstmkit.core.errors import ArtifactError
+from lstmkit.core.files import read_json, write_json
 from lstmkit.data.batching import collate
 from lstmkit.data.encoded import EncodedPart
-from lstmkit.data.sources import CATALOGUE, Corpus, Part, cut, load_corpus
+from lstmkit.data.sources import CATALOGUE, Part
+from lstmkit.experiment.run_data import scored_part
 from lstmkit.models import Classifier
 from lstmkit.models.build import build_from
 from lstmkit.report import draw_analysis
@@ -29,7 +30,6 @@ N_EXAMPLES = 100
 N_PROJECTIONS = 8
 
 _CHECKED = 16  # examples on which the trace is held against the engine
-_TOLERANCE = 1e-5  # of probabilities in float32
 _NO_GATES = "a plain RNN has no gates and no cell state"
 _NO_CELL = "a GRU has no cell state beside its hidden state"
 _ONE_TOKEN = "every example analysed is one token long, so that no gradient has a way to go"  # noqa: S105
@@ -81,10 +81,7 @@ def analyze_run(folder: Path, request: AnalysisRequest, watcher: Watcher) -> dic
     if request.threads:
         torch.set_num_threads(request.threads)
     config = load_config(next(iter(homes.values())) / "config.toml")
-    corpus = load_corpus(config.data)
-    test = cut(corpus, config.data, config.split_seed)["test"]
-    for home in homes.values():
-        _check_data(home, corpus, test)
+    corpus, test = scored_part(homes.values(), config)
     chosen = _sample(len(test), request)
     artifacts = {cell: load_artifact(home / "model") for cell, home in homes.items()}
     part = _encoded(next(iter(artifacts.values())), test.take(chosen))
@@ -140,20 +137,6 @@ def _homes(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
         raise ArtifactError(f"{folder}: no such folder; give the --out of a train or lab")
     raise ArtifactError(f"{folder}: not a run folder (no lab.json, no config.toml); give the --out of a train or lab")
-
-
-def _check_data(home: Path, corpus: Corpus, test: Part) -> None:
-    """See that the data are those of the run: by their fingerprint, or where that is gone by the examples scored."""
-    record = home / "checkpoints" / "data.json"
-    if record.exists():
-        same = read_json(record)["fingerprint"] == corpus.fingerprint
-    else:
-        scored = [(row["id"], row["label"]) for row in read_jsonl(home / "predictions.jsonl")]
-        same = scored == list(zip(test.ids, test.labels, strict=True))
-    if not same:
-        raise DataError(
-            f"{home}: the data of {corpus.name} have changed since this run was trained; put them back, or train again"
-        )
 
 
 def _sample(n_test: int, request: AnalysisRequest) -> Int[np.ndarray, " examples"]:
@@ -241,21 +224,11 @@ def _deviation(norms: dict[Any, np.ndarray]) -> float | None:
 
 
 def _difference_from_engine(network: Classifier, part: EncodedPart) -> float:
-    """The largest difference of a probability between the trace and the engine that the run was trained and scored by.
-
-    Raises:
-        LstmkitError: it is beyond float32's rounding, so that what would be measured is another network.
-    """
+    """How far the trace is from the engine that `auto` chooses here; refused where it is another network."""
     batch, _ = collate(part, np.arange(min(_CHECKED, len(part))))
     with torch.no_grad():
-        ours, engines = (logits.softmax(1) for logits in (trace(network, batch).logits, network(batch)))
-    difference = float((ours - engines).abs().max())
-    if not difference < _TOLERANCE:
-        raise LstmkitError(
-            f"the instrumented network is {difference:.1e} off the engine {network.recurrence.engine.name}, at most "
-            f"{_TOLERANCE:.0e} is rounding; lstmkit doctor checks the engine"
-        )
-    return curves.significant(difference, 2)
+        ours, engines = (logits.softmax(1).cpu().numpy() for logits in (trace(network, batch).logits, network(batch)))
+    return difference_from_engine(ours, engines, network.recurrence.engine.name)
 
 
 def _counting(watcher: Watcher, what: str, total: int) -> Callable[[int], None]:

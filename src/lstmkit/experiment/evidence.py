@@ -8,7 +8,7 @@ from typing import Any
 from lstmkit.analyze.explanation import explain
 from lstmkit.analyze.recording import record_of
 from lstmkit.artifact import load_artifact
-from lstmkit.core.errors import ArtifactError, LstmkitError
+from lstmkit.core.errors import LstmkitError
 from lstmkit.core.files import read_json, read_jsonl, write_json
 from lstmkit.data.sources import Part
 from lstmkit.data.tasks import Task
@@ -18,6 +18,7 @@ from lstmkit.experiment.probe.run import is_finished, run_probe
 from lstmkit.report import draw_explanation
 
 FORMAT = 1
+GRADIENTS = "gradients and gates"  # the part of the evidence that an analysis is
 MEMORY = replace(QUICK, cells=("rnn", "lstm"))
 """The quick probe of the two cells that a laboratory compares."""
 
@@ -49,7 +50,7 @@ def gather(folder: Path, test: Part, seed: int, say: Callable[[str], None]) -> d
             left_out.append({"part": part, "reason": str(error)})
             say(f"left out: {part}: {error}")
 
-    attempt("gradients and gates", lambda: _analyse(folder, seed, say))
+    attempt(GRADIENTS, lambda: _analyse(folder, seed, say))
     attempt("memory horizon", lambda: _remember(folder, seed, say))
     explained: list[dict[str, Any]] = []
     for kind, row in chosen(read_jsonl(folder / "lstm" / "predictions.jsonl")).items():
@@ -77,26 +78,6 @@ def chosen(predictions: list[dict[str, Any]]) -> dict[str, dict[str, Any] | None
         "right": right[(len(right) - 1) // 2] if right else None,
         "wrong": max(wrong, key=lambda row: row["probability"]) if wrong else None,
     }
-
-
-def neighbours(folder: Path) -> list[dict[str, Any]]:
-    """Finished runs of LSTMs: this lab's, then those in the folders beside it by name, the first of each source."""
-    homes = [folder / "lstm"]
-    for other in sorted(folder.resolve().parent.iterdir()):
-        homes += [other, other / "lstm"] if other.is_dir() and other != folder.resolve() else []
-    found: dict[str, dict[str, Any]] = {}
-    for home in homes:
-        if not ((home / "evaluation.json").is_file() and (home / "details.json").is_file()):
-            continue
-        try:
-            about, evaluation = read_json(home / "details.json"), read_json(home / "evaluation.json")
-        except ArtifactError:
-            continue  # a neighbour's damage is not this lab's
-        if about["architecture"]["cell"] == "lstm" and about["source"] not in found:
-            own = home == folder / "lstm"
-            about = {"source": about["source"], "kind": about["kind"], "own": own}
-            found[about["source"]] = about | {"evaluation": evaluation}
-    return list(found.values())
 
 
 def _analyse(folder: Path, seed: int, say: Callable[[str], None]) -> None:

@@ -8,8 +8,9 @@ from lstmkit.core.errors import RequestError
 from lstmkit.core.files import read_json, read_jsonl, write_json
 from lstmkit.evaluate.statistics import paired_difference
 from lstmkit.experiment.claims import Measured, judge
-from lstmkit.experiment.evidence import gather, neighbours
+from lstmkit.experiment.evidence import GRADIENTS, gather
 from lstmkit.experiment.folder import open_part
+from lstmkit.experiment.neighbours import neighbours
 from lstmkit.experiment.prepare import Prepared
 from lstmkit.experiment.records import read_correct
 from lstmkit.experiment.single import Listener, baselines_of, run_one
@@ -75,6 +76,28 @@ def run_lab(folder: Path, prepared: Prepared, config: Config, listener: Listener
     return lab
 
 
+def judge_again(folder: Path) -> bool:
+    """Judge a finished lab's claims by its records as they are now, and draw its page; where it is not finished, don't.
+
+    Args:
+        folder: of a lab; `lab.json`, `evidence.json` and `report.html` in it are written anew.
+
+    Returns:
+        Whether there were claims to judge.
+    """
+    lab = read_json(folder / "lab.json")
+    if not lab["claims"]:
+        return False
+    evidence = _read_or_none(folder / "evidence.json") or {"left_out": []}
+    if (folder / "analysis.json").exists() and any(gap["part"] == GRADIENTS for gap in evidence["left_out"]):
+        evidence["left_out"] = [gap for gap in evidence["left_out"] if gap["part"] != GRADIENTS]
+        write_json(folder / "evidence.json", evidence)
+    lab["claims"] = judge(_measured(folder, evidence))
+    write_json(folder / "lab.json", lab)
+    draw_lab(folder, runs_too=False)
+    return True
+
+
 def _measured(folder: Path, evidence: dict[str, Any]) -> Measured:
     """The lab's records, as claims are judged by."""
     reasons = {gap["part"]: gap["reason"] for gap in evidence["left_out"]}
@@ -84,7 +107,7 @@ def _measured(folder: Path, evidence: dict[str, Any]) -> Measured:
         evaluation=read_json(folder / "lstm" / "evaluation.json"),
         difference=paired_difference(read_correct(folder / "lstm"), read_correct(folder / "rnn")),
         analysis=_read_or_none(folder / "analysis.json"),
-        analysis_absent=reasons.get("gradients and gates", ""),
+        analysis_absent=reasons.get(GRADIENTS, ""),
         probe=_read_or_none(folder / "memory" / "probe.json"),
         probe_absent=reasons.get("memory horizon", ""),
         recorded=neighbours(folder),

@@ -21,6 +21,7 @@ from lstmkit.data.sources import Corpus, Part, cut, load_corpus
 from lstmkit.evaluate.metrics import score
 from lstmkit.experiment.earliness import earliness_of, table_of
 from lstmkit.experiment.opponents import baselines
+from lstmkit.experiment.run_data import corpus_of
 from lstmkit.models.scoring import probabilities
 from lstmkit.stream.model import check_streams
 
@@ -79,7 +80,7 @@ def evaluate_run(run: Path, request: Request, say: Callable[[str], None]) -> dic
     if request.earliness:
         check_streams(artifact.network)
     config = load_config(home / "config.toml")
-    own = load_corpus(config.data)
+    own = corpus_of(home, config)
     training = cut(own, config.data, config.split_seed)
     if request.source is None:
         for line in own.decisions:

@@ -53,16 +53,28 @@ class Adam(torch.optim.Adam):
             for parameter in group["params"]:
                 if parameter.grad is None or not parameter.grad.is_sparse:
                     continue
-                if native_library().library is None or stand_in(parameter) is not None or parameter.dim() != 2:
+                if native_library().library is None or stand_in(parameter) is not None or not _has_rows(parameter):
                     parameter.grad = parameter.grad.to_dense()
                     continue
                 apart.append((parameter, parameter.grad, group))
                 parameter.grad = None
+        dense = [
+            parameter for group in self.param_groups for parameter in group["params"] if parameter.grad is not None
+        ]
         super().step()
+        for parameter in dense:  # torch's fused kernel leaves the version as it was
+            torch.autograd.graph.increment_version(parameter)
         for parameter, grad, group in apart:
             parameter.grad = grad
             self._step_rows(parameter, with_distinct_rows(grad), group)
         return loss
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """As for every optimizer."""
+        super().load_state_dict(state_dict)
+        for state in self.state.values():
+            if "live" in state:  # torch has given it the parameter's dtype
+                state["live"] = state["live"].to(torch.uint8)
 
     def _step_rows(self, parameter: nn.Parameter, grad: Tensor, group: dict[str, Any]) -> None:
         state = self.state[parameter]
@@ -105,6 +117,12 @@ class Adam(torch.optim.Adam):
         torch.autograd.graph.increment_version(parameter)
 
 
+def _has_rows(parameter: nn.Parameter) -> bool:
+    """Whether a parameter and its sparse gradient are what the library reads: rows, one after the other."""
+    grad = cast(Tensor, parameter.grad)
+    return parameter.dim() == 2 and parameter.is_contiguous() and grad.sparse_dim() == 1
+
+
 def with_distinct_rows(grad: Tensor) -> Tensor:
     """A sparse gradient in which no row stands twice; itself where none does."""
     rows = grad._indices()[0]
@@ -124,6 +142,8 @@ def clip_gradients(parameters: Iterable[nn.Parameter], largest: float) -> Tensor
         The norm of before.
     """
     given = [parameter for parameter in parameters if parameter.grad is not None]
+    if not given:
+        return torch.tensor(0.0)
     for parameter in given:
         grad = cast(Tensor, parameter.grad)
         if grad.is_sparse:

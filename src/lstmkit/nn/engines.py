@@ -80,14 +80,48 @@ def _choose(asked: str, by: str, cell: Cell, device: str, found: Found) -> Engin
     return EngineChoice("torch", obstacle)
 
 
+def engine_for(asked: str, *tensors: Tensor, cell: Cell = "lstm", projects: bool = False) -> EngineChoice:
+    """Find the engine for one call: what `choose_engine` gives, or what takes its place for this call.
+
+    Args:
+        asked: as for `choose_engine`.
+        *tensors: what the call reads, a weight among them.
+        cell: as for `choose_engine`.
+        projects: whether the LSTM projects its states.
+
+    Raises:
+        RequestError: the engine was asked for by name and cannot run this call.
+    """
+    engine = choose_engine(asked, cell)
+    named = engine.reason.startswith("asked for")
+    other: EngineChoice | None = None
+    if engine.name == "torch":
+        other = None if named or projects else _under_a_transform()
+    elif projects:
+        other = EngineChoice("torch", "with projections")
+    elif engine.name == "native":
+        other = next((found for tensor in tensors if (found := stand_in(tensor)) is not None), None)
+    if other is None:
+        return engine
+    if named:
+        raise RequestError(f"engine {engine.name} cannot be used here: {other.reason}; use auto or torch")
+    return other
+
+
 def stand_in(tensor: Tensor) -> EngineChoice | None:
     """What takes a call that the native engine cannot, as far as the call itself decides; None where it can."""
+    if (other := _under_a_transform()) is not None:
+        return other
     if tensor.device.type != "cpu":
         return EngineChoice("torch", f"the native engine runs on the CPU alone, not on {tensor.device.type}")
     if tensor.dtype not in (torch.float32, torch.float64):
         dtype = str(tensor.dtype).removeprefix("torch.")
         return EngineChoice("torch", f"the native engine knows float32 and float64, not {dtype}")
-    return stand_in_now()
+    if (other := stand_in_now()) is not None:
+        return other
+    if type(tensor).__torch_dispatch__ is not Tensor.__torch_dispatch__:
+        return EngineChoice("torch", f"a {type(tensor).__name__} is no plain tensor")
+    return None
 
 
 def stand_in_now() -> EngineChoice | None:
@@ -96,6 +130,14 @@ def stand_in_now() -> EngineChoice | None:
         return EngineChoice("torch", "under autocast")
     if torch.compiler.is_compiling():
         return EngineChoice("torch", "while torch compiles")
+    if torch._C._get_tracing_state() is not None:
+        return EngineChoice("torch", "while torch traces")
+    if torch._C._len_torch_dispatch_stack():
+        return EngineChoice("torch", "under a dispatch mode of torch, such as fake tensors")
+    return _under_a_transform()
+
+
+def _under_a_transform() -> EngineChoice | None:
     # torch's own kernels have no rules for these; the formulas are plain operations, which all have.
     if torch._C._are_functorch_transforms_active():
         return EngineChoice("reference", "under a transform of torch.func, such as vmap")

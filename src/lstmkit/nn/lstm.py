@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from lstmkit.core.errors import RequestError
-from lstmkit.nn.engines import EngineChoice, asked_everywhere, choose_engine, quicker, stand_in, stand_in_now
+from lstmkit.nn.engines import EngineChoice, asked_everywhere, choose_engine, engine_for, quicker, stand_in_now
+from lstmkit.nn.keeping import Forgetful, Made, forget_while_training
 from lstmkit.nn.layers import State, Weights
 from lstmkit.nn.native import one_dtype
 from lstmkit.nn.stack import FirstLayer, TokenReader, reading_rows, run_stack
@@ -24,8 +24,8 @@ def _rectangle(n_steps: int, batch: int) -> Layout:
     return Layout(torch.full((batch,), n_steps))
 
 
-Key = list[tuple[int, int]]
-"""Where weights lie, and how often they were changed."""
+def _is_one_step(packed: PackedSequence) -> bool:
+    return len(packed.batch_sizes) == 1 and int(packed.batch_sizes[0]) == len(packed.data)
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class _Step:
     """A call of a single step, all of it checked: another one like it goes straight to the stepper."""
 
     stepper: Stepper
-    key: Key
+    made: Made
     asked: tuple[str, str]
     engine: EngineChoice
     training: bool
@@ -42,7 +42,7 @@ class _Step:
     output: tuple[int, ...]
 
 
-class LSTM(nn.LSTM):
+class LSTM(Forgetful, nn.LSTM):
     """`torch.nn.LSTM`: its constructor, parameters, state_dict, call and results; padded, packed and unbatched input.
 
     Args:
@@ -86,37 +86,41 @@ class LSTM(nn.LSTM):
             found = self._again(input, hx)
             if found is not None:
                 return found
+        forget_while_training(self)
         data = input.data if isinstance(input, PackedSequence) else input
         engine = self._engine_for(data)
         self._note(engine)
         if engine.name == "native" and isinstance(input, Tensor) and self._is_step(input):
             return self._first_step(input, hx, engine)
         if isinstance(input, PackedSequence):
+            sizes = input.batch_sizes
+            if engine.name == "native" and int(sizes[0]) == int(sizes[-1]):
+                engine = self._quicker(int(sizes[0]), engine)
             if engine.name == "torch":
                 return super().forward(input, hx)
             return self._packed(input, hx, engine)
         if input.dim() in (2, 3) and input.shape[1 if self.batch_first and input.dim() == 3 else 0] == 0:
             raise ValueError("a sequence has no steps; each needs one at least")
-        if input.dim() in (2, 3) and engine.name == "native" and not engine.reason.startswith("asked for"):
-            batch = 1 if input.dim() == 2 else input.shape[0 if self.batch_first else 1]
-            engine = quicker(batch, self.hidden_size, torch.is_grad_enabled()) or engine
-            self._note(engine)
+        if input.dim() in (2, 3) and engine.name == "native":
+            engine = self._quicker(1 if input.dim() == 2 else input.shape[0 if self.batch_first else 1], engine)
         if engine.name == "torch" or input.dim() not in (2, 3) or 0 in input.shape:
             return super().forward(input, hx)
         return self._padded(input, hx, engine)
 
     def _engine_for(self, data: Tensor) -> EngineChoice:
-        engine = choose_engine(self.engine)
-        if engine.name == "torch":
-            return engine
-        other = EngineChoice("torch", "with projections") if self.proj_size else None
-        if other is None and engine.name == "native":
-            other = stand_in(data) or stand_in(cast(Tensor, self.weight_hh_l0))
-        if other is None:
-            return engine
-        if engine.reason.startswith("asked for"):
-            raise RequestError(f"engine {engine.name} cannot be used here: {other.reason}; use auto or torch")
-        return other
+        return engine_for(self.engine, data, cast(Tensor, self.weight_hh_l0), projects=self.proj_size > 0)
+
+    def _quicker(self, n_sequences: int, engine: EngineChoice) -> EngineChoice:
+        """The engine for sequences of one length, in place of the native one."""
+        if not engine.reason.startswith("asked for"):
+            engine = quicker(n_sequences, self.hidden_size, torch.is_grad_enabled()) or engine
+            self._note(engine)
+        return engine
+
+    def forget(self) -> None:
+        """Let go of packed weights."""
+        if self._step is not None:
+            object.__setattr__(self, "_step", None)
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy takes over: all but the packed weights, which point to this module's."""
@@ -133,8 +137,14 @@ class LSTM(nn.LSTM):
         n_steps, batch = given.shape[:2] if not self.batch_first else given.shape[1::-1]
         if n_steps != 1 or not 0 < batch <= MOST:
             return False
-        # Tensors made under inference mode do not tell when they change.
-        return not any(weight.is_inference() for weight in self._flat_weights)  # type: ignore[union-attr]
+        # Weights that a parametrization computes are others at every call, and tensors made under inference mode do not
+        # tell when they change.
+        return all(weight is not None and not weight.is_inference() for weight in self._own_weights())
+
+    def _own_weights(self) -> list[Tensor | None]:
+        """The parameters by their names, not by `_flat_weights`, which `torch.func.functional_call` leaves as it is."""
+        get = self._parameters.get
+        return [get(name) for name in self._flat_weights_names]
 
     def _first_step(self, given: Tensor, hx: State | None, engine: EngineChoice) -> Any:
         """Check a single step and take it; others like it need not be checked again."""
@@ -143,12 +153,13 @@ class LSTM(nn.LSTM):
         state = torch.Size((self.num_layers * n_directions, batch, self.hidden_size))
         if given.shape[2] != self.input_size or (hx is not None and not hx[0].shape == hx[1].shape == state):
             self.check_forward_args(given, hx or self._zeros(given, _rectangle(1, batch)), None)
-        one_dtype(given, cast("list[Tensor]", self._flat_weights)[0], *(() if hx is None else hx))
-        key = self._key()
-        stepper = self._step.stepper if self._step and self._step.key == key else Stepper(self._weight_groups())
+        weights = cast("list[Tensor]", self._own_weights())
+        one_dtype(given, weights[0], *(() if hx is None else hx))
+        last = self._step if self._step is not None and self._step.made.holds(weights) else None
+        stepper = Stepper(self._weight_groups()) if last is None else last.stepper
         step = _Step(
             stepper=stepper,
-            key=key,
+            made=Made(weights) if last is None else last.made,
             asked=(self.engine, asked_everywhere()),
             engine=engine,
             training=self.training,
@@ -167,13 +178,19 @@ class LSTM(nn.LSTM):
         Looking at each respect costs a tenth of what choosing and checking anew does, which is more than the step.
         """
         step = self._step
-        if step is None or (given.shape, given.dtype) != step.given or not (given.is_cpu and given.is_contiguous()):
+        if (
+            step is None
+            or type(given) is not Tensor
+            or (given.shape, given.dtype) != step.given
+            or not (given.is_cpu and given.is_contiguous())
+        ):
             return None
         h = c = None
         if hx is not None:
             h, c = hx
             if not (
-                h.shape == c.shape == step.state
+                type(h) is type(c) is Tensor
+                and h.shape == c.shape == step.state
                 and h.dtype == c.dtype == given.dtype
                 and h.is_cpu
                 and c.is_cpu
@@ -185,17 +202,12 @@ class LSTM(nn.LSTM):
             self.training != step.training
             or (self.engine, asked_everywhere()) != step.asked
             or stand_in_now() is not None
-            or self._key() != step.key
+            or not step.made.holds(self._own_weights())
         ):
             return None
         self._note(step.engine)
         output, h_n, c_n = step.stepper(given, h, c, step.output)
         return output, (h_n, c_n)
-
-    def _key(self) -> Key:
-        weights = cast("list[Tensor]", self._flat_weights)
-        # Those made under inference mode have no version; none is in the key of a step.
-        return [(weight.data_ptr(), weight._version) for weight in weights if not weight.is_inference()]
 
     def _packed(self, packed: PackedSequence, hx: tuple[Tensor, Tensor] | None, engine: EngineChoice) -> Any:
         batch = Ragged.from_packed(packed)
@@ -265,7 +277,8 @@ class TokenLSTM(LSTM):
         num_layers: layers on top of each other.
         sparse: whether the embedding's gradient is sparse, with rows for the batch's tokens alone, as for
             `torch.nn.Embedding`; it then needs an optimizer that takes such gradients (`lstmkit.nn.Adam`,
-            `torch.optim.SGD`).
+            `torch.optim.SGD`). Without, each backward writes a gradient as large as the whole embedding, zeros for
+            most rows, and the optimizer's step reads all of it.
         engine: as for `LSTM`.
         **kwargs: as for `torch.nn.LSTM`, without `batch_first`.
 
@@ -293,6 +306,11 @@ class TokenLSTM(LSTM):
         self.embedding = nn.Embedding(num_embeddings, embedding_dim, sparse=sparse, **factory)
         self._reader = TokenReader()
 
+    def forget(self) -> None:
+        """Let go of packed weights and of the vocabulary's table."""
+        super().forget()
+        self._reader.forget()
+
     def forward(self, input: Any, hx: tuple[Tensor, Tensor] | None = None) -> Any:  # noqa: A002
         """`states, (h_n, c_n)`, the states as a PackedSequence.
 
@@ -307,12 +325,13 @@ class TokenLSTM(LSTM):
         """
         if not isinstance(input, PackedSequence) or input.data.dim() != 1 or input.data.is_floating_point():
             raise TypeError("TokenLSTM takes a PackedSequence of tokens; see torch.nn.utils.rnn.pack_sequence")
+        forget_while_training(self)
         engine = self._engine_for(self.embedding.weight)
         self._note(engine)
         if engine.name == "torch":
             embedded = PackedSequence(self.embedding(input.data), *input[1:])
             return nn.LSTM.forward(self, embedded, hx)
-        if engine.name == "native" and not torch.is_grad_enabled() and len(input.batch_sizes) == 1:
+        if engine.name == "native" and not torch.is_grad_enabled() and _is_one_step(input):
             embedded = self.embedding(input.data).unsqueeze(0)
             if self._is_step(embedded):
                 hx = self.permute_hidden(hx, input.sorted_indices) if hx is not None else None
@@ -320,7 +339,7 @@ class TokenLSTM(LSTM):
                 return PackedSequence(output.squeeze(0), *input[1:]), self.permute_hidden(ends, input.unsorted_indices)
         layout = Ragged.from_packed(input).layout
         hx = self.permute_hidden(hx, input.sorted_indices) if hx is not None else None
-        first = self._reader.layer(engine, input.data.long(), self.embedding, layout, True)
+        first = self._reader.layer(engine, input.data.long(), self.embedding, layout, True, biased=self.bias)
         states, h_n, c_n = self._stack(first, layout, hx, engine)
         output = PackedSequence(states, *input[1:])
         return output, self.permute_hidden((h_n, c_n), input.unsorted_indices)

@@ -18,6 +18,8 @@ from lstmkit.nn.library import Direction, Outer, Product, native_library
 from lstmkit.nn.workspace import empty
 from lstmkit.ragged import Layout
 
+_KINDS = {(torch.float32, "cpu"), (torch.float64, "cpu")}
+
 
 def library() -> ctypes.CDLL:
     """The loaded library; only to be asked for where `native_library` found one."""
@@ -39,12 +41,41 @@ def one_dtype(*tensors: Tensor) -> None:
     """See that tensors can be read as arrays of one type.
 
     Raises:
-        RuntimeError: they are of several dtypes, or not all on the CPU.
+        RuntimeError: they are of several dtypes, of one that the library has not, or not all on the CPU.
     """
     kinds = {(tensor.dtype, tensor.device.type) for tensor in tensors}
-    if len(kinds) > 1 or next(iter(kinds))[1] != "cpu":
+    if len(kinds) > 1 or next(iter(kinds)) not in _KINDS:
         names = ", ".join(sorted(f"{str(dtype).removeprefix('torch.')} on {device}" for dtype, device in kinds))
-        raise RuntimeError(f"input, state and weights are {names}; give one dtype, on the CPU")
+        raise RuntimeError(f"input, state and weights are {names}; give one dtype, float32 or float64, on the CPU")
+
+
+def _check_shapes(
+    layout: Layout, rows: Tensor | None, inputs: Tensor, state: State | None, groups: list[list[Tensor]]
+) -> None:
+    """See that arrays are as long as the library will read them.
+
+    Args:
+        groups: weights by direction, of a layer or of a recurrence alone; for the others see `lstmkit.nn.layers`.
+
+    Raises:
+        RuntimeError: they are not.
+    """
+    n, projects = len(groups), len(groups[0]) > 1
+    hidden = groups[0][projects].shape[1]
+    features, gates = groups[0][0].shape[1] if projects else n * 4 * hidden, 4 * hidden
+    own: list[tuple[int, ...]] = [(gates, features), (gates, hidden), (gates,), (gates,)]
+    ends = [(n, layout.n_sequences, hidden)] * 2 if state else []
+    wanted = [(layout.n_rows if rows is None else len(inputs), features), *ends]
+    wanted += (own if projects else own[1:2]) * n
+    found = [tensor.shape for tensor in (inputs, *(state or ()), *(tensor for group in groups for tensor in group))]
+    if rows is not None:
+        found, wanted = [*found, rows.shape], [*wanted, (layout.n_rows,)]
+    if found != wanted:
+        came, taken = next(pair for pair in zip(found, wanted, strict=True) if pair[0] != pair[1])
+        raise RuntimeError(
+            f"a tensor of shape {tuple(came)} came where {layout.n_rows} rows, {layout.n_sequences} sequences and "
+            f"{hidden} units take {taken}; give the layout and the weights that belong to the input"
+        )
 
 
 def packed(weight: Tensor, transposed: bool) -> Tensor:
@@ -157,7 +188,7 @@ class _Layer(torch.autograd.Function):
         run = _Run(layout, rows, projects, inputs.detach(), h0, c0, [w.detach() for w in weights])
         states, h_n, c_n = run.forward(keeps)
         if keeps:
-            ctx.run = run
+            ctx.run, ctx.what = run, (layout, rows, projects)
             ctx.save_for_backward(inputs, h0, c0, states, *weights)
         ctx.set_materialize_grads(False)
         return states, h_n, c_n
@@ -165,7 +196,10 @@ class _Layer(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
         inputs, h0, c0, states, *weights = ctx.saved_tensors
-        run: _Run = ctx.run
+        run: _Run | None = ctx.run
+        ctx.run = None  # as the output may live on; gates are turned into gradients, so they serve no second time
+        if run is None:  # a graph that was retained
+            run = _Run(*ctx.what, inputs.detach(), h0, c0, [w.detach() for w in weights])
         if torch.is_grad_enabled():  # create_graph: the gradient must itself have a gradient
             found = run.through_the_reference(inputs, h0, c0, weights, grads)
         else:
@@ -199,7 +233,6 @@ class _Run:
         self.c0 = None if c0 is None else c0.detach().contiguous()
         self.hidden = self.weight_hh[0].shape[1]
         self.kept: tuple[Tensor, Tensor] | None = None  # gates and cells
-        self.spent = False
 
     def _weight_ih(self) -> Tensor:
         """`(directions * 4 * hidden, features)`, the directions below each other."""
@@ -240,7 +273,6 @@ class _Run:
                 job.gates, job.gates_stride = gates[:, d * 4 * hidden :].data_ptr(), gates.stride(0)
             job.work, job.work_stride = work[d * batch * stride :].data_ptr() + -work.data_ptr() % 64, stride
         library().lstmkit_forward(kind, torch.get_num_threads(), n_directions, jobs)
-        self.spent = False
         ends = [layout.last_rows if d == 0 else layout.first_rows for d in range(n_directions)]
         h_n = torch.stack([states[end, d * hidden : (d + 1) * hidden] for d, end in enumerate(ends)])
         c_n = torch.stack([cells[d, end] for d, end in enumerate(ends)]) if keeps else cells
@@ -258,9 +290,8 @@ class _Run:
 
     def backward(self, states: Tensor, grads: tuple[Tensor | None, ...], wants_inputs: bool) -> list[Tensor | None]:
         """Gradients of inputs, h0, c0 and the weights, in the order of the function's arguments."""
-        if self.spent:  # a graph that was retained: the gates were turned into gradients the first time
+        if self.kept is None:
             self.forward(keeps=True)
-        self.spent = True
         assert self.kept is not None  # noqa: S101  (for the type checker)
         layout, hidden, n_directions = self.layout, self.hidden, self.n_directions
         gates, cells = self.kept
@@ -314,7 +345,14 @@ class _Run:
         weights: list[Tensor],
         grads: tuple[Tensor | None, ...],
     ) -> list[Tensor | None]:
-        """The same gradients as a graph of their own, by running the formulas again under autograd."""
+        """The same gradients as a graph of their own, by running the formulas again under autograd.
+
+        Of aliases: the tensors themselves may come from each other, or be given twice, and a gradient with respect to
+        them would then go by those ways too, which the caller's graph goes already.
+        """
+        inputs, h0, c0, *weights = [  # type: ignore[assignment]
+            None if tensor is None else tensor.view_as(tensor) for tensor in (inputs, h0, c0, *weights)
+        ]
         size = self.per_direction
         groups = [tuple(weights[k : k + size]) for k in range(0, len(weights), size)]
         run = reference.layer if self.projects else reference.recur
@@ -382,5 +420,7 @@ def _apply(
     h0, c0 = state or (None, None)
     tensors = [inputs, *weights, *(state or ())]
     one_dtype(*tensors)
+    size = 4 if projects else 1
+    _check_shapes(layout, rows, inputs, state, [weights[k : k + size] for k in range(0, len(weights), size)])
     keeps = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
     return _Layer.apply(layout, rows, keeps, projects, inputs, h0, c0, *weights)

@@ -8,7 +8,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from lstmkit.nn import reference, torch_engine
-from lstmkit.nn.engines import Cell, EngineChoice, choose_engine
+from lstmkit.nn.engines import Cell, EngineChoice, choose_engine, engine_for
+from lstmkit.nn.keeping import Forgetful, forget_while_training
 from lstmkit.nn.layers import Weights
 from lstmkit.nn.stack import FirstLayer, TokenReader, reading_rows, run_stack
 from lstmkit.ragged import Layout
@@ -17,7 +18,7 @@ Initialization = Literal["standard", "chrono"]
 _GATES = {"lstm": 4, "gru": 3, "rnn": 1}
 
 
-class Recurrence(nn.Module):
+class Recurrence(Forgetful):
     """LSTM, GRU or tanh RNN. Parameters carry the names and shapes of `torch.nn.LSTM`, `GRU` and `RNN`.
 
     Args:
@@ -34,6 +35,10 @@ class Recurrence(nn.Module):
             gate's bias in place of `forget_bias`.
         chrono_length: the longest span of steps that chrono prepares for, the paper's T_max; up to 2 its biases are 0.
         engine: auto, native, torch or reference.
+
+    Attributes:
+        last_engine: the engine that ran the last call; empty before the first.
+        last_reason: why it did.
     """
 
     def __init__(
@@ -61,6 +66,8 @@ class Recurrence(nn.Module):
         self.chrono_length = chrono_length
         self._asked = engine
         self._reader = TokenReader()
+        self.last_engine = ""
+        self.last_reason = ""
         choose_engine(engine, cell)
         self._directions = ("", "_reverse") if bidirectional else ("",)
         gates = _GATES[cell] * hidden_size
@@ -107,8 +114,13 @@ class Recurrence(nn.Module):
                     forget_gate.fill_(self.forget_bias)
 
     def forward(self, inputs: Float[Tensor, "rows input"], layout: Layout) -> Float[Tensor, "rows states"]:
-        """The last layer's hidden state after each step, from a zero state; row k belongs to row k of the input."""
-        engine = self.engine
+        """The last layer's hidden state after each step, from a zero state; row k belongs to row k of the input.
+
+        Raises:
+            RuntimeError: shapes do not agree.
+            RequestError: the engine was asked for by name and cannot run this call.
+        """
+        engine = self._engine_for(inputs)
         if self.cell == "lstm":
             return self._stacked(reading_rows(engine, inputs, layout, False), engine, layout)
         return self._others(inputs, engine, layout)
@@ -117,10 +129,21 @@ class Recurrence(nn.Module):
         self, tokens: Int[Tensor, " rows"], embedding: nn.Embedding, layout: Layout
     ) -> Float[Tensor, "rows states"]:
         """The same over tokens, as `forward(embedding(tokens), layout)`."""
-        engine = self.engine
+        engine = self._engine_for(embedding.weight)
         if self.cell == "lstm":
             return self._stacked(self._reader.layer(engine, tokens, embedding, layout, False), engine, layout)
         return self._others(embedding(tokens), engine, layout)
+
+    def forget(self) -> None:
+        """Let go of the vocabulary's table."""
+        self._reader.forget()
+
+    def _engine_for(self, data: Tensor) -> EngineChoice:
+        forget_while_training(self)
+        engine = engine_for(self._asked, data, cast(Tensor, self.weight_hh_l0), cell=self.cell)
+        if (self.last_engine, self.last_reason) != (engine.name, engine.reason):
+            self.last_engine, self.last_reason = engine.name, engine.reason
+        return engine
 
     def _stacked(self, first: FirstLayer, engine: EngineChoice, layout: Layout) -> Tensor:
         weights = [

@@ -17,7 +17,15 @@ from lstmkit.ragged import Layout
 def max_and_mean(
     states: Float[Tensor, "rows states"], layout: Layout
 ) -> tuple[Float[Tensor, "batch states"], Float[Tensor, "batch states"]]:
-    """Over the steps of each sequence, longest sequence first. Of equal largest values the first has the gradient."""
+    """Over the steps of each sequence, longest sequence first. Of equal largest values the first has the gradient.
+
+    Raises:
+        RuntimeError: the layout is of another number of rows.
+    """
+    if len(states) != layout.n_rows:
+        raise RuntimeError(
+            f"{len(states)} rows of states came for a layout of {layout.n_rows}; give those of one batch"
+        )
     if native_library().library is None or stand_in(states) is not None:
         padded = layout.to_padded(states, fill=float("-inf"))
         lengths = layout.lengths.to(states.device, states.dtype)

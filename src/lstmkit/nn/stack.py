@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from lstmkit.nn import native
 from lstmkit.nn.engines import EngineChoice
+from lstmkit.nn.keeping import Made
 from lstmkit.nn.layers import Results, State, Weights
 from lstmkit.nn.workspace import empty
 from lstmkit.ragged import Layout
@@ -70,12 +71,27 @@ class TokenReader:
     """
 
     def __init__(self) -> None:
-        self._key: tuple[tuple[int, int], ...] = ()
+        self._made: Made | None = None
         self._n_made = 0
         self._table: Tensor | None = None
 
+    def forget(self) -> None:
+        """Let go of the vocabulary's table."""
+        self._made, self._n_made, self._table = None, 0, None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy takes over: nothing, for a table is quickly made again and may be larger than the network."""
+        return TokenReader().__dict__
+
     def layer(
-        self, engine: EngineChoice, tokens: Tensor, embedding: nn.Embedding, layout: Layout, wants_ends: bool
+        self,
+        engine: EngineChoice,
+        tokens: Tensor,
+        embedding: nn.Embedding,
+        layout: Layout,
+        wants_ends: bool,
+        *,
+        biased: bool = True,
     ) -> FirstLayer:
         """The first layer for one batch.
 
@@ -85,6 +101,7 @@ class TokenReader:
             embedding: turns a token into features.
             layout: where each step of each sequence lies.
             wants_ends: see `lstmkit.nn.layers.LayerRun`.
+            biased: whether the biases are parameters, and not zeros that are made for every call.
 
         Raises:
             IndexError: a token is outside the embedding.
@@ -93,30 +110,41 @@ class TokenReader:
         def run(weights: list[Weights], state: State | None) -> Results:
             if engine.name == "torch":
                 return engine.layer(embedding(tokens), None, layout, weights, state, wants_ends=wants_ends)
+            if engine.name == "reference" and torch._C._are_functorch_transforms_active():
+                return engine.layer(embedding(tokens), None, layout, weights, state, wants_ends=wants_ends)
+            keeps = engine.name == "native" and not torch.is_grad_enabled() and embedding.max_norm is None
+            tensors = [embedding.weight, *(tensor for group in weights for tensor in group[: 4 if biased else 2])]
+            if keeps and self._holds(tensors):
+                low, high = tokens.aminmax()
+                if int(low) < 0 or int(high) >= embedding.num_embeddings:
+                    raise IndexError(f"a token is outside 0..{embedding.num_embeddings - 1}")
+                return self._look_up(tokens, layout, weights, state)
             found, rows = _distinct(tokens, embedding.num_embeddings, engine.name)
-            if engine.name == "native" and not torch.is_grad_enabled():
-                table = self._whole_table(embedding, weights, len(found))
-                if table is not None:
-                    weights_hh = [weight_hh for _, weight_hh, _, _ in weights]
-                    return native.recur(table, tokens.int(), layout, weights_hh, state)
+            if keeps and self._make(embedding, weights, tensors, len(found)):
+                return self._look_up(tokens, layout, weights, state)
             inputs = _rows_of(embedding, found) if engine.name == "native" else embedding(found)
             return engine.layer(inputs, rows, layout, weights, state, wants_ends=wants_ends)
 
         return run
 
-    def _whole_table(self, embedding: nn.Embedding, weights: list[Weights], n_distinct: int) -> Tensor | None:
-        tensors = [embedding.weight, *(tensor for group in weights for tensor in group)]
+    def _holds(self, tensors: list[Tensor]) -> bool:
+        return self._table is not None and self._made is not None and self._made.holds(tensors)
+
+    def _look_up(self, tokens: Tensor, layout: Layout, weights: list[Weights], state: State | None) -> Results:
+        table = cast(Tensor, self._table)
+        return native.recur(table, tokens.int(), layout, [group[1] for group in weights], state)
+
+    def _make(self, embedding: nn.Embedding, weights: list[Weights], tensors: list[Tensor], n_distinct: int) -> bool:
+        """Whether the table was made now, for it has paid."""
         if any(tensor.is_inference() for tensor in tensors):  # they do not tell when they change
-            return None
-        key = tuple((tensor.data_ptr(), tensor._version) for tensor in tensors)
-        if key != self._key:
-            self._key, self._n_made, self._table = key, 0, None
-        if self._table is None:
-            self._n_made += n_distinct
-            if self._n_made < embedding.num_embeddings:
-                return None
+            return False
+        if self._made is None or not self._made.holds(tensors):
+            self.forget()
+            self._made = Made(tensors)
+        self._n_made += n_distinct
+        if self._n_made >= embedding.num_embeddings:
             self._table = native.table_of(embedding.weight.detach(), weights)
-        return self._table
+        return self._table is not None
 
 
 class _Rows(torch.autograd.Function):

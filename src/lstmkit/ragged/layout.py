@@ -39,7 +39,7 @@ class Layout:
     @property
     def n_sequences(self) -> int:
         """How many sequences the batch holds."""
-        return self.lengths.numel()
+        return len(self.lengths)
 
     @property
     def n_steps(self) -> int:
@@ -178,8 +178,17 @@ class Ragged:
 
     @classmethod
     def from_packed(cls, packed: PackedSequence) -> "Ragged":
-        """Take a `PackedSequence` over, its rows unmoved."""
+        """Take a `PackedSequence` over, its rows unmoved.
+
+        Raises:
+            ValueError: its batch sizes grow, or are not those of its rows.
+        """
         sizes = packed.batch_sizes
+        if bool((sizes[1:] > sizes[:-1]).any()) or int(sizes.sum()) != len(packed.data):
+            raise ValueError(
+                f"batch_sizes of {len(packed.data)} rows must not grow, and add up to the rows; they begin with "
+                f"{sizes[:8].tolist()} and add up to {int(sizes.sum())}; make the batch with pack_sequence"
+            )
         # A sequence has as many steps as there are sizes above its place, and sizes never grow.
         lengths = len(sizes) - torch.searchsorted(sizes.flip(0), torch.arange(int(sizes[0])), right=True)
         order = packed.sorted_indices if packed.sorted_indices is not None else torch.arange(int(sizes[0]))

@@ -6,10 +6,11 @@ from typing import Any
 
 from markupsafe import Markup
 
+from lstmkit.core.names import NAMES
 from lstmkit.report import analysis_plots
 from lstmkit.report.analysis_records import STAGES, Analysis, Curve, Unit, place, read_analysis
 from lstmkit.report.page import write_page
-from lstmkit.report.style import NAMES, house_style, inline, save
+from lstmkit.report.style import house_style, inline, save
 
 QUANTITIES = {
     "loss_by_hidden": "dLoss/dh",
@@ -57,6 +58,7 @@ def draw_analysis(folder: Path) -> Path:
         stages=STAGES,
         place=place,
         steps=steps,
+        r2=r2,
         gate_rows=gate_rows(analysis),
         unit_rows=unit_rows(analysis),
         deviation=max(one.cell_deviation or 0.0 for *_, one in _directions(analysis)),
@@ -123,6 +125,11 @@ def steps(value: float | None) -> str:
     if value == float("inf"):
         return "∞"
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def r2(curve: Curve) -> str:
+    """How much of the median's fall the line explains that the half-life was read from; `-` where there is none."""
+    return "-" if curve.half_life is None or curve.fit_r2 is None else f"{curve.fit_r2:.2f}"
 
 
 def alternatives(analysis: Analysis) -> dict[str, str]:

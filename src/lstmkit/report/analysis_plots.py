@@ -9,8 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from lstmkit.config.schema import Cell
+from lstmkit.core.names import NAMES
 from lstmkit.report.analysis_records import STAGES, Analysis, Curve, Direction, Model, Stage, place
-from lstmkit.report.style import NAMES, colour
+from lstmkit.report.style import colour
 
 _PANEL_IN, _HEIGHT_IN = 2.95, 2.5
 _LEFT_IN, _RIGHT_IN, _TOP_IN, _BOTTOM_IN = 0.72, 0.98, 0.42, 0.55

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from lstmkit.config.schema import Cell
+from lstmkit.core.names import NAMES
 from lstmkit.report.records import Architecture, Evaluation, LengthBin, Run
-from lstmkit.report.style import NAMES
 
 CELLS: dict[Cell, str] = {
     "lstm": "Follow the thick line: the cell state goes from step to step through one product and one sum, past all "

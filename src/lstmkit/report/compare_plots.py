@@ -7,10 +7,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
 
 from lstmkit.config.schema import Cell
+from lstmkit.core.names import NAMES
 from lstmkit.report.compare_records import Compared, Comparison, Network
 from lstmkit.report.plots import _WIDTH_IN, _canvas, _cropped, _floor, _label_ends
 from lstmkit.report.records import LengthBin, Run
-from lstmkit.report.style import NAMES, colour
+from lstmkit.report.style import colour
 
 NAMED: dict[str, str] = {**NAMES, "linear": "Linear model", "majority": "Majority class"}
 SHORT = {**NAMES, "linear": "linear"}

@@ -1,8 +1,8 @@
 """The network drawn from a run's own sizes, and the digits as pictures. Colours come from the page."""
 
 from lstmkit.config.schema import ModelConfig
+from lstmkit.core.names import NAMES
 from lstmkit.report.records import Architecture, Curves
-from lstmkit.report.style import NAMES
 
 _WIDTH = 420
 _BOX_LEFT, _BOX_WIDTH = 10, 400

@@ -10,8 +10,9 @@ from typing import Any
 
 from markupsafe import Markup
 
+from lstmkit.core.names import NAMES
 from lstmkit.report.explanation_records import Answer, Deleted
-from lstmkit.report.style import NAMES, label
+from lstmkit.report.style import label
 
 _HIGH, _WIDE = 100, 1000
 _MOST_LINES = 4

@@ -8,11 +8,13 @@ from typing import Any
 
 from markupsafe import Markup
 
+from lstmkit.core.explained import COLOURED_TOKENS, ENGINE_WITHIN
+from lstmkit.core.names import NAMES
 from lstmkit.report import drawing
 from lstmkit.report import explanation_drawing as charts
 from lstmkit.report.explanation_records import Answer, ExplanationRecord, checked_record
 from lstmkit.report.page import write_page
-from lstmkit.report.style import NAMES
+from lstmkit.report.style import printable
 
 _SCRIPTS = ("page.js", "explain_planes.js", "explain.js")
 _TITLE = 60  # characters of the text in the page's title
@@ -60,6 +62,8 @@ def draw_explanation(record: Mapping[str, Any], path: Path) -> Path:
         plane_words=PLANES,
         unknown=sum(not known for *_, known in found.pieces),
         notes=_notes(found),
+        is_coloured=len(found.pieces) <= COLOURED_TOKENS,
+        engine_within=ENGINE_WITHIN,
     )
 
 
@@ -94,7 +98,8 @@ def journey(answer: Answer, record: ExplanationRecord) -> str:
     for size, k in largest:
         if size >= _STEP:
             way, token = "up" if values[k] > values[k - 1] else "down", record.pieces[lengths[k] - 1][1]
-            moves.append(f"{way} {size:.0%} at “{token}” ({lengths[k]:,})")
+            where = "at" if lengths[k] == lengths[k - 1] + 1 else "by"  # some tokens were not asked after
+            moves.append(f"{way} {size:.0%} {where} “{token}” ({lengths[k]:,})")
     says = f"“{name}” begins at {values[0]:.0%} and ends at {values[-1]:.0%}"
     return (
         f"{says}; largest steps: {', '.join(moves)}." if moves else f"{says}; no single token moves it by {_STEP:.0%}."
@@ -103,13 +108,23 @@ def journey(answer: Answer, record: ExplanationRecord) -> str:
 
 def _data(record: ExplanationRecord) -> Markup:
     """The record as the page's script reads it, in a form that no text of it can leave."""
-    kept = record.model_dump(include={"labels", "steps", "forgetting", "pieces", "models"})
-    kept["pieces"] = [token for _, token, _ in record.pieces]
-    for model in kept["models"]:
+    kept = record.model_dump(include={"labels", "steps", "forgetting", "models", "hole"})
+    kept["pieces"] = [printable(token) for _, token, _ in record.pieces]
+    kept["gaps"] = [_shown(before) for before, *_ in record.pieces] + [_shown(record.tail)]
+    kept["unknown"] = [k for k, (*_, known) in enumerate(record.pieces) if not known]
+    kept["left_out"] = f"… {record.n_left_out:,} tokens not read …"
+    for model, answer in zip(kept["models"], record.models, strict=True):
         model["name"] = NAMES[model["cell"]]
         del model["deletion"]
+        found = model["attribution"]
+        found["complete"] = [answer.attribution.completeness(k) for k in range(len(found["classes"]))]
     words = json.dumps(kept, ensure_ascii=False, separators=(",", ":"))
     return Markup(words.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))  # noqa: S704
+
+
+def _shown(gap: str) -> str:
+    """What stands between tokens, as the page has it."""
+    return printable(gap.replace("<br />", "\n"))
 
 
 def _notes(record: ExplanationRecord) -> list[str]:
@@ -144,12 +159,15 @@ def _notes(record: ExplanationRecord) -> list[str]:
         if len(answer.attribution.classes) < len(record.labels):
             notes.append(
                 f"{NAMES[answer.cell]}: of {len(record.labels):,} classes the {len(answer.attribution.classes):,} most "
-                "probable are attributed."
+                "probable are attributed here."
             )
         if len(answer.running.lengths) < record.n_read:
+            kept = f"of {record.n_read:,} beginnings {len(answer.running.lengths):,}"
             notes.append(
-                f"{NAMES[answer.cell]}: of {record.n_read:,} beginnings {len(answer.running.lengths):,} were read, "
-                "evenly spaced: a network that reads from both ends reads each anew."
+                f"{NAMES[answer.cell]}: {kept} were read, evenly spaced: a network that reads from both ends reads "
+                "each anew."
+                if answer.bidirectional
+                else f"{NAMES[answer.cell]}: {kept} are shown, evenly spaced, as many as a chart has room for."
             )
     if record.twin_left_out:
         notes.append(f"The run has a twin, which is left out: {record.twin_left_out}.")

@@ -4,11 +4,11 @@ import base64
 import binascii
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, TypeAdapter, model_validator
 
 from lstmkit.config.schema import Cell, Pooling
-from lstmkit.core.errors import ArtifactError
-from lstmkit.report.records import Count, Positive, Record, Share
+from lstmkit.core.explained import completeness
+from lstmkit.report.records import Count, Positive, Record, Share, checked
 
 Piece = tuple[str, str, bool]
 
@@ -23,6 +23,11 @@ class Attributed(Record):
     sums: list[float]
     errors: list[float]
     n_steps: list[Count]
+
+    def completeness(self, place: int) -> str:
+        """Whether the attributions for one of the classes are complete, in words."""
+        difference = self.at_input[place] - self.at_baseline[place]
+        return completeness(difference, self.errors[place], self.n_steps[place])
 
 
 class Beginnings(Record):
@@ -72,6 +77,7 @@ class Answer(Record):
     attribution: Attributed
     running: Beginnings
     deletion: Deleted | None
+    engine_difference: float | None = None  # earlier records did not measure it
     inside: Annotated[list[Layer], Field(min_length=1)]
 
     @property
@@ -136,19 +142,16 @@ class ExplanationRecord(Record):
         return max(0, self.n_given - self.n_read)
 
 
+_RECORD = TypeAdapter(ExplanationRecord)
+
+
 def checked_record(record: Any, where: str = "explanation") -> ExplanationRecord:
     """The record, checked.
 
     Raises:
         ArtifactError: it is damaged or of another format; one line.
     """
-    try:
-        return ExplanationRecord.model_validate(record)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        message = " ".join(first["msg"].split())
-        raise ArtifactError(f"{where}: {key + ': ' if key else ''}{message}; explain the text again") from error
+    return checked(_RECORD, record, where, "explain the text again")
 
 
 def _same(name: str, found: int, wanted: int) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from lstmkit.core.files import read_json
+from lstmkit.core.names import NAMES
 from lstmkit.report import analysis_page, analysis_plots, captions, drawing, plots, probe_page, probe_plots
 from lstmkit.report import explanation_drawing as charts
 from lstmkit.report.analysis_records import Analysis, read_analysis
@@ -17,7 +18,7 @@ from lstmkit.report.page import draw_run, inlined, table_rows, write_page
 from lstmkit.report.probe_records import Probe, read_probe
 from lstmkit.report.records import Claim, EvidenceRecord, Explained, read_lab, read_record
 from lstmkit.report.sheet import SHEET
-from lstmkit.report.style import NAMES, colour, house_style, inline, save
+from lstmkit.report.style import colour, house_style, inline, save
 
 _MOST_TOKENS = 160  # of an example on this page; its own page shows all
 FIGURES = {
@@ -81,6 +82,7 @@ def draw_lab(folder: Path, runs_too: bool = True) -> Path:
         analysis=analysis,
         flow_rows=[row for row in analysis_page.rows(analysis) if row["headline"]] if analysis else [],
         steps=analysis_page.steps,
+        r2=analysis_page.r2,
         probe=probe,
         horizon=lambda task, cell: probe_page.horizon(probe, task, cell) if probe else "",
         probe_seconds=probe.seconds if probe else None,

@@ -13,9 +13,10 @@ from markupsafe import Markup
 
 from lstmkit.config.schema import Cell
 from lstmkit.core.files import write_bytes
+from lstmkit.core.names import NAMES
 from lstmkit.report import captions, cells, drawing, plots
 from lstmkit.report.records import Baselines, Lab, Run, read_run
-from lstmkit.report.style import NAMES, PALETTE, house_style, inline, printable, save
+from lstmkit.report.style import PALETTE, house_style, inline, printable, save
 
 _FOLD_OVER = 320  # characters of an example shown before the rest is folded away
 

@@ -10,8 +10,9 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from lstmkit.core.names import NAMES
 from lstmkit.report.records import Evaluation, Lab, Run
-from lstmkit.report.style import NAMES, colour, label, label_ticks, width_em
+from lstmkit.report.style import colour, label, label_ticks, width_em
 
 _WIDTH_IN = 4.4  # of a telephone's page a little more than the width, so that text stays legible there
 _LARGEST_WITH_NUMBERS = 12

@@ -6,12 +6,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from lstmkit.core.names import CHRONO, NAMES
 from lstmkit.report.records import Count, Positive, Record, command_line_of, day_of, read_record
-from lstmkit.report.style import NAMES
 
 Subject = Literal["rnn", "gru", "lstm", "chrono"]
 Measure = Literal["mse", "accuracy"]
-TITLES: dict[Subject, str] = {**NAMES, "chrono": "LSTM, chrono"}  # type: ignore[dict-item]
+TITLES: dict[Subject, str] = {**NAMES, "chrono": CHRONO}  # type: ignore[dict-item]
 
 
 class Setting(Record):

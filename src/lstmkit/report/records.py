@@ -141,7 +141,7 @@ class LengthBin(Record):
     accuracy_ci95: Interval
 
 
-Kind = Literal["text", "tokens", "series"]
+Kind = Literal["text", "tokens", "speech", "series"]
 """What a source holds."""
 
 
@@ -331,7 +331,7 @@ def read_run(folder: Path) -> Run:
         raise ArtifactError(f"{error}; {config_path} is a record of the run: restore it or train again") from error
     history = folder / "history.jsonl"
     epochs = tuple(
-        _checked(_EPOCH, row, f"{history}:{number}") for number, row in enumerate(read_jsonl(history), start=1)
+        checked(_EPOCH, row, f"{history}:{number}") for number, row in enumerate(read_jsonl(history), start=1)
     )
     if not epochs:
         raise ArtifactError(f"{history}: no epoch; a trained run has at least one: finish it with --resume")
@@ -364,14 +364,25 @@ def read_record(kind: type[_T], path: Path) -> _T:
     Raises:
         ArtifactError: the file is absent, damaged, or not of this format; one line naming it.
     """
-    return _checked(TypeAdapter(kind), read_json(path), str(path))
+    return checked(TypeAdapter(kind), read_json(path), str(path))
 
 
-def _checked(adapter: TypeAdapter[_T], value: Any, where: str) -> _T:
+def checked(adapter: TypeAdapter[_T], value: Any, where: str, remedy: str = "restore it or train again") -> _T:
+    """A value as a record has to be.
+
+    Args:
+        adapter: of the record's type.
+        value: as it was read.
+        where: the file, for the message.
+        remedy: what to do about a damaged one.
+
+    Raises:
+        ArtifactError: it is damaged or of another format; one line.
+    """
     try:
         return adapter.validate_python(value)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         message = " ".join(first["msg"].split())
-        raise ArtifactError(f"{where}: {key + ': ' if key else ''}{message}; restore it or train again") from error
+        raise ArtifactError(f"{where}: {key + ': ' if key else ''}{message}; {remedy}") from error

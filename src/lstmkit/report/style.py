@@ -34,7 +34,6 @@ PALETTE: dict[str, tuple[str, str]] = {
     "majority": ("#66707c", "#97a1ad"),
     "on-colour": ("#fffffe", "#10141a"),
 }
-NAMES = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN"}
 
 _FONT = "DejaVu Sans"  # comes with matplotlib
 # What systems have for scripts that it lacks, the commonest first; those that are installed are asked in this order.

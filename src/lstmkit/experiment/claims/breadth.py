@@ -23,10 +23,10 @@ def _claim(measured: Measured, kind: str) -> Claim:
         f"LSTMs perform well on {KINDS[kind]}",
         "A run performs well if its test accuracy’s 95% interval lies above the majority class’s and not wholly below "
         "the linear baseline’s. Holds where every recorded LSTM run on such data does, does not hold where one lies "
-        "wholly below the linear baseline or its accuracy is not above the majority class’s. The runs are this one and "
-        "finished ones beside it, one for each source.",
+        "wholly below the linear baseline or its accuracy is not above the majority class’s. The runs are this "
+        "lab’s and finished ones in the folders beside it, of each other source the one begun last.",
         "; ".join(map(_words, found)) if found else f"no recorded run on {KINDS[kind]}{beside}",
-        "test_accuracy" if any(run.get("own") for run in found) else None,
+        "test_accuracy" if any(run["own"] for run in found) else None,
         decide(holds=all(v == "well" for v in verdicts), does_not="badly" in verdicts) if found else NOT_SHOWN,
     )
 
@@ -42,7 +42,8 @@ def _performs(evaluation: dict[str, Any]) -> str:
 def _words(run: dict[str, Any]) -> str:
     own, linear = run["evaluation"], run["evaluation"]["baselines"].get("linear")
     beside = f", linear baseline {linear['accuracy']:.2%} ({interval(linear['accuracy_ci95'])})" if linear else ""
+    where = "this lab" if run["own"] else run["folder"]
     return (
-        f"{run['source']}: {own['accuracy']:.2%} ({interval(own['accuracy_ci95'])}), majority class "
+        f"{run['source']} ({where}): {own['accuracy']:.2%} ({interval(own['accuracy_ci95'])}), majority class "
         f"{own['baselines']['majority']['accuracy']:.2%}{beside}"
     )

@@ -42,7 +42,7 @@ class Measured:
         analysis_absent: why there is none.
         probe: `probe.json`, or None.
         probe_absent: why there is none.
-        recorded: finished runs of LSTMs, this one among them: `source, kind` and the `evaluation.json` of each.
+        recorded: finished runs of LSTMs, this lab's among them: `source, kind, own, folder` and `evaluation` of each.
     """
 
     history: Sequence[dict[str, Any]]

@@ -57,8 +57,7 @@ def run_probe(
     Raises:
         RequestError: the folder holds something else, or a probe of another plan; the engine cannot run a cell.
     """
-    for cell in plan.cells:
-        choose_engine(plan.engine, CELLS[cell])
+    engines = {cell: choose_engine(plan.engine, CELLS[cell]) for cell in plan.cells}
     started = datetime.now(UTC)
     _open(folder, plan, resume)
     n_at_once = n_at_once or torch.get_num_threads()  # as many as the processor's cores that torch would use
@@ -68,8 +67,13 @@ def run_probe(
     curves = dict(zip(pairs, _climb(ladders, n_at_once, stop), strict=True))
     record = record_of(plan, {task: {cell: curves[task, cell] for cell in plan.cells} for task in plan.tasks})
     write_json(folder / "probe.json", record)
-    engine = choose_engine(plan.engine, CELLS[plan.cells[-1]])
-    about = environment(torch.device("cpu"), engine, plan.seed, {}, started)
+    about = environment(torch.device("cpu"), engines[plan.cells[0]], plan.seed, {}, started)
+    about["engine"] = {cell: {"name": engine.name, "reason": engine.reason} for cell, engine in engines.items()}
+    if resume:  # what passed before, and how long nothing was done, is not known
+        about["seconds_since_resumed"] = about.pop("wall_seconds")
+        about["resumed_utc"] = about["started_utc"]
+        begun = datetime.fromtimestamp((folder / _PLAN).stat().st_mtime, UTC)
+        about["started_utc"] = begun.isoformat(timespec="seconds")
     write_json(folder / "environment.json", about | {"threads": 1, "networks_at_once": n_at_once})
     draw_probe(folder)
     return record

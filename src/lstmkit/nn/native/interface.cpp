@@ -58,6 +58,7 @@ int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 // A chunk costs what its rows cost, and at each step about as much as two rows more, for the weights that it streams.
 constexpr int64_t kStepCost = 2;
 constexpr int64_t kMostChunks = 256;
+constexpr int64_t kMostJobs = 2;  // at once: both directions of a layer
 
 int64_t length_of(const lstmkit_direction& job, int64_t sequence) {
   // Sizes never grow with t: find the first step that the sequence does not run at.
@@ -119,8 +120,8 @@ struct Recurrences {
   const lstmkit_direction* jobs;
   void (*run)(const lstmkit_direction*, int64_t, int64_t);
   int64_t n_jobs;
-  int64_t firsts[65];  // number of each job's first task
-  int64_t ends[64 * 16];
+  int64_t firsts[kMostJobs + 1];  // number of each job's first task
+  int64_t ends[kMostJobs * kMostChunks];
 };
 
 }  // namespace
@@ -193,7 +194,9 @@ int64_t lstmkit_work_stride(int32_t is_double, int64_t hidden, int64_t keeps_gat
 
 static void run_recurrences(int64_t n_threads, int64_t n_jobs, const lstmkit_direction* jobs,
                             void (*run)(const lstmkit_direction*, int64_t, int64_t)) {
-  if (n_threads > 16) n_threads = 16;
+  for (; n_jobs > kMostJobs; n_jobs -= kMostJobs, jobs += kMostJobs) run_recurrences(n_threads, kMostJobs, jobs, run);
+  if (n_jobs < 1) return;
+  if (n_threads > kMostChunks) n_threads = kMostChunks;
   Recurrences all{jobs, run, n_jobs, {}, {}};
   // As many chunks of each direction as make all threads busy with equal shares.
   const int64_t share = n_threads / common_divisor(n_threads, n_jobs);

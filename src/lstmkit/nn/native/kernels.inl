@@ -343,7 +343,7 @@ INLINE void cell_forward(int64_t hidden, int64_t u, int64_t n, const T* input, T
   const Vector<T> i = sigmoid<T>(get<T, PART>(n, input + u)), f = sigmoid<T>(get<T, PART>(n, input + hidden + u)),
                   g = tanh<T>(get<T, PART>(n, input + 2 * hidden + u)), o = sigmoid<T>(get<T, PART>(n, input + 3 * hidden + u));
   Vector<T> c = i * g;
-  if (cell_before) c += f * get<T, PART>(n, cell_before + u);
+  c += f * (cell_before ? get<T, PART>(n, cell_before + u) : Vector<T>{});  // NaN times 0 is NaN
   put<T, PART>(n, cell + u, c);
   put<T, PART>(n, state + u, o * tanh<T>(c));
   if (gates) {
@@ -365,7 +365,7 @@ INLINE void cell_backward(int64_t hidden, int64_t u, int64_t n, T* gates, const 
   if (grad_state) dh += get<T, PART>(n, grad_state + u);
   const Vector<T> dc = get<T, PART>(n, grad_cell + u) + dh * (o - h * (h / divisor));
   put<T, PART>(n, gates + u, dc * g * i * (T(1) - i));
-  put<T, PART>(n, gates + hidden + u, cell_before ? dc * get<T, PART>(n, cell_before + u) * f * (T(1) - f) : Vector<T>{});
+  put<T, PART>(n, gates + hidden + u, dc * (cell_before ? get<T, PART>(n, cell_before + u) : Vector<T>{}) * f * (T(1) - f));
   put<T, PART>(n, gates + 2 * hidden + u, dc * i * (T(1) - g * g));
   put<T, PART>(n, gates + 3 * hidden + u, dh * h * (T(1) - o));
   put<T, PART>(n, grad_cell + u, dc * f);

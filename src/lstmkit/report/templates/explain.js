@@ -9,7 +9,26 @@
   const minus = (value, digits = 2) => (value < 0 ? "−" : "") + Math.abs(value).toFixed(digits);
   const percent = (value, digits = 1) => (100 * value).toFixed(digits) + "%";
   const element = (tag, text = "", name = "") => Object.assign(document.createElement(tag), { textContent: text, className: name });
-  const spans = models.map((_, m) => pieces.map((_, k) => $(`t${m}-${k}`)));
+  // The text, token by token: options that can be pointed at and selected.
+  const spans = models.map((_, m) => {
+    const box = $(`reading-${m}`), whole = document.createDocumentFragment(), unknown = new Set(record.unknown);
+    const gap = (k) => {
+      if (record.hole === k) whole.append(element("em", record.left_out, "hole"));
+      if (!box.classList.contains("grid")) whole.append(record.gaps[k]);
+    };
+    const found = pieces.map((piece, k) => {
+      const span = element("span", piece, unknown.has(k) ? "u" : "");
+      span.id = `t${m}-${k}`;
+      span.setAttribute("role", "option");
+      span.setAttribute("aria-selected", "false");
+      gap(k);
+      whole.append(span);
+      return span;
+    });
+    gap(n);
+    box.replaceChildren(whole);
+    return found;
+  });
   const layers = models.map((model) => model.inside.map((one) => explainPlanes.unpack(one, steps, record.forgetting)));
   const state = { token: -1, unit: -1, stretch: null, model: 0, layer: 0, direction: "forward", order: "activity" };
   let canvases = [], rows = [];
@@ -47,12 +66,10 @@
         says.textContent = `“${name}” is not among the classes that were attributed for the ${model.name}.`;
         return;
       }
-      const { at_input: end, at_baseline: start, sums, errors, n_steps: points } = attribution;
+      const { at_input: end, at_baseline: start, sums, complete } = attribution;
       says.textContent =
         `The log-odds of “${name}” are ${plus(end[k], 3)} for this text and ${plus(start[k], 3)} for the baseline: a ` +
-        `difference of ${plus(end[k] - start[k], 3)} nats. The attributions sum to ${plus(sums[k], 3)}: ` +
-        `${errors[k] <= 0.01 ? "complete" : "NOT complete"}, ${percent(errors[k], 2)} off after ` +
-        `${number.format(points[k])} points of the path.`;
+        `difference of ${plus(end[k] - start[k], 3)} nats. The attributions sum to ${plus(sums[k], 3)}: ${complete[k]}.`;
       const box = $(`reading-${m}`);
       const order = values.map((_, token) => token).sort((a, b) => Math.abs(values[b]) - Math.abs(values[a]));
       [[1, "Most for it"], [-1, "Most against it"]].forEach(([sign, words]) => {

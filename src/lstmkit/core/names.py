@@ -1,0 +1,10 @@
+"""What the recurrent cells are called wherever people read of them."""
+
+NAMES = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN"}
+"""On pages and plots, and in sentences."""
+
+FULL_NAMES = NAMES | {"rnn": "RNN (tanh)"}
+"""In the tables and headings of a terminal, where nothing beside them says which RNN is meant."""
+
+CHRONO = "LSTM, chrono"
+"""An LSTM with chrono initialisation, where it stands beside one without."""

@@ -1,0 +1,61 @@
+"""The data that a finished run was trained and scored on, found again and known to be the same."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from lstmkit.config.schema import Config
+from lstmkit.core.errors import DataError
+from lstmkit.core.files import read_json, read_jsonl
+from lstmkit.data.sources import CATALOGUE, Corpus, Part, cut, load_corpus
+
+
+def corpus_of(home: Path, config: Config) -> Corpus:
+    """The corpus of a run.
+
+    Args:
+        home: the run folder.
+        config: the run's.
+
+    Raises:
+        DataError: it cannot be read; where the run named it by a relative path, the message says so.
+    """
+    source = Path(config.data.source).expanduser()
+    if config.data.source not in CATALOGUE and not source.is_absolute() and not source.exists():
+        raise DataError(
+            f"{source}: no such file or folder from here; {home} names its data by this path, relative to the folder "
+            "in which the run was made; work in that folder"
+        )
+    return load_corpus(config.data)
+
+
+def scored_part(homes: Iterable[Path], config: Config) -> tuple[Corpus, Part]:
+    """The corpus of one run, or of several on the same data, and the test part as they were scored on it.
+
+    Args:
+        homes: the run folders; one at least.
+        config: of one of them: source and split are those of all.
+
+    Raises:
+        DataError: the data are gone, or are not those that a run was trained on.
+        ArtifactError: there is neither a fingerprint of the data in a run nor its predictions.
+    """
+    homes = list(homes)
+    corpus = corpus_of(homes[0], config)
+    test = cut(corpus, config.data, config.split_seed)["test"]
+    for home in homes:
+        _check(home, corpus, test)
+    return corpus, test
+
+
+def _check(home: Path, corpus: Corpus, test: Part) -> None:
+    """See that the data are those of the run: by their fingerprint, or where that is gone by the examples scored."""
+    record = home / "checkpoints" / "data.json"
+    if record.exists():
+        same = read_json(record)["fingerprint"] == corpus.fingerprint
+    else:
+        scored = [(row["id"], row["label"]) for row in read_jsonl(home / "predictions.jsonl")]
+        same = scored == list(zip(test.ids, test.labels, strict=True))
+    if not same:
+        raise DataError(
+            f"{home}: the data of {corpus.name} have changed since this run was trained; put them back, or train again"
+        )
