@@ -26,6 +26,9 @@ HOLDS = {"lstm": "f", "gru": "z"}
 FEWEST_OCCURRENCES = 3
 """Times that a token must occur in the examples to be named as what drives a unit."""
 
+HIGH = 1.0
+"""From how many deviations on a feature of a series counts as high, and below the negative of it as low."""
+
 N_UNITS, N_TOKENS = 4, 6
 _BATCH = 32
 
@@ -89,7 +92,7 @@ def read_gates(
         raise ValueError(f"a plain {cell} has no gates; lstm and gru have")
     network = copy.deepcopy(network).to("cpu", torch.float64).eval()
     every = np.concatenate([part.rows[part.offsets[k] : part.offsets[k + 1]] for k in chosen.tolist()])
-    tokens, counts = np.unique(every, return_counts=True)
+    tokens, counts = _inputs_in(every)
     hidden = network.recurrence.hidden_size
     layers = [
         [_empty(cell, hidden, len(tokens)) for _ in network.recurrence._directions]
@@ -99,14 +102,46 @@ def read_gates(
     with torch.no_grad():
         for places in sorted_batches(part.lengths[chosen], _BATCH):
             batch, _ = collate(part, chosen[places])
-            numbers = torch.from_numpy(np.searchsorted(tokens, batch.rows.numpy()))
+            inputs = _Inputs.of(batch.rows, tokens)
             for own, sums in zip(trace(network, batch).layers, layers, strict=True):
                 for one, into in zip(own, sums, strict=True):
-                    _add(into, one, cell, numbers)
+                    _add(into, one, cell, inputs)
             n_done += len(places)
             if progress:
                 progress(n_done)
     return Reading(layers, tokens.astype(np.int64), counts)
+
+
+def _inputs_in(rows: np.ndarray) -> tuple[np.ndarray, Int[np.ndarray, " inputs"]]:
+    """The inputs that may drive a unit, and in how many steps each occurs.
+
+    Of token numbers these are the tokens. Of numeric rows they are numbered too: k is that feature k is `HIGH` or more,
+    and behind those, in the same order, that it is `-HIGH` or less; several may hold in one step.
+    """
+    if rows.ndim == 1:
+        return np.unique(rows, return_counts=True)
+    counts = np.concatenate([(rows >= HIGH).sum(0), (rows <= -HIGH).sum(0)])
+    return np.arange(len(counts)), counts
+
+
+@dataclass(frozen=True)
+class _Inputs:
+    """Which inputs each row of a batch has: one token, or some of a series' events."""
+
+    numbers: Tensor | None
+    events: Tensor | None
+
+    @classmethod
+    def of(cls, rows: Tensor, tokens: np.ndarray) -> "_Inputs":
+        if rows.ndim == 1:
+            return cls(torch.from_numpy(np.searchsorted(tokens, rows.numpy())), None)
+        return cls(None, torch.cat([rows >= HIGH, rows <= -HIGH], 1).double())
+
+    def add_by_input(self, sums: Float[Tensor, "inputs hidden"], values: Float[Tensor, "rows hidden"]) -> None:
+        if self.numbers is not None:
+            sums.index_add_(0, self.numbers, values)
+        elif self.events is not None:
+            sums += self.events.T @ values
 
 
 def time_constants(gates: Gates) -> Float[np.ndarray, " hidden"]:
@@ -154,7 +189,7 @@ def extremes(reading: Reading, gates: Gates, name_of: Callable[[int], str]) -> d
     n_units = min(N_UNITS, len(order))
     often = np.flatnonzero(reading.counts >= FEWEST_OCCURRENCES)
     often = often if len(often) else np.arange(len(reading.counts))
-    counts = reading.counts[often, None]
+    counts = np.maximum(reading.counts[often, None], 1)
     holds = gates.holds_by_token.numpy()[often] / counts
     writes = gates.writes_by_token.numpy()[often] / counts
 
@@ -194,7 +229,7 @@ def _empty(cell: str, hidden: int, n_tokens: int) -> Gates:
     return Gates(0, zeros(hidden), low, high, total, zeros(n_tokens, hidden), zeros(n_tokens, hidden))
 
 
-def _add(into: Gates, own: LayerTrace, cell: str, numbers: Tensor) -> None:
+def _add(into: Gates, own: LayerTrace, cell: str, inputs: "_Inputs") -> None:
     holds = own.gates[HOLDS[cell]]
     written = own.gates["i"] * own.gates["g"] if cell == "lstm" else (1 - own.gates["z"]) * own.gates["n"]
     into.n_rows += len(holds)
@@ -204,8 +239,8 @@ def _add(into: Gates, own: LayerTrace, cell: str, numbers: Tensor) -> None:
         into.low[name] += (gate < SHUT_BELOW).sum(0)
         into.high[name] += (gate > OPEN_ABOVE).sum(0)
         into.total[name] += gate.sum(0)
-    into.holds_by_token.index_add_(0, numbers, holds)
-    into.writes_by_token.index_add_(0, numbers, written)
+    inputs.add_by_input(into.holds_by_token, holds)
+    inputs.add_by_input(into.writes_by_token, written)
 
 
 def _shares(sums: Tensor, n_rows: int) -> list[float]:

@@ -86,7 +86,7 @@ def trace(
         The trace; it has a graph where gradients are enabled.
     """
     recurrence, layout = network.recurrence, batch.layout
-    states = network.embedding(batch.rows) if embedded is None else embedded
+    states = network.embed(batch.rows) if embedded is None else embedded
     layers: list[list[LayerTrace]] = []
     for layer in range(recurrence.num_layers):
         own = [

@@ -12,6 +12,7 @@ from lstmkit.api.inputs import Item, texts_of
 from lstmkit.api.series import series_of
 from lstmkit.artifact import Artifact, find_model, find_twin, load_artifact
 from lstmkit.data.encoded import EncodedPart
+from lstmkit.data.encoding import of_tokens
 from lstmkit.data.series import SeriesEncoder
 from lstmkit.models.scoring import probabilities
 
@@ -83,7 +84,7 @@ class Predictor:
         found, *others = (
             explain(
                 model.network,
-                model.encoder,
+                of_tokens(model.encoder, "an explanation"),
                 model.labels,
                 text,
                 most_classes=most_classes,

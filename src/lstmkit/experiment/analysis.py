@@ -19,6 +19,7 @@ from lstmkit.core.errors import ArtifactError
 from lstmkit.core.files import read_json, write_json
 from lstmkit.data.batching import collate
 from lstmkit.data.encoded import EncodedPart
+from lstmkit.data.series import SeriesEncoder
 from lstmkit.data.sources import CATALOGUE, Part
 from lstmkit.experiment.run_data import scored_part
 from lstmkit.models import Classifier
@@ -85,7 +86,7 @@ def analyze_run(folder: Path, request: AnalysisRequest, watcher: Watcher) -> dic
     chosen = _sample(len(test), request)
     artifacts = {cell: load_artifact(home / "model") for cell, home in homes.items()}
     part = _encoded(next(iter(artifacts.values())), test.take(chosen))
-    watcher.say(f"{corpus.name}: {len(part):,} of {len(test):,} test examples, {len(part.rows):,} tokens")
+    watcher.say(f"{corpus.name}: {len(part):,} of {len(test):,} test examples, {len(part.rows):,} {'steps' if corpus.kind == 'series' else 'tokens'}")
     lengths = part.lengths
     analysis = {
         "format": FORMAT,
@@ -191,6 +192,9 @@ def _layers(
     reading = gates.read_gates(network, part, every) if network.recurrence.cell in gates.HOLDS else None
 
     def name_of(token: int) -> str:
+        if isinstance(artifact.encoder, SeriesEncoder):
+            features = artifact.encoder.features
+            return f"{features[token % len(features)]} {'high' if token < len(features) else 'low'}"
         return artifact.encoder.tokenizer.id_to_token(token) or str(token)
 
     def gates_of(layer: int, direction: int) -> dict[str, Any] | None:

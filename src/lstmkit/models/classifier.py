@@ -99,7 +99,13 @@ class Classifier(nn.Module):
         """The recurrence's state after each step of token numbers `(rows,)` or numeric rows `(rows, features)`."""
         if isinstance(self.embedding, nn.Embedding):
             return self.recurrence.read_tokens(rows, self.embedding, layout)
-        return self.recurrence(self.embedding(rows), layout)
+        return self.recurrence(self.embed(rows), layout)
+
+    def embed(self, rows: Tensor) -> Float[Tensor, "rows embedding"]:
+        """Token numbers or numeric rows as the recurrence reads them, in the network's precision."""
+        if isinstance(self.embedding, nn.Embedding):
+            return self.embedding(rows)
+        return self.embedding(rows.to(self.embedding.weight.dtype))
 
     def read_embedded(self, batch: Ragged) -> Float[Tensor, "batch classes"]:
         """The same for steps that are embedded already, `(rows, embedding)`, so that a gradient can reach them."""

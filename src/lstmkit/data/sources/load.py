@@ -61,7 +61,8 @@ def kind_of(source: str, **columns: str | None) -> Kind:
         plan = _plan_of(source)
         if plan.kind or not is_table(plan.files[0].path):
             return plan.kind or "text"
-        return kind_of_table(plan.files[0], DataConfig.model_validate({key: value for key, value in columns.items() if value}))
+        asked = {key: value for key, value in columns.items() if value}
+        return kind_of_table(plan.files[0], DataConfig.model_validate(asked))
     except LstmkitError:  # reading the source, which comes next, says what is wrong with it
         return "text"
 

@@ -1,4 +1,4 @@
-"""`.ts` files, as of the UEA and UCR archives: a header of `@` lines, then a series a line, colons between dimensions."""
+"""`.ts` files, as of the UEA and UCR archives: a header of `@` lines, then a series a line, dimensions by colons."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
