@@ -15,7 +15,7 @@ import browsing  # noqa: E402
 install_import_hook(
     [
         *("lstmkit.ragged", "lstmkit.nn", "lstmkit.models", "lstmkit.train", "lstmkit.analyze", "lstmkit.evaluate"),
-        *("lstmkit.data.audio", "lstmkit.data.augment", "lstmkit.data.series", "lstmkit.data.tasks"),
+        *("lstmkit.data.audio", "lstmkit.data.augment", "lstmkit.data.tasks"),
         *("lstmkit.experiment.probe.network", "lstmkit.stream.stack", "lstmkit.stream.native"),
         *("lstmkit.stream.memory", "lstmkit.stream.model"),
     ],

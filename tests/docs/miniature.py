@@ -45,12 +45,24 @@ def write_catalogue(root: Path) -> None:
         write_csv(root / "banking77" / f"{name}.csv", ("text", "category"), rows)
 
 
+def _write_series(path: Path) -> None:
+    """A table with a row for each step: 60 series of two channels, that rise or fall."""
+    rows = []
+    for k in range(60):
+        rises = k % 2
+        for step in range(5 + k % 4):
+            slope = step if rises else -step
+            rows.append((k, step, slope + 0.1 * (k % 7), 0.5 * step, "rises" if rises else "falls"))
+    write_csv(path, ("series_id", "time", "x", "y", "label"), rows)
+
+
 def write_own_files(folder: Path) -> None:
     """A user's files: reviews.csv, other.csv, new.csv, new.txt, faulty.csv, twice.csv; folders texts/ and tables/."""
     write_csv(folder / "reviews.csv", ("text", "label"), reviews(120, seed=10))
     write_csv(folder / "other.csv", ("text", "label"), reviews(20, seed=11))
     write_csv(folder / "new.csv", ("text",), [(text,) for text, _ in reviews(6, seed=12)])
     _write(folder / "new.txt", "".join(f"{text}\n" for text, _ in reviews(6, seed=13)).encode())
+    _write_series(folder / "gestures.csv")
     write_csv(folder / "twice.csv", ("text", "label"), [row for row in reviews(60, seed=15) for _ in range(2)])
     write_csv(folder / "faulty.csv", ("text", "label"), [*reviews(60, seed=14), ("", "pos"), ("a fine film", "")])
     for seed, split in enumerate(("train", "test")):

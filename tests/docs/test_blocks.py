@@ -59,6 +59,7 @@ N_BLOCKS = {
     "docs/explain.md": 3,
     "docs/laboratory.md": 9,
     "docs/probe.md": 1,
+    "docs/series.md": 3,
     "docs/why-lstm.md": 7,
     "docs/streaming.md": 7,
 }

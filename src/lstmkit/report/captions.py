@@ -51,8 +51,9 @@ def network(architecture: Architecture, has_twin: bool = False) -> str:
     name = NAMES[architecture.cell]
     of_cell = parameters.recurrence / parameters.total if parameters.total else 0.0
     twin = " The twin differs in the cell alone." if has_twin else ""
+    what = "steps" if architecture.n_features else "tokens"
     return (
-        f"From a sequence of tokens, above, to class probabilities, below: {parameters.total:,} parameters in all, "
+        f"From a sequence of {what}, above, to class probabilities, below: {parameters.total:,} parameters in all, "
         f"{of_cell:.0%} of them in the {name}.{twin}"
     )
 
