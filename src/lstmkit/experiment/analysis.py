@@ -86,7 +86,9 @@ def analyze_run(folder: Path, request: AnalysisRequest, watcher: Watcher) -> dic
     chosen = _sample(len(test), request)
     artifacts = {cell: load_artifact(home / "model") for cell, home in homes.items()}
     part = _encoded(next(iter(artifacts.values())), test.take(chosen))
-    watcher.say(f"{corpus.name}: {len(part):,} of {len(test):,} test examples, {len(part.rows):,} {'steps' if corpus.kind == 'series' else 'tokens'}")
+    watcher.say(
+        f"{corpus.name}: {len(part):,} of {len(test):,} test examples, {len(part.rows):,} {'steps' if corpus.kind == 'series' else 'tokens'}"
+    )
     lengths = part.lengths
     analysis = {
         "format": FORMAT,

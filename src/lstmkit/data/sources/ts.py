@@ -97,9 +97,7 @@ def _header(file: SourceFile, lines: "Iterator[tuple[int, str, str, str]]") -> _
         if fault:
             raise DataError(f"{file.path}:{number}: {fault}{detail}; the header must be sound")
         if not text.startswith("@"):
-            raise DataError(
-                f"{file.path}:{number}: a line of data before @data; a header ends with a line @data"
-            )
+            raise DataError(f"{file.path}:{number}: a line of data before @data; a header ends with a line @data")
         key, *values = text[1:].split()
         if key.lower() == "data":
             return _understood(file, said)
