@@ -16,6 +16,7 @@ from lstmkit.nn.library import Found, native_library
 Cell = Literal["lstm", "gru", "rnn"]
 ENGINES = ("auto", "native", "torch", "reference")
 _MANY_UNITS = 384
+_DISPATCH = "__torch_dispatch__"  # by which some tensors, such as fake ones, do all work themselves
 _MANY_SEQUENCES = 32
 _LAYERS: dict[str, LayerRun] = {"native": native.layer, "torch": torch_engine.layer, "reference": reference.layer}
 
@@ -119,7 +120,7 @@ def stand_in(tensor: Tensor) -> EngineChoice | None:
         return EngineChoice("torch", f"the native engine knows float32 and float64, not {dtype}")
     if (other := stand_in_now()) is not None:
         return other
-    if type(tensor).__torch_dispatch__ is not Tensor.__torch_dispatch__:
+    if getattr(type(tensor), _DISPATCH) is not getattr(Tensor, _DISPATCH):
         return EngineChoice("torch", f"a {type(tensor).__name__} is no plain tensor")
     return None
 

@@ -37,7 +37,7 @@ class Made:
         if self._n_steps != _Optimizers.n_steps:
             return False
         for now, (then, pointer, version, _) in zip(tensors, self._then, strict=True):
-            if now is not then or now.data_ptr() != pointer or now._version != version:
+            if now is None or now is not then or now.data_ptr() != pointer or now._version != version:
                 return False
         return True
 

@@ -199,7 +199,8 @@ class _Layer(torch.autograd.Function):
         run: _Run | None = ctx.run
         ctx.run = None  # as the output may live on; gates are turned into gradients, so they serve no second time
         if run is None:  # a graph that was retained
-            run = _Run(*ctx.what, inputs.detach(), h0, c0, [w.detach() for w in weights])
+            layout, rows, projects = ctx.what
+            run = _Run(layout, rows, projects, inputs.detach(), h0, c0, [w.detach() for w in weights])
         if torch.is_grad_enabled():  # create_graph: the gradient must itself have a gradient
             found = run.through_the_reference(inputs, h0, c0, weights, grads)
         else:
