@@ -86,9 +86,8 @@ def analyze_run(folder: Path, request: AnalysisRequest, watcher: Watcher) -> dic
     chosen = _sample(len(test), request)
     artifacts = {cell: load_artifact(home / "model") for cell, home in homes.items()}
     part = _encoded(next(iter(artifacts.values())), test.take(chosen))
-    watcher.say(
-        f"{corpus.name}: {len(part):,} of {len(test):,} test examples, {len(part.rows):,} {'steps' if corpus.kind == 'series' else 'tokens'}"
-    )
+    unit = "steps" if corpus.kind == "series" else "tokens"
+    watcher.say(f"{corpus.name}: {len(part):,} of {len(test):,} test examples, {len(part.rows):,} {unit}")
     lengths = part.lengths
     analysis = {
         "format": FORMAT,
