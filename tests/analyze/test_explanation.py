@@ -224,3 +224,15 @@ def test_how_far_the_trace_is_from_the_engine_is_measured_and_beyond_rounding_re
     monkeypatch.setitem(traced._CELLS, "lstm", off)
     with pytest.raises(LstmkitError, match=r"the instrumented network is .* off the engine .*, at most 1e-05 is round"):
         explained("a b c")
+
+
+def test_orders_that_come_to_the_same_are_counted_apart() -> None:
+    points = np.array([0, 1, 2])
+    ordered = np.array([0.9, 0.4, 0.1])
+    found = Deletion(points, ordered, np.array([ordered, [0.9, 0.8, 0.1], [0.9, 0.2, 0.1]]))
+    assert (found.n_beaten, found.n_tied) == (1, 1)
+
+
+def test_of_unknown_words_alone_nothing_can_be_deleted() -> None:
+    assert explained("ZZZ YYY", "lstm").deletion is None
+    assert explained("ZZZ a", "lstm").deletion is not None

@@ -111,7 +111,7 @@ def test_learning_is_measured_against_the_majority_class() -> None:
         ),
         (
             {("lstm", other): "no difference shown" for other in ("gru", "rnn", "linear")},
-            "Between the LSTM and the GRU, the RNN and the linear model no difference is shown.",
+            "Between the LSTM and each of the GRU, the RNN and the linear model no difference is shown.",
         ),
     ],
 )
@@ -161,6 +161,12 @@ def test_each_weakness_is_told_by_itself() -> None:
         lambda record: record.update(
             seeds=[0],
             models={cell: model | {"runs": model["runs"][:1]} for cell, model in record["models"].items()},
+        )
+    )
+    assert "Two seeds make intervals that hardly exclude anything" in only(
+        lambda record: record.update(
+            seeds=[0, 1],
+            models={cell: model | {"runs": model["runs"][:2]} for cell, model in record["models"].items()},
         )
     )
     assert "One learning rate was given (0.003)" in only(lambda record: record.update(rates=[0.003]))

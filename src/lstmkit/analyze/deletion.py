@@ -36,7 +36,14 @@ class Deletion:
     @property
     def n_beaten(self) -> int:
         """How many of the random orders keep the probability higher than the order of attribution does."""
-        return int((self._heights(self.random) > self._heights(self.ordered[None])[0]).sum())
+        return int((self._heights(self.random) > self._heights(self.ordered[None])[0] + 1e-9).sum())
+
+    @property
+    def n_tied(self) -> int:
+        """How many of the random orders come to the same area: of few tokens some are the order of attribution."""
+        return int(
+            np.isclose(self._heights(self.random), self._heights(self.ordered[None])[0], rtol=0, atol=1e-9).sum()
+        )
 
     def _heights(self, curves: np.ndarray) -> np.ndarray:
         return trapezoid(curves, self.n_deleted / self.n_deleted[-1], axis=1)

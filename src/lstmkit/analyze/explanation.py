@@ -61,7 +61,8 @@ class Explanation:
         attribution: integrated gradients for the most probable classes, most probable first.
         running: the answer after each token.
         layers: by layer, lowest first, then by direction: forward, and backward where there are two.
-        deletion: the curve for the predicted class; None for a sequence of one token, where there is no order to test.
+        deletion: the curve for the predicted class; None for a sequence of one token, where there is no order to test,
+            and of unknown ones alone, where nothing can be deleted.
         engine_difference: the largest difference of a probability between the instrumented network, which gates and
             states were read in, and the engine, which gave the answer.
         twin: the same prediction by the run's twin, where there is one that reads the same tokens.
@@ -140,7 +141,7 @@ def explain(
         classes = np.argsort(-answer, kind="stable")[:most_classes]
         attribution = integrated_gradients(network, found.ids, classes.tolist())
         deletion = None
-        if len(found.ids) > 1:
+        if len(found.ids) > 1 and (found.ids != UNKNOWN_ID).any():
             deletion = deletion_curve(
                 network, found.ids, attribution.values[0], int(classes[0]), n_orders=n_orders, seed=seed
             )

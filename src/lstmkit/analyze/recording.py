@@ -128,6 +128,7 @@ def _model(explanation: Explanation, n_classes: int) -> dict[str, Any]:
             "random": [_rounded(row, 5) for row in deletion.random],
             "area": deletion.area,
             "n_beaten": deletion.n_beaten,
+            "n_tied": deletion.n_tied,
         },
         "engine_difference": explanation.engine_difference,
     }

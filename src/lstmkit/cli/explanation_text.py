@@ -55,7 +55,8 @@ def _lines(record: dict[str, Any], coloured: bool) -> Iterator[Text | str]:
     if deletion := main["deletion"]:
         yield (
             f"deleting by attribution lowers the probability faster than {deletion['n_beaten']} of "
-            f"{len(deletion['random'])} random orders (area {deletion['area']:+.3f})"
+            f"{len(deletion['random'])} random orders (area {deletion['area']:+.3f}"
+            f"{f', {tied} come to the same' if (tied := deletion.get('n_tied')) else ''})"
         )
 
 

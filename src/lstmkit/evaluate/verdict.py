@@ -88,10 +88,11 @@ def summary(outcomes: Mapping[tuple[str, str], Outcome], subject: str = "lstm") 
         if one == subject:
             groups.setdefault(outcome, []).append(f"the {NAMES[other]}")
     name = f"the {NAMES[subject]}"
+    each = "each of " if len(groups.get("no difference shown", ())) > 1 else ""
     forms: dict[Outcome, str] = {
         "ahead": f"{name} is ahead of {{}}",
         "behind": f"{name} is behind {{}}",
-        "no difference shown": f"between {name} and {{}} no difference is shown",
+        "no difference shown": f"between {name} and {each}{{}} no difference is shown",
         "not judged": f"{name} is not judged beside {{}}",
     }
     sentence = "; ".join(form.format(_and(groups[outcome])) for outcome, form in forms.items() if outcome in groups)
@@ -131,6 +132,11 @@ def caveats(record: Mapping[str, Any]) -> list[str]:
         )
     if len(record["seeds"]) == 1:
         found.append("One seed says nothing of how results vary from seed to seed: --seeds 3 or more does.")
+    if len(record["seeds"]) == 2:
+        found.append(
+            "Two seeds make intervals that hardly exclude anything (Student's factor is 12.7, with three seeds 4.3): "
+            "--seeds 3 or more do."
+        )
     sizes = {NAMES[cell]: model["parameters"]["total"] for cell, model in networks.items()}
     if record["match"] == "width" and len(set(sizes.values())) > 1:
         listed = ", ".join(f"{name} {n:,}" for name, n in sizes.items())

@@ -95,7 +95,7 @@ def _confusion(runs: Sequence[Run]) -> Markup:
     for run in runs:
         if worst := confusions(run.evaluation, most=1):
             true, said, n, total = worst[0]
-            words += Markup(" The {} takes <bdi>{}</bdi> for <bdi>{}</bdi> {:,} times of {:,}.").format(
+            words += Markup(" The {} takes “<bdi>{}</bdi>” for “<bdi>{}</bdi>” {:,} times of {:,}.").format(
                 NAMES[run.cell], _clipped(true), _clipped(said), n, total
             )
         else:

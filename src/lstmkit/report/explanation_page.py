@@ -99,10 +99,14 @@ def journey(answer: Answer, record: ExplanationRecord) -> str:
         if size >= _STEP:
             way, token = "up" if values[k] > values[k - 1] else "down", record.pieces[lengths[k] - 1][1]
             where = "at" if lengths[k] == lengths[k - 1] + 1 else "by"  # some tokens were not asked after
-            moves.append(f"{way} {size:.0%} {where} “{token}” ({lengths[k]:,})")
+            moves.append(f"{way} {100 * size:.0f} points {where} “{token}” ({lengths[k]:,})")
+    if len(values) == 1:
+        return f"One token, and one answer: “{name}” at {values[0]:.0%}."
     says = f"“{name}” begins at {values[0]:.0%} and ends at {values[-1]:.0%}"
     return (
-        f"{says}; largest steps: {', '.join(moves)}." if moves else f"{says}; no single token moves it by {_STEP:.0%}."
+        f"{says}; largest steps: {', '.join(moves)}."
+        if moves
+        else f"{says}; no single token moves it by {100 * _STEP:.0f} points."
     )
 
 

@@ -45,6 +45,7 @@ class Deleted(Record):
     random: Annotated[list[list[Share]], Field(min_length=1)]
     area: float
     n_beaten: Count
+    n_tied: Count = 0
 
 
 class Plane(Record):

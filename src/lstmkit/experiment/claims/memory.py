@@ -69,9 +69,9 @@ def _far(measured: Measured) -> Claim:
     )
     difference, low, high = measured.difference
     here = (
-        f"on this test set the RNN {'trails' if difference > 0 else 'leads'} the LSTM by {abs(difference):.2%} (95% "
-        f"interval of LSTM minus RNN {low:+.2%} to {high:+.2%}, paired), at the LSTM’s learning rate, which decides "
-        "nothing"
+        f"on this test set the RNN {'trails' if difference > 0 else 'leads'} the LSTM by {100 * abs(difference):.2f} "
+        f"points (95% interval of LSTM minus RNN {100 * low:+.2f} to {100 * high:+.2f}, paired), at the LSTM’s "
+        "learning rate, which decides nothing"
     )
     found = _horizons(measured, "rnn", "lstm")
     if isinstance(found, str):
