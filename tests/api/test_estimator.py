@@ -30,6 +30,7 @@ def test_parameters_and_schema_are_one() -> None:
     left_out = {
         "preset", "seed", "data.source", "data.text_column", "data.label_column", "data.on_bad_row",
         "data.test_fraction", "data.split_seed", "train.refit", "train.checkpoint_seconds",
+        "data.series_column", "data.time_column", "augment.jitter", "augment.scaling", "augment.time_warp",
     }  # fmt: skip
     assert set(PARAMETER_KEYS.values()) | left_out == set(known_keys())
     defaults = {name: parameter.default for name, parameter in inspect.signature(SequenceClassifier).parameters.items()}

@@ -18,7 +18,7 @@ from small_runs import SMALL, Command, write_reviews
 
 from lstmkit.cli import compare as command_module
 from lstmkit.cli.main import run
-from lstmkit.experiment import compare, rates, single
+from lstmkit.experiment import compare, opponents, rates, single
 from lstmkit.train import loop
 
 OPTIONS = ["--epochs", 2, "--seeds", 2, "--rates", "0.02,0.002", "--seed", 5, "--threads", 1, *SMALL]
@@ -259,7 +259,7 @@ DEATHS: list[tuple[Any, str, int]] = [
     (rates, "train_and_choose", 2),
     (compare, "write_json", 1),
     (compare, "best_of", 2),
-    (single, "linear_baseline", 1),
+    (opponents, "linear_baseline", 1),
     (loop, "train_step", 9),
     (single, "probabilities", 2),
     (compare, "comparison", 1),

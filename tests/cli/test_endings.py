@@ -12,7 +12,7 @@ import pytest
 from small_runs import SMALL, Command
 
 from lstmkit.data.encoder import Encoder
-from lstmkit.experiment import prepare, single
+from lstmkit.experiment import opponents, prepare, single
 from lstmkit.train import loop
 from lstmkit.train.checkpoint import Progress
 
@@ -33,7 +33,7 @@ def killed_in(real: Callable[..., Any], number: int) -> Callable[..., Any]:
         (prepare, "load_corpus"),
         (prepare, "encode"),
         (single, "probabilities"),
-        (single, "linear_baseline"),
+        (opponents, "linear_baseline"),
         (single, "draw_run"),
     ],
     ids=["loading", "encoding", "scoring", "baseline", "drawing"],

@@ -28,7 +28,7 @@ def test_every_beginning(lengths: list[int], cell: str, pooling: str, batch_size
     network = Classifier(vocabulary_size=20, n_classes=3, cell=cell, pooling=pooling, hidden_size=7).eval()  # type: ignore[arg-type]
     best, confidence = running_answers(network, part, batch_size)
     begins = np.repeat(part.offsets[:-1], lengths)
-    beginnings = [part.tokens[begin : place + 1] for place, begin in enumerate(begins)]
+    beginnings = [part.rows[begin : place + 1] for place, begin in enumerate(begins)]
     sizes = [len(beginning) for beginning in beginnings]
     each = EncodedPart(
         np.concatenate(beginnings), np.cumsum([0, *sizes]).astype(np.int64), np.zeros(len(sizes), dtype=np.int64)

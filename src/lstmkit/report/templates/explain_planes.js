@@ -81,10 +81,11 @@ const explainPlanes = (() => {
     return { positive: ramp([paper, pro, deep]), signed: ramp([contra, paper, pro]) };
   };
 
-  // Least and most of a plane: of a cell state, the largest of all units in both directions.
+  // Least and most of a plane's colours: of a cell state, what nine tenths of the units stay within; one that does not
+  // would make all others pale.
   const range = (layer, name) => {
     const { low, high, scales } = layer.planes[name];
-    const most = scales ? Math.max(...scales) : 1;
+    const most = scales ? [...scales].sort((a, b) => a - b)[Math.floor(0.9 * (scales.length - 1))] : 1;
     return [low * most, high * most];
   };
 
@@ -110,7 +111,7 @@ const explainPlanes = (() => {
     const [low, high] = range(layer, name);
     // Cell states differ by powers of ten: the colour goes with the square root, so that small ones are seen too.
     const shade = name === "c"
-      ? (value) => 127.5 * (1 + Math.sign(value) * Math.sqrt(Math.abs(value) / high))
+      ? (value) => 127.5 * (1 + Math.sign(value) * Math.sqrt(Math.min(1, Math.abs(value) / high)))
       : (value) => 255 * (value - low) / (high - low);
     rows.forEach((unit, row) => {
       for (let step = 0; step < layer.n; step++) {
