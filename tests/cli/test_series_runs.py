@@ -37,6 +37,8 @@ def test_a_run_on_series(gestures: Path, tmp_path: Path, monkeypatch: pytest.Mon
     assert evaluation["baselines"]["linear"]["name"].endswith("ridge classifier")
     page = Path("a", "report.html").read_text()
     assert "each example is a series of numbers, 3 at each step" in page
+    assert details["confident_errors"][0]["series"]["n_channels"] == 2
+    assert page.count('<svg class="series"') == len(details["confident_errors"])
     assert not Path("a", "model", "tokenizer.json").exists()
 
     model = load("a")
@@ -55,6 +57,43 @@ def test_a_run_on_series(gestures: Path, tmp_path: Path, monkeypatch: pytest.Mon
     units = analysis["models"]["lstm"]["networks"]["trained"]["layers"][0][0]["gates"]["units"]
     named = {row["token"] for unit in units["retentive"] for row in unit["forgets_at"]}
     assert named <= {f"{name} {way}" for name in ("x", "y", "y missing") for way in ("high", "low")}
+
+
+def test_what_takes_texts_refuses_a_run_on_series(
+    gestures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(["train", str(gestures), "--out", "a", *SMALL, "--set", "model.bidirectional=false"]) == 0
+    first = json.loads(Path("a", "predictions.jsonl").read_text().splitlines()[0])["id"]
+    for words, said in (
+        (["explain", "a", "--id", first], "an explanation reads text and tokens, and this model reads numeric series"),
+        (["explain", "a", "hello"], "an explanation reads text and tokens"),
+        (["predict", "a", "hello"], "a: reads numeric series, and predict takes texts"),
+        (["predict", "a", "--input", str(gestures)], "a: reads numeric series, and predict takes texts"),
+        (["predict", "a", "--stream", "--input", str(gestures)], "a stream reads text and tokens"),
+    ):
+        capsys.readouterr()
+        assert run(words) == 2, words
+        error = capsys.readouterr().err
+        assert said in error
+        assert error.count("error: ") == 1
+    assert run(["evaluate", "a", "--earliness"]) == 0
+
+
+def test_series_that_stand_in_two_splits_are_told(
+    gestures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "both"
+    folder.mkdir()
+    for name in ("train.csv", "test.csv"):
+        (folder / name).write_text(gestures.read_text())
+    assert run(["data", "info", str(folder), "--set", "encoder.max_length=5"]) == 0
+    out = capsys.readouterr().out
+    assert "54 of 60 test series also stand in train: 90.0%" in out  # the others are validation's
+    assert "white space" not in out
+    assert (
+        "of all steps; the network is judged on series of which it sees a part; the linear baseline sees no more" in out
+    )
 
 
 def test_augmented_training_is_resumed_to_the_same_bits(

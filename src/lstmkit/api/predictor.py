@@ -38,6 +38,11 @@ class Predictor:
         """Class names, in the order of the columns of `predict_proba`."""
         return list(self._artifact.labels)
 
+    @property
+    def kind(self) -> str:
+        """What an example is to the model: words, subwords, characters or tokens of a text, or a series."""
+        return self._artifact.encoder.kind
+
     def predict(self, items: Iterable[Item]) -> list[str]:
         """The most probable label of each example.
 
@@ -77,21 +82,24 @@ class Predictor:
 
         Raises:
             DataError: the example is empty, or no string and no list of tokens.
+            RequestError: the model reads series.
         """
         from lstmkit.analyze.explanation import explain  # prediction does without it
 
+        models = [self._artifact, *([self._twin()] if self._twin else [])]
+        encoders = [of_tokens(model.encoder, "an explanation") for model in models]
         (text,) = texts_of([item])
         found, *others = (
             explain(
                 model.network,
-                of_tokens(model.encoder, "an explanation"),
+                encoder,
                 model.labels,
                 text,
                 most_classes=most_classes,
                 n_orders=n_orders,
                 seed=seed,
             )
-            for model in (self._artifact, *([self._twin()] if self._twin else []))
+            for model, encoder in zip(models, encoders, strict=True)
         )
         return found.beside(others[0]) if others else found
 

@@ -1,31 +1,12 @@
 """From what a caller holds to the series that the encoder takes: float32 `(time, channels)`, NaN where nothing is."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from lstmkit.core.errors import DataError
 from lstmkit.data.sources.corpus import Series
-
-
-def are_series(items: Any) -> bool:
-    """Whether examples are numeric series: a 3-D array, or a sequence whose first example is a 2-D array or list."""
-    if hasattr(items, "__array__") and not isinstance(items, Sequence):
-        return np.ndim(items) == 3
-    if not isinstance(items, Sequence) or isinstance(items, str) or not len(items):
-        return False
-    first = items[0]
-    if isinstance(first, str | bytes):
-        return False
-    if hasattr(first, "__array__"):
-        return np.ndim(first) == 2
-    return (
-        isinstance(first, Sequence)
-        and len(first) > 0
-        and isinstance(first[0], Sequence | np.ndarray)
-        and not (isinstance(first[0], str))
-    )
 
 
 def series_of(items: Iterable[Any], n_channels: int = 0) -> list[Series]:

@@ -4,7 +4,7 @@ import re
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -50,7 +50,7 @@ def explain(
     if out is not None:
         _check_out(out)
     given, label = _example_of(run, id) if id is not None else (_read_pipe() if text == "-" else text or "", None)
-    if not given.strip():
+    if isinstance(given, str) and not given.strip():
         raise DataError("the text is empty; give a text with at least one token")
 
     from lstmkit.analyze.recording import record_of
@@ -99,8 +99,8 @@ def _read_pipe() -> str:
         raise DataError(f"stdin: not UTF-8 (byte {error.start + 1}); convert it, as with iconv -t utf-8") from error
 
 
-def _example_of(run: Path, identity: str) -> tuple[str, str]:
-    """Text and true label of a test example of a run."""
+def _example_of(run: Path, identity: str) -> tuple[Any, str]:
+    """Input (a text, or a series) and true label of a test example of a run."""
     from lstmkit.artifact import find_model
     from lstmkit.config.resolve import load_config
     from lstmkit.core.errors import RequestError

@@ -86,6 +86,11 @@ def predict(
 
         torch.set_num_threads(threads)
     predictor = load(run, engine or "auto")
+    if predictor.kind == "series":
+        raise RequestError(
+            f"{run}: reads numeric series, and predict takes texts; score a source with lstmkit evaluate, or give "
+            "arrays to load(RUN).predict from Python"
+        )
     answered = ["predicted", "probability"]
     flat = [f"probability_{name}" for name in predictor.labels]
     name_of = _Names({"line", "text", "probabilities", *answered, *flat})

@@ -26,6 +26,8 @@ _FEWEST = 50  # training examples of which anything is said about their lengths
 _MOST_BINS = 20
 _N_OF_BIN = 50  # training examples of a bin, about, where there are few
 
+_EXAMPLES = {False: "texts", True: "series"}  # what examples are called, by whether they are numeric series
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -46,7 +48,7 @@ def audit(parts: Mapping[str, Part], encoded: Encoded, leaked: Mapping[str, int]
     """Look for what makes numbers on this data say less than they seem to.
 
     Args:
-        parts: the splits as texts; `train` among them.
+        parts: the splits as texts or series; `train` among them.
         encoded: the same as numbers, the encoder fitted on `train`.
         leaked: how many texts of `valid` and of `test` also stand in `train`, where that has been counted already.
 
@@ -61,11 +63,10 @@ def audit(parts: Mapping[str, Part], encoded: Encoded, leaked: Mapping[str, int]
             for name in ("valid", "test")
             if name in parts
         }
-    is_series = encoded.encoder.kind == "series"
     found = [
         *_leaks(parts, encoded, leaked),
         *_length(encoded),
-        *(() if is_series else _vocabulary(encoded)),
+        *(() if _is_series(encoded) else _vocabulary(encoded)),
         *_truncation(encoded),
     ]
     return [asdict(one) | {"line": one.line} for one in found]
@@ -82,8 +83,8 @@ def _leaks(parts: Mapping[str, Part], encoded: Encoded, leaked: Mapping[str, int
         )
         yield Finding(
             "leak",
-            f"{n_same:,} of {n:,} {name} texts also stand in train, white space and case folded{near}: "
-            f"{n_leaked / n:.1%}",
+            f"{n_same:,} of {n:,} {name} {_EXAMPLES[_is_series(encoded)]} also stand in train"
+            f"{'' if _is_series(encoded) else ', white space and case folded'}{near}: {n_leaked / n:.1%}",
             f"up to {100 * n_leaked / n:.1f} points of {name} accuracy may be memory, and most where memory is largest",
             "leave them out of train, or split by group (author, film, recording) so that copies stay together",
         )
@@ -112,7 +113,7 @@ def _length(encoded: Encoded) -> Iterator[Finding]:
         f"length alone predicts {correct.mean():.1%} of the training labels ({interval[0]:.1%} to {interval[1]:.1%}, "
         f"{_N_FOLDS}-fold cross-validation), {100 * gain:+.1f} points ({100 * low:+.1f} to {100 * high:+.1f}) beside "
         "always the commonest label",
-        "a model can score so without reading a word, and a cell that only counts looks as if it understood",
+        "a model can score so without reading anything, and a cell that only counts looks as if it understood",
         "compare every score with this one, or balance the lengths of the classes",
     )
 
@@ -136,7 +137,7 @@ def _vocabulary(encoded: Encoded) -> Iterator[Finding]:
 
 
 def _truncation(encoded: Encoded) -> Iterator[Finding]:
-    most = encoded.encoder.max_length
+    most, examples = encoded.encoder.max_length, _EXAMPLES[_is_series(encoded)]
     for name in encoded.parts:
         whole = np.asarray(encoded.whole_lengths[name])
         n_cut, n_lost = int((whole > most).sum()), int(np.maximum(whole - most, 0).sum())
@@ -145,11 +146,12 @@ def _truncation(encoded: Encoded) -> Iterator[Finding]:
         nine_in_ten = int(np.quantile(whole, 0.9, method="inverted_cdf"))
         yield Finding(
             "truncation",
-            f"encoder.max_length={most} cuts {n_cut:,} of {len(whole):,} {name} texts ({n_cut / len(whole):.1%}), "
-            f"and with them {n_lost / whole.sum():.1%} of all tokens",
-            "the network is judged on texts of which it sees a part; the linear baseline sees them whole",
-            f"set encoder.max_length higher (nine in ten are at most {nine_in_ten:,} long), or cut the texts yourself "
-            "for all models",
+            f"encoder.max_length={most} cuts {n_cut:,} of {len(whole):,} {name} {examples} ({n_cut / len(whole):.1%}), "
+            f"and with them {n_lost / whole.sum():.1%} of all {'steps' if _is_series(encoded) else 'tokens'}",
+            f"the network is judged on {examples} of which it sees a part; the linear baseline sees "
+            f"{'no more' if _is_series(encoded) else 'them whole'}",
+            f"set encoder.max_length higher (nine in ten are at most {nine_in_ten:,} long), or cut the {examples} "
+            "yourself for all models",
         )
         return  # one part is enough to say it
 
@@ -188,12 +190,18 @@ def lines_of(warnings: Sequence[Mapping[str, Any]], encoded: Encoded) -> list[st
         warnings: of `audit`.
         encoded: what it was given; where that is too little to judge lengths by, the block says so.
     """
-    untold = "" if _can_tell_length(encoded) else "length: too few texts to tell"
+    untold = "" if _can_tell_length(encoded) else f"length: too few {_EXAMPLES[_is_series(encoded)]} to tell"
     if not warnings:
-        looked_for = f"leaks{'' if untold else ', labels told by length'}, unknown words, cut texts"
+        length = "" if untold else ", labels told by length"
+        others = "cut series" if _is_series(encoded) else "unknown words, cut texts"
+        looked_for = f"leaks{length}, {others}"
         return [f"warnings: none ({looked_for}{'; ' + untold if untold else ''})"]
     head = f"warnings ({untold})" if untold else "warnings"
     return [head, *(f"  {warning['kind']}: {warning['line']}" for warning in warnings)]
+
+
+def _is_series(encoded: Encoded) -> bool:
+    return encoded.encoder.kind == "series"
 
 
 def _can_tell_length(encoded: Encoded) -> bool:

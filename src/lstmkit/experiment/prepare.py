@@ -19,7 +19,7 @@ class Prepared:
 
     Attributes:
         corpus: as the source gave it.
-        parts: train, valid and test as texts.
+        parts: train, valid and test as texts or series.
         encoded: the same as numbers.
     """
 

@@ -108,16 +108,17 @@ def _by_length(runs: Sequence[Run]) -> Markup:
     for run in runs:
         if bins := run.details.accuracy_by_length:
             first, last = bins[0], bins[-1]
-            found.append(f"{NAMES[run.cell]} {first.accuracy:.2%} over {_tokens(first)}, "
-                         f"{last.accuracy:.2%} over {_tokens(last)}")  # fmt: skip
+            found.append(f"{NAMES[run.cell]} {first.accuracy:.2%} over {_lengths(first, run)}, "
+                         f"{last.accuracy:.2%} over {_lengths(last, run)}")  # fmt: skip
     return Markup(
         "A dot is the accuracy over test sequences of like length, its line the 95% interval. A model that loses the "
         "thread falls towards the right. {}."
     ).format("; ".join(found))
 
 
-def _tokens(one: LengthBin) -> str:
-    return f"{one.first:,} tokens" if one.first == one.last else f"{one.first:,} to {one.last:,} tokens"
+def _lengths(one: LengthBin, run: Run) -> str:
+    unit = "steps" if run.details.kind == "series" else "tokens"
+    return f"{one.first:,} {unit}" if one.first == one.last else f"{one.first:,} to {one.last:,} {unit}"
 
 
 def _clipped(label: str) -> str:

@@ -22,7 +22,7 @@ _STEP = 0.05  # of probability: a smaller one is not worth a word
 PLANES = {
     "i": "input gate: how much is let in",
     "f": "forget gate: how much of the cell is kept",
-    "o": "output gate: how much of the cell is shown",
+    "o": "output gate: how much is shown",
     "g": "candidate: what would be let in",
     "r": "reset gate: how much of the past the candidate reads",
     "z": "update gate: how much of the state is kept",

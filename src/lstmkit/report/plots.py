@@ -75,7 +75,8 @@ def accuracy_by_length(runs: Sequence[Run]) -> Figure:
     axes.set_xticks(range(len(bins)), [f"{_range(b.first, b.last)}\nn = {b.n:,}" for b in bins])
     axes.set_xlim(-0.5, max(len(bins), 1) - 0.5)
     axes.set_ylim(floor, 101)
-    axes.set_xlabel("length (tokens), and number of test sequences")
+    unit = "steps" if runs[0].details.kind == "series" else "tokens"
+    axes.set_xlabel(f"length ({unit}), and number of test sequences")
     axes.set_ylabel(f"accuracy (%){_cropped(floor)}")
     _label_ends(axes, len(bins) - 0.5, ends)
     return figure
