@@ -1,6 +1,5 @@
 """One model: train, keep the best epoch on validation, score the test split once, write the records and the report."""
 
-import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,7 +26,7 @@ from lstmkit.models.scoring import probabilities
 from lstmkit.report import draw_run
 from lstmkit.train import Result, train
 from lstmkit.train.checkpoint import Progress, read_progress
-from lstmkit.train.loop import epochs_of
+from lstmkit.train.loop import epochs_of, steps_of
 
 
 class Listener(Protocol):
@@ -203,7 +202,7 @@ def _train_on(
     n_planned = n_epochs or epochs_of(config.train, len(encoded.parts["train"]))
     listener.on_model(config.model.cell, network.n_parameters()["total"], n_planned)
     if checkpoint.exists():
-        n_steps = math.ceil(len(encoded.parts["train"]) / config.train.batch_size)
+        n_steps = steps_of(config.train, len(encoded.parts["train"]))
         listener.say(resumption(read_progress(checkpoint), n_planned, n_steps))
     result = train(
         network,
