@@ -153,8 +153,9 @@ class TrainConfig(Section):
     early_stopping: Annotated[int, Field(ge=0)] = Field(
         default=0, description="epochs without a better validation before stopping; 0: never"
     )
-    select_by: Literal["accuracy", "loss"] = Field(
-        default="accuracy", description="what of validation chooses the best epoch"
+    select_by: Literal["accuracy", "loss", "last"] = Field(
+        default="accuracy",
+        description="what of validation chooses the epoch that is kept; last: the last one, and nothing stops early",
     )
     refit: bool = Field(
         default=False, description="train again on training + validation for the chosen number of epochs"

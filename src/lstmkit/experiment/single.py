@@ -172,7 +172,8 @@ def _train(
     if not config.train.refit:
         return network, result, prepared
     final = prepare_refit(prepared, config)
-    listener.say(f"refit: training + validation, {result.best_epoch} epochs as validation chose")
+    why = "" if config.train.select_by == "last" else " as validation chose"
+    listener.say(f"refit: training + validation, {result.best_epoch} epochs{why}")
     recorder = _Recorder(folder / "history_refit.jsonl", listener)
     network, again = _train_on(
         final, config, device, listener, recorder, folder / "checkpoints" / "refit.safetensors", result.best_epoch

@@ -242,8 +242,8 @@ def _best_record(progress: Progress) -> Epoch | None:
 
 
 def _is_better(record: Epoch, best: Epoch | None, config: TrainConfig) -> bool:
-    """Whether this epoch beats the best so far; the other measure breaks a tie."""
-    if best is None:
+    """Whether this epoch is kept in place of the best so far; the other measure breaks a tie."""
+    if best is None or config.select_by == "last":
         return True
     rank = [
         (-(epoch.valid_accuracy or 0.0), epoch.valid_loss or 0.0)
