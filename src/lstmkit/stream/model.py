@@ -2,7 +2,7 @@
 
 import hashlib
 from functools import cached_property
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import torch
@@ -98,7 +98,7 @@ class StreamingModel:
         return logits
 
 
-def _reading_of(artifact: Artifact, lowest: Weights, cell: Cell) -> Reading[Any, Any, Any]:
+def _reading_of(artifact: Artifact, lowest: Weights, cell: Cell) -> Reading:
     """The reading that suits the model's kind of sequence, with embedding or projection folded into the gates.
 
     Raises:

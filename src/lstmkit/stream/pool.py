@@ -143,7 +143,8 @@ class StreamPool:
         if (n_read == 1).all() and places[order[-1]] - first + 1 == len(places):
             memory = self._memory.rows(slice(first, first + len(places)))
             starts = np.array([0, len(places)], dtype=np.int64)
-            self._advance(memory, reading.arrive([inputs[k] for k in order.tolist()], starts))
+            as_they_lie = inputs if (np.diff(order) == 1).all() else [inputs[k] for k in order.tolist()]
+            self._advance(memory, reading.arrive(as_they_lie, starts))
         else:
             order = np.argsort(-n_read, kind="stable")
             memory = self._memory.rows(places[order])

@@ -6,7 +6,7 @@ of it, and changes what the stream carries; `arrive` turns inputs into what the 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, Self, TypeVar, runtime_checkable
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -16,9 +16,12 @@ from lstmkit.stream.stack import Arrived
 Chosen = slice | Int[np.ndarray, " chosen"]
 Step = Any
 """What a push takes; see the model's reading."""
-_Checked = TypeVar("_Checked")
-_Inputs = TypeVar("_Inputs")
-_Carried = TypeVar("_Carried", bound="Carried")
+Checked = Any
+"""What came for one stream, as its reading has it; its length is how much came."""
+Inputs = Any
+"""What the lowest layer reads of one stream, as its reading has it; its length is in steps, and it can be cut."""
+Several = Any
+"""A sequence, or an array, with an entry for each of several streams."""
 
 
 @dataclass
@@ -62,7 +65,7 @@ class Carried(Protocol):
 
 
 @runtime_checkable
-class Reading(Protocol[_Checked, _Inputs, _Carried]):
+class Reading(Protocol):
     """How a kind of sequence is read. Nothing is truncated: there is no end to look back from.
 
     Attributes:
@@ -73,34 +76,34 @@ class Reading(Protocol[_Checked, _Inputs, _Carried]):
     identity: list[Any]
     holds: str
 
-    def blank(self, n: int) -> _Carried:
+    def blank(self, n: int) -> Any:
         """What is remembered of n streams that have read nothing."""
         ...
 
-    def check(self, step: Step) -> _Checked:
-        """What came, as it can be read; its length is how much came.
+    def check(self, step: Step) -> Checked:
+        """What came, as it can be read.
 
         Raises:
             DataError: it cannot be read.
         """
         ...
 
-    def check_all(self, steps: Sequence[Step] | np.ndarray) -> list[_Checked]:
+    def check_all(self, steps: Sequence[Step] | np.ndarray) -> Several:
         """As `check`, of one push for each of several streams."""
         ...
 
-    def advance(self, checked: Sequence[_Checked], carried: _Carried) -> list[_Inputs]:
+    def advance(self, checked: Several, carried: Any) -> Several:
         """What the lowest layer reads of each stream; `carried`, of these streams in this order, is changed."""
         ...
 
-    def arrive(self, inputs: Sequence[_Inputs], starts: Int[np.ndarray, " steps_plus_1"]) -> Arrived:
+    def arrive(self, inputs: Several, starts: Int[np.ndarray, " steps_plus_1"]) -> Arrived:
         """What the gates receive of some streams' inputs, most steps first; `starts`: see `Arrived`."""
         ...
 
-    def room(self) -> "Room":
+    def room(self) -> Room:
         """Room for what the gates of one stream receive of one step, by the native engine."""
         ...
 
-    def place(self, checked: _Checked, carried: _Carried, room: Any) -> int:
+    def place(self, checked: Checked, carried: Any, room: Any) -> int:
         """The row of the room's table that holds what the gates receive of a push of one step; `carried` is changed."""
         ...

@@ -94,24 +94,28 @@ class SeriesReading:
             raise DataError(f"None came, which is no step; push {self._wanted()}")
         return self._chunk(numbers_of(step, _WHAT))
 
-    def check_all(self, steps: Sequence[Any] | np.ndarray) -> list[Series]:
-        """See `Reading`; an array `(streams, channels)` or `(streams, time, channels)` is quicker than a list."""
-        if isinstance(steps, np.ndarray) and steps.dtype.kind != "O":
-            return [self._chunk(chunk) for chunk in numbers_of(steps, _WHAT)]
-        return [self.check(step) for step in steps]
+    def check_all(self, steps: Sequence[Any] | np.ndarray) -> Sequence[Series] | np.ndarray:
+        """See `Reading`; as many steps for each stream are one array `(streams, steps, channels)`."""
+        try:
+            found = np.asarray(steps)
+        except (TypeError, ValueError):  # chunks of several lengths, or no numbers: one by one
+            return [self.check(step) for step in steps]
+        if found.dtype.kind not in "fiu":
+            return [self.check(step) for step in steps]
+        numbers = numbers_of(found, _WHAT)
+        first = self._chunk(numbers[0])
+        return numbers.reshape(len(numbers), *first.shape)
 
-    def advance(self, checked: Sequence[Series], carried: LastValues) -> list[Rows]:
+    def advance(self, checked: Sequence[Series] | np.ndarray, carried: LastValues) -> Sequence[Rows] | np.ndarray:
         """See `Reading`."""
-        if all(len(chunk) == 1 for chunk in checked):
-            rows = self._encoder.rows_of_step(np.concatenate(checked), carried.last)
-            return [rows[k : k + 1] for k in range(len(rows))]
-        return [
-            self._encoder.rows_after(chunk, last) for chunk, last in zip(checked, carried.last, strict=True)
-        ]  # `last` is a row of the array itself
+        if isinstance(checked, np.ndarray) and checked.shape[1] == 1:
+            return self._encoder.rows_of_step(checked[:, 0], carried.last)[:, None]
+        # A row of `last` is changed in the array itself.
+        return [self._encoder.rows_after(chunk, last) for chunk, last in zip(checked, carried.last, strict=True)]
 
-    def arrive(self, inputs: Sequence[Rows], starts: Int[np.ndarray, " steps_plus_1"]) -> Arrived:
+    def arrive(self, inputs: Sequence[Rows] | np.ndarray, starts: Int[np.ndarray, " steps_plus_1"]) -> Arrived:
         """See `Reading`."""
-        rows = np.concatenate(inputs)
+        rows = inputs.reshape(-1, inputs.shape[2]) if isinstance(inputs, np.ndarray) else np.concatenate(inputs)
         if len(inputs) > 1 and len(starts) > 2:
             begins = np.cumsum([0, *(len(chunk) for chunk in inputs[:-1])])
             rows = rows[np.concatenate([begins[:size] + t for t, size in enumerate(np.diff(starts).tolist())])]
