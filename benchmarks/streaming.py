@@ -2,10 +2,11 @@
 
     python benchmarks/streaming.py --json streaming.jsonl
 
-A step is a whole push: a word in, class probabilities out, with pooling and head. The network is an untrained one of
-one direction and layer, over words drawn by Zipf's law. `nn.LSTM` keeps its state, and pools by hand, under
-`inference_mode`; it is given token numbers in a tensor, where lstmkit is given words. Keras runs one stateful layer at
-batches of one step, pooled by hand in numpy. All must give the same probabilities.
+A step is a whole push: a word or the numbers of a step in, class probabilities out, with pooling and head. The network
+is an untrained one of one direction and layer, over words drawn by Zipf's law, or over series of 12 channels of which a
+twentieth of the values is missing. `nn.LSTM` keeps its state, and pools by hand, under `inference_mode`; it is given
+token numbers, or rows that are scaled and filled already, in a tensor, where lstmkit is given words or raw numbers.
+Keras runs one stateful layer at batches of one step, pooled by hand in numpy. All must give the same probabilities.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import importlib.util
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +26,15 @@ from lstmkit.api.predictor import Predictor
 from lstmkit.artifact import Artifact
 from lstmkit.config.schema import EncoderConfig
 from lstmkit.data.encoder import Encoder
+from lstmkit.data.series import SeriesEncoder
 from lstmkit.models.build import build_from
 
 _VOCABULARY = 10_000
+_CHANNELS, _MISSING = 12, 0.05
 _STEPS = 200  # of each stream in a run
 
+Steps = Sequence[Sequence[str]] | np.ndarray
+"""A word for each stream at each step, or float32 `(steps, streams, channels)`."""
 Subject = Callable[[], np.ndarray]
 """Takes all steps from the beginning; the last answers, `(streams, classes)`."""
 
@@ -37,9 +43,20 @@ def model_of(hidden: int, embedding: int = 128, pooling: str = "max_mean", vocab
     """An untrained model over words."""
     words = " ".join(f"w{k}" for k in range(vocabulary - 1))
     encoder = Encoder.fit([words], EncoderConfig(min_frequency=1, vocabulary_size=vocabulary), "text")
+    return _untrained(encoder, hidden, embedding, pooling)
+
+
+def series_model_of(hidden: int, embedding: int = 128, pooling: str = "max_mean") -> Artifact:
+    """An untrained model over series."""
+    names = [str(k) for k in range(_CHANNELS)]
+    encoder = SeriesEncoder.fit([series_of(1, 1000)[:, 0]], EncoderConfig(), names)
+    return _untrained(encoder, hidden, embedding, pooling)
+
+
+def _untrained(encoder: Encoder | SeriesEncoder, hidden: int, embedding: int, pooling: str) -> Artifact:
     about = {
-        **{"vocabulary_size": encoder.vocabulary_size, "n_classes": 2, "embedding_size": embedding},
-        **{"hidden_size": hidden, "pooling": pooling},
+        **encoder.shape,
+        **{"n_classes": 2, "embedding_size": embedding, "hidden_size": hidden, "pooling": pooling},
     }
     torch.manual_seed(0)
     return Artifact(build_from(about, "auto").eval(), encoder, ["neg", "pos"], about)
@@ -53,46 +70,63 @@ def words_of(vocabulary: int, n_streams: int, n_steps: int) -> list[list[str]]:
     return [[f"w{k}" for k in row] for row in drawn.tolist()]
 
 
-def stream_subject(artifact: Artifact, words: Sequence[Sequence[str]]) -> Subject:
+def series_of(n_streams: int, n_steps: int) -> np.ndarray:
+    """The numbers of each stream at each step, some missing: `(steps, streams, channels)`."""
+    random = np.random.default_rng(0)
+    values = random.standard_normal((n_steps, n_streams, _CHANNELS))
+    return np.where(random.random(values.shape) < _MISSING, np.nan, values).astype(np.float32)
+
+
+def inputs_of(artifact: Artifact, steps: Steps) -> list[torch.Tensor]:
+    """What the network reads at each step, without lstmkit's streams: token numbers, or scaled and filled rows."""
+    encoder = artifact.encoder
+    if isinstance(encoder, Encoder):
+        return [torch.tensor([encoder.numbers(word)[0] for word in row]) for row in steps]
+    streams = np.swapaxes(np.asarray(steps), 0, 1)
+    rows, _ = encoder.encode(list(streams))
+    return list(torch.from_numpy(rows.reshape(*streams.shape[:2], -1).swapaxes(0, 1).copy()))
+
+
+def stream_subject(artifact: Artifact, steps: Steps) -> Subject:
     """One stream."""
     stream = Predictor(artifact).stream()
 
     def run() -> np.ndarray:
         stream.reset()
-        for (word,) in words:
-            answer = stream.push(word)
+        for (step,) in steps:
+            answer = stream.push(step)
         return answer[None]
 
     return run
 
 
-def pool_subject(artifact: Artifact, words: Sequence[Sequence[str]]) -> Subject:
+def pool_subject(artifact: Artifact, steps: Steps) -> Subject:
     """A pool, all streams pushed at once."""
     pool = Predictor(artifact).stream_pool()
-    ids = [pool.join() for _ in words[0]]
+    ids = [pool.join() for _ in steps[0]]
 
     def run() -> np.ndarray:
         for stream in ids:
             pool.reset(stream)
-        for row in words:
+        for row in steps:
             answers = pool.push(ids, row)
         return answers
 
     return run
 
 
-def torch_subject(artifact: Artifact, words: Sequence[Sequence[str]]) -> Subject:
+def torch_subject(artifact: Artifact, steps: Steps) -> Subject:
     """The same network as `nn.LSTM` called step by step, with max and mean pooling and the head."""
     network = artifact.network
     weights = network.recurrence.state_dict()
-    lstm = torch.nn.LSTM(network.embedding.embedding_dim, network.recurrence.hidden_size)
+    lstm = torch.nn.LSTM(artifact.architecture["embedding_size"], network.recurrence.hidden_size)
     lstm.load_state_dict(weights)
-    tokens = [torch.tensor([artifact.encoder.numbers(word)[0] for word in row])[None] for row in words]
+    inputs = [row[None] for row in inputs_of(artifact, steps)]
 
     def run() -> np.ndarray:
         with torch.inference_mode():
             state, largest, total = None, None, None
-            for n, row in enumerate(tokens, 1):
+            for n, row in enumerate(inputs, 1):
                 output, state = lstm(network.embedding(row), state)
                 largest = output[0] if largest is None else torch.maximum(largest, output[0])
                 total = output[0].double() if total is None else total + output[0]
@@ -103,28 +137,31 @@ def torch_subject(artifact: Artifact, words: Sequence[Sequence[str]]) -> Subject
     return run
 
 
-def keras_subject(artifact: Artifact, words: Sequence[Sequence[str]]) -> Subject:
+def keras_subject(artifact: Artifact, steps: Steps) -> Subject:
     """One stateful Keras layer called step by step, pooled by hand."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import keras
 
     network = artifact.network
     weights = {name: tensor.numpy() for name, tensor in network.recurrence.state_dict().items()}
-    table, head = network.embedding.weight.detach().numpy(), network.head
+    width, head = artifact.architecture["embedding_size"], network.head
+    table = network.embedding.weight.detach().numpy()
     head_weight, head_bias = head.weight.detach().numpy().T, head.bias.detach().numpy()
     layer = keras.layers.LSTM(network.recurrence.hidden_size, stateful=True)
-    model = keras.Sequential([keras.layers.Input((1, table.shape[1]), batch_size=len(words[0])), layer])
+    model = keras.Sequential([keras.layers.Input((1, width), batch_size=len(steps[0])), layer])
     # Keras' gates are in torch's order (i f g o), transposed, and with one bias.
     layer.set_weights(
         [weights["weight_ih_l0"].T, weights["weight_hh_l0"].T, weights["bias_ih_l0"] + weights["bias_hh_l0"]]
     )
-    tokens = [np.array([artifact.encoder.numbers(word)[0] for word in row]) for row in words]
+    inputs = [row.numpy() for row in inputs_of(artifact, steps)]
+    project = network.embedding.bias.detach().numpy() if artifact.architecture.get("n_features") else None
 
     def run() -> np.ndarray:
         layer.reset_states()
         largest, total = np.float32(-np.inf), 0.0
-        for n, row in enumerate(tokens, 1):
-            output = np.asarray(model.predict_on_batch(table[row][:, None]))
+        for n, row in enumerate(inputs, 1):
+            embedded = table[row] if project is None else row @ table.T + project
+            output = np.asarray(model.predict_on_batch(embedded[:, None]))
             largest, total = np.maximum(largest, output), total + output
             logits = np.concatenate([largest, total / n], 1) @ head_weight + head_bias
             odds = np.exp(logits - logits.max(1, keepdims=True))
@@ -141,26 +178,29 @@ def measure(
     n_steps: int = _STEPS,
     sizes: tuple[int, ...] = (1, 16, 256),
 ) -> Iterator[dict[str, Any]]:
-    """One row for the single stream and one for each pool.
+    """One row for the single stream and one for each pool, over words and then over series.
 
     Raises:
         RuntimeError: a subject's answers are not lstmkit's.
     """
-    artifact = model_of(hidden, vocabulary=vocabulary)
     has_keras = importlib.util.find_spec("keras") is not None
-    for kind, n_streams in (("stream", 1), *(("pool", size) for size in sizes)):
-        words = words_of(vocabulary, n_streams, n_steps)
+    kinds = [("stream", 1), *(("pool", size) for size in sizes)]
+    models = {"words": model_of(hidden, vocabulary=vocabulary), "series": series_model_of(hidden)}
+    for over, (kind, n_streams) in product(models, kinds):
+        artifact = models[over]
+        steps = words_of(vocabulary, n_streams, n_steps) if over == "words" else series_of(n_streams, n_steps)
         made = stream_subject if kind == "stream" else pool_subject
-        subjects = {"lstmkit": made(artifact, words), "nn.LSTM": torch_subject(artifact, words)}
+        subjects = {"lstmkit": made(artifact, steps), "nn.LSTM": torch_subject(artifact, steps)}
         if has_keras:
-            subjects["Keras"] = keras_subject(artifact, words)
+            subjects["Keras"] = keras_subject(artifact, steps)
         expected = subjects["lstmkit"]()
         for name, subject in subjects.items():
             difference = float(np.abs(subject() - expected).max())
             if difference > 1e-5:
                 raise RuntimeError(f"{name} gives other probabilities than lstmkit, by {difference:.1e}")
         spreads = side_by_side(subjects, effort)
-        row: dict[str, Any] = {"kind": kind, "streams": n_streams, "hidden": hidden, "steps": n_steps}
+        row: dict[str, Any] = {"over": over, "kind": kind, "streams": n_streams, "hidden": hidden}
+        row["steps"] = n_steps
         for name, spread in spreads.items():
             row[name] = {
                 "steps_per_second": round(n_steps * n_streams / spread.median_ms * 1e3),
@@ -186,13 +226,13 @@ def main() -> None:
         print("Keras: skipped, it is not installed; pip install 'lstmkit[bench]'")
     rows = [header]
     for row in measure(QUICK if given.quick else FULL, given.hidden):
-        name = "one stream" if row["kind"] == "stream" else f"a pool of {row['streams']}"
+        name = f"{row['over']}, {'one stream' if row['kind'] == 'stream' else 'a pool of ' + str(row['streams'])}"
         rates = {key: value for key, value in row.items() if isinstance(value, dict)}
         cells = "   ".join(
             f"{key} {rate['steps_per_second']:>9,} ({rate['slowest']:,} to {rate['quickest']:,})"
             for key, rate in rates.items()
         )
-        print(f"{name:<14}   {cells}   steps a second", flush=True)
+        print(f"{name:<21}   {cells}   steps a second", flush=True)
         rows.append(row)
     if given.json:
         given.json.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")

@@ -140,7 +140,9 @@ def test_streams_beside_their_peers(load, monkeypatch: pytest.MonkeyPatch) -> No
     effort = load("measuring").Effort(0.001, 3, 1.0)
     monkeypatch.setattr(streaming.importlib.util, "find_spec", lambda name: None)  # Keras takes seconds to import
     rows = list(streaming.measure(effort, hidden=6, vocabulary=30, n_steps=5, sizes=(1, 3)))
-    assert [(row["kind"], row["streams"]) for row in rows] == [("stream", 1), ("pool", 1), ("pool", 3)]
+    assert [(row["over"], row["kind"], row["streams"]) for row in rows] == [
+        (over, kind, n) for over in ("words", "series") for kind, n in (("stream", 1), ("pool", 1), ("pool", 3))
+    ]
     for row in rows:
         for name in ("lstmkit", "nn.LSTM"):
             assert 0 < row[name]["slowest"] <= row[name]["steps_per_second"] <= row[name]["quickest"]
@@ -150,7 +152,7 @@ def test_streams_beside_their_peers(load, monkeypatch: pytest.MonkeyPatch) -> No
 def test_other_probabilities_are_no_measurement(load, monkeypatch: pytest.MonkeyPatch) -> None:
     streaming = load("streaming")
     monkeypatch.setattr(streaming.importlib.util, "find_spec", lambda name: None)
-    monkeypatch.setattr(streaming, "torch_subject", lambda artifact, words: lambda: np.full((len(words[0]), 2), 0.5))
+    monkeypatch.setattr(streaming, "torch_subject", lambda artifact, steps: lambda: np.full((len(steps[0]), 2), 0.5))
     with pytest.raises(RuntimeError, match=r"nn.LSTM gives other probabilities than lstmkit"):
         next(streaming.measure(load("measuring").Effort(0.001, 3, 1.0), hidden=6, vocabulary=30, n_steps=5))
 

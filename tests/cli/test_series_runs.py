@@ -70,7 +70,6 @@ def test_what_takes_texts_refuses_a_run_on_series(
         (["explain", "a", "hello"], "an explanation reads text and tokens"),
         (["predict", "a", "hello"], "a: reads numeric series, and predict takes texts"),
         (["predict", "a", "--input", str(gestures)], "a: reads numeric series, and predict takes texts"),
-        (["predict", "a", "--stream", "--input", str(gestures)], "a stream reads text and tokens"),
     ):
         capsys.readouterr()
         assert run(words) == 2, words

@@ -217,7 +217,7 @@ def test_memory_does_not_grow_with_time() -> None:
 
 
 def test_what_is_known_of_words_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lstmkit.stream.reading._MOST_KNOWN", 5)
+    monkeypatch.setattr("lstmkit.stream.token_reading._MOST_KNOWN", 5)
     model = predictor()
     stream = model.stream()
     words = [*WORDS, *(f"new{k}" for k in range(20)), *WORDS]

@@ -120,7 +120,11 @@ def test_an_empty_push_is_allowed() -> None:
     [
         (({7: "w1"},), RequestError, r"stream 7 is not in the pool of 2; join\(\) gives a number to each"),
         (([0, 7], ["w1", "w1"]), RequestError, "stream 7 is not in the pool"),
-        (([0, 1, 0], ["w1"] * 3), RequestError, "stream 0 stands twice in one push; give its tokens as one list"),
+        (
+            ([0, 1, 0], ["w1"] * 3),
+            RequestError,
+            "stream 0 stands twice in one push; give all that it has got as one chunk",
+        ),
         (([0, 1], ["w1"]), RequestError, "2 streams came with 1 steps; give one step for each stream"),
         (([0, 1],), RequestError, "streams came without steps"),
         (({0: "w1"}, ["w1"]), RequestError, "a mapping and steps came"),

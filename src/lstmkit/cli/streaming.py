@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -61,10 +61,12 @@ def predict_stream(
         import torch
 
         torch.set_num_threads(threads)
-    stream = load(run, engine or "auto").stream()
-    labels = stream.labels
+    predictor = load(run, engine or "auto")
+    stream, reads_series = predictor.stream(), predictor.kind == "series"
+    labels, is_json = stream.labels, input_format == "jsonl"
+    parse = (_series_json if is_json else _numbers) if reads_series else (_from_json if is_json else Pushed)
     n_ended, is_decided = 0, False
-    for pushed in _lines(path, input_format == "jsonl"):
+    for pushed in _lines(path, is_json, parse):
         if pushed.step is None and not pushed.fault:
             n_ended += stream.n_steps > 0
             is_decided = False
@@ -75,7 +77,7 @@ def predict_stream(
         try:
             if pushed.fault:
                 raise DataError(pushed.fault)
-            answer = stream.push(pushed.step if pushed.step is not None else "")
+            answer = stream.push(pushed.step)
         except RequestError as error:
             if not skip:
                 raise DataError(
@@ -98,7 +100,7 @@ def predict_stream(
         sys.stdout.flush()
 
 
-def _lines(path: Path, is_json: bool) -> Iterator[Pushed]:
+def _lines(path: Path, is_json: bool, parse: Callable[[int, str], Pushed]) -> Iterator[Pushed]:
     from lstmkit.data.sources.lines import lines_of
     from lstmkit.data.sources.plan import SourceFile
 
@@ -109,15 +111,14 @@ def _lines(path: Path, is_json: bool) -> Iterator[Pushed]:
         elif not line or (is_json and not line.strip()):
             yield Pushed(number, None)
         else:
-            yield _from_json(number, line) if is_json else Pushed(number, line)
+            yield parse(number, line)
 
 
 def _from_json(number: int, line: str) -> Pushed:
     """A JSON line: a text, a token, a list of tokens, {"text": ...} or {"tokens": [...]}."""
-    try:
-        value = json.loads(line)
-    except ValueError as error:
-        return Pushed(number, None, f"not JSON ({error})")
+    value, fault = _loaded(line)
+    if fault:
+        return Pushed(number, None, fault)
     if isinstance(value, dict):
         names = [name for name in ("text", "tokens") if name in value]
         if len(names) != 1:
@@ -130,3 +131,36 @@ def _from_json(number: int, line: str) -> Pushed:
     if value is None or isinstance(value, bool) or not isinstance(value, str | int | float | list):
         return Pushed(number, None, f"{line.strip()} is no text, token or list of tokens")
     return Pushed(number, value)
+
+
+def _numbers(number: int, line: str) -> Pushed:
+    """A line of numbers with commas, tabs or white space between: a step, or of one channel a step each."""
+    from lstmkit.data.sources.series_tables import number_of
+
+    separator = next((one for one in (",", "\t") if one in line.strip(" ")), None) if line.strip() else None
+    step: list[float] = []
+    for cell in line.split(separator):
+        try:
+            step.append(number_of(cell))
+        except ValueError:
+            return Pushed(number, None, f"{cell.strip()!r} is no number; write numbers with commas between")
+    return Pushed(number, step)
+
+
+def _series_json(number: int, line: str) -> Pushed:
+    """A JSON line: a number, a list of channels, a list of steps, or {"values": ...}; null where a value is missing."""
+    value, fault = _loaded(line)
+    if not fault and isinstance(value, dict):
+        if "values" not in value:
+            return Pushed(number, None, 'an object needs "values", the numbers of a step or a list of steps')
+        value = value["values"]
+    if not fault and (isinstance(value, bool) or not isinstance(value, int | float | list)):
+        fault = f"{line.strip()} is no number and no list of numbers"
+    return Pushed(number, None, fault) if fault else Pushed(number, value)
+
+
+def _loaded(line: str) -> tuple[Any, str]:
+    try:
+        return json.loads(line), ""
+    except (ValueError, RecursionError) as error:
+        return None, f"not JSON ({error})"

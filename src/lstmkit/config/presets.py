@@ -46,5 +46,11 @@ FOR_KIND: dict[str, dict[str, dict[str, dict[str, Any]]]] = {
             "model": {"embedding_size": 64, "hidden_size": 128, "bidirectional": True, "pooling": "max_mean"},
             "train": {"batch_size": 0, "learning_rate": 2e-3, "refit": True},
         },
+        "streaming": {
+            "encoder": {"max_length": 2_000},
+            "augment": {"jitter": 0.05, "scaling": 0.1, "time_warp": 0.2},
+            "model": {"embedding_size": 64},
+            "train": {"batch_size": 16, "learning_rate": 2e-3, "refit": True},
+        },
     },
 }

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from itertools import chain
 from typing import Any, ClassVar, Literal
 
@@ -133,15 +134,72 @@ class SeriesEncoder:
             raise ArtifactError(f"model.json: its encoder is damaged ({error}); restore it or train again") from error
         return encoder
 
-    def _rows(self, values: Series) -> Float[np.ndarray, "rows features"]:
+    def check(self, values: Series) -> None:
+        """See that steps have as many channels as those of the training part.
+
+        Raises:
+            DataError: they have not.
+        """
         if values.shape[1] != len(self.channels):
             n = len(self.channels)
             raise DataError(f"a series with {values.shape[1]} channels came; this model reads {n}; give as many")
-        scaled = (values.astype(np.float64) - self.means) / np.array(self.deviations)
+
+    def rows_after(self, values: Series, last: Float[np.ndarray, " channels"]) -> Float[np.ndarray, "steps features"]:
+        """Scale and fill the next steps of one series.
+
+        Args:
+            values: checked, `(steps, channels)`.
+            last: float32; each channel's last z-score before these steps, 0 where it had no value yet. Changed in place
+                to what it is after them.
+        """
+        rows, scaled, gaps = self._scaled(values)
+        if gaps is not None:
+            steps = np.where(gaps, -1, np.arange(len(values))[:, None])
+            latest = np.maximum.accumulate(steps, 0)
+            scaled[:] = np.where(latest < 0, last, np.take_along_axis(scaled, np.maximum(latest, 0), 0))
+        if len(rows):
+            last[:] = scaled[-1]
+        return rows
+
+    def rows_of_step(
+        self, values: Float[np.ndarray, "series channels"], last: Float[np.ndarray, "series channels"]
+    ) -> Float[np.ndarray, "series features"]:
+        """As `rows_after`, of one step of each of many series."""
+        rows, scaled, gaps = self._scaled(values)
+        if gaps is not None:
+            np.copyto(scaled, last, where=gaps)
+        last[:] = scaled
+        return rows
+
+    def _scaled(self, values: Series) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """Rows with their masks; the part of them that holds z-scores; where these are missing, None for nowhere."""
+        n = len(self._means)
+        rows = np.zeros((len(values), n + len(self.masked)), dtype=np.float32)
+        scaled = rows[:, :n]
+        scores = values - self._means
+        scores /= self._deviations
+        scaled[:] = scores
+        if not np.isnan(np.vdot(rows, rows)):  # of few numbers quicker to know than by looking at each
+            return rows, scaled, None
         gaps = np.isnan(scaled)
-        if gaps.any():
-            scaled = _filled(scaled, gaps)
-        rows = np.concatenate([scaled, gaps[:, list(self.masked)]], 1).astype(np.float32)
+        rows[:, n:] = gaps[:, self._masked]
+        return rows, scaled, gaps
+
+    @cached_property
+    def _means(self) -> Float[np.ndarray, " channels"]:
+        return np.array(self.means, dtype=np.float64)
+
+    @cached_property
+    def _deviations(self) -> Float[np.ndarray, " channels"]:
+        return np.array(self.deviations, dtype=np.float64)
+
+    @cached_property
+    def _masked(self) -> Int[np.ndarray, " masked"]:
+        return np.array(self.masked, dtype=np.int64)
+
+    def _rows(self, values: Series) -> Float[np.ndarray, "rows features"]:
+        self.check(values)
+        rows = self.rows_after(values, np.zeros(len(self.channels), dtype=np.float32))
         return rows[kept_steps(len(rows), self.max_length, self.truncate)]
 
 
@@ -155,10 +213,3 @@ def kept_steps(length: int, most: int, truncate: str) -> Int[np.ndarray, " kept"
         return np.arange(length - most, length)
     n_tail = most // 2
     return np.concatenate([np.arange(most - n_tail), np.arange(length - n_tail, length)])
-
-
-def _filled(values: np.ndarray, gaps: np.ndarray) -> np.ndarray:
-    """Each gap takes the last value before it, or 0 (the mean, in z-scores) where there is none."""
-    steps = np.where(gaps, -1, np.arange(len(values))[:, None])
-    last = np.maximum.accumulate(steps, 0)
-    return np.where(last < 0, 0.0, np.take_along_axis(values, np.maximum(last, 0), 0))

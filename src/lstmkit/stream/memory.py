@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from lstmkit.models.pooling import Pooling
+from lstmkit.stream.reading import Carried, Chosen
 from lstmkit.stream.stack import Arrays, Arrived, Cell
 
 
@@ -21,6 +22,7 @@ class Memory:
         total: `(n, hidden)`, the sum of its values so far, in float64, since it may run for weeks; where pooling needs
             it.
         n_steps: int64 `(n,)`, steps read.
+        carried: what their reading remembers of them.
     """
 
     hidden: Arrays
@@ -28,9 +30,12 @@ class Memory:
     largest: Float[np.ndarray, "streams hidden"] | None
     total: Float[np.ndarray, "streams hidden"] | None
     n_steps: Int[np.ndarray, " streams"]
+    carried: Carried
 
     @classmethod
-    def blank(cls, n: int, hidden_size: int, n_layers: int, cell: Cell, pooling: Pooling, dtype: np.dtype) -> "Memory":
+    def blank(
+        cls, n: int, hidden_size: int, n_layers: int, cell: Cell, pooling: Pooling, dtype: np.dtype, carried: Carried
+    ) -> "Memory":
         """The memory of n streams that have read nothing."""
         shape, kinds = (n, hidden_size), pooling.split("_")
         made = cls(
@@ -39,12 +44,13 @@ class Memory:
             np.empty(shape, dtype) if "max" in kinds else None,
             np.empty(shape, np.float64) if "mean" in kinds else None,
             np.empty(n, np.int64),
+            carried,
         )
         made.forget(slice(None))
         return made
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Every array by name."""
+        """Every array by name, but for what is carried."""
         named = {f"hidden.{k}": array for k, array in enumerate(self.hidden)}
         named |= {f"cell.{k}": array for k, array in enumerate(self.cells)}
         named |= {"largest": self.largest} if self.largest is not None else {}
@@ -55,8 +61,9 @@ class Memory:
         """Let streams begin anew."""
         for name, array in self.arrays().items():
             array[chosen] = -np.inf if name == "largest" else 0
+        self.carried.forget(chosen)
 
-    def rows(self, chosen: slice | Int[np.ndarray, " chosen"]) -> "Memory":
+    def rows(self, chosen: Chosen) -> "Memory":
         """The memory of some streams: the arrays' own rows for a slice, copies otherwise."""
         return Memory(
             [array[chosen] for array in self.hidden],
@@ -64,12 +71,14 @@ class Memory:
             None if self.largest is None else self.largest[chosen],
             None if self.total is None else self.total[chosen],
             self.n_steps[chosen],
+            self.carried.rows(chosen),
         )
 
-    def put(self, chosen: slice | Int[np.ndarray, " chosen"], other: "Memory") -> None:
+    def put(self, chosen: Chosen, other: "Memory") -> None:
         """Write the memory of some streams."""
         for mine, theirs in zip(self.arrays().values(), other.arrays().values(), strict=True):
             mine[chosen] = theirs
+        self.carried.put(chosen, other.carried)
 
     def observe(self, states: Float[np.ndarray, "rows hidden"], arrived: Arrived) -> None:
         """Take the top layer's new states into account; row k belongs to stream k of `arrived`."""

@@ -7,19 +7,22 @@ from typing import cast
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from lstmkit.artifact import Artifact
 from lstmkit.core.errors import RequestError
 from lstmkit.core.files import digest_of
 from lstmkit.data.encoding import of_tokens
+from lstmkit.data.series import SeriesEncoder
 from lstmkit.models import Classifier
 from lstmkit.models.pooling import Pooling
 from lstmkit.nn import EngineChoice
 from lstmkit.stream.memory import Memory
 from lstmkit.stream.native import NativeStack, NativeWeights
 from lstmkit.stream.reading import Reading
+from lstmkit.stream.series_reading import SeriesReading
 from lstmkit.stream.stack import Cell, FormulaStack, Stack, Weights
+from lstmkit.stream.token_reading import TokenReading
 
 
 def check_streams(network: Classifier) -> None:
@@ -44,7 +47,7 @@ class StreamingModel:
     Attributes:
         labels: class names, in the order of the probabilities.
         engine: what runs the recurrence, and why.
-        table: `(tokens, gates * hidden)`: what the lowest layer's gates receive of each token of the vocabulary.
+        reading: from what is pushed to what the lowest layer's gates receive.
 
     Raises:
         RequestError: the model reads from both ends.
@@ -55,17 +58,10 @@ class StreamingModel:
         check_streams(network)
         self._artifact = artifact
         self.labels = list(artifact.labels)
-        encoder = of_tokens(artifact.encoder, "a stream")
-        self.reading = Reading(encoder)
         self.cell: Cell = network.recurrence.cell
         self.pooling: Pooling = network.pooling
         self._layers = [_weights_of(network, k) for k in range(network.recurrence.num_layers)]
-        lowest = self._layers[0]
-        embedding = torch.from_numpy(_array(network.embedding.weight))
-        bias = torch.from_numpy(lowest.input_bias(self.cell))
-        self.table: Float[np.ndarray, "tokens gates"] = torch.addmm(
-            bias, embedding, torch.from_numpy(lowest.ih).T
-        ).numpy()
+        self.reading = _reading_of(artifact, self._layers[0], self.cell)
         self._head = np.ascontiguousarray(_array(network.head.weight).T)
         self._head_bias = _array(network.head.bias)
         found = network.recurrence.engine
@@ -75,19 +71,19 @@ class StreamingModel:
 
     @cached_property
     def digest(self) -> str:
-        """Tells this model from any other: a SHA-256 over weights, tokenizer and labels."""
+        """Tells this model from any other: a SHA-256 over weights, encoder and labels."""
         found = hashlib.sha256()
         for name, tensor in sorted(self._artifact.network.state_dict().items()):
             found.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
             found.update(_array(tensor).tobytes())
-        encoder = of_tokens(self._artifact.encoder, "a stream")
-        about = [found.hexdigest(), encoder.kind, encoder.to_json(), self.labels, self.cell, self.pooling]
+        about = [found.hexdigest(), *self.reading.identity, self.labels, self.cell, self.pooling]
         return digest_of(about)
 
     def blank(self, n: int) -> Memory:
         """The memory of n streams that have read nothing."""
         first = self._layers[0]
-        return Memory.blank(n, first.hidden_size, len(self._layers), self.cell, self.pooling, first.hh.dtype)
+        n_layers, carried = len(self._layers), self.reading.blank(n)
+        return Memory.blank(n, first.hidden_size, n_layers, self.cell, self.pooling, first.hh.dtype, carried)
 
     def new_stack(self) -> Stack:
         """The layers, with work space of their own."""
@@ -100,6 +96,23 @@ class StreamingModel:
         np.exp(logits, out=logits)
         logits /= logits.sum(1, keepdims=True)
         return logits
+
+
+def _reading_of(artifact: Artifact, lowest: Weights, cell: Cell) -> Reading:
+    """The reading that suits the model's kind of sequence, with embedding or projection folded into the gates.
+
+    Raises:
+        RequestError: its kind cannot be streamed.
+    """
+    embedding, bias = artifact.network.embedding, lowest.input_bias(cell)
+    if isinstance(artifact.encoder, SeriesEncoder) and isinstance(embedding, nn.Linear):
+        # Folded in float64, so that one product rounds once where the network's two round twice.
+        ih = lowest.ih.astype(np.float64)
+        folded = (ih @ _array(embedding.weight)).T.astype(bias.dtype)
+        return SeriesReading(artifact.encoder, folded, (ih @ _array(embedding.bias) + bias).astype(bias.dtype))
+    encoder = of_tokens(artifact.encoder, "a stream")
+    table = torch.addmm(torch.from_numpy(bias), embedding.weight.detach().cpu(), torch.from_numpy(lowest.ih).T)
+    return TokenReading(encoder, table.numpy())
 
 
 def _weights_of(network: Classifier, layer: int) -> Weights:

@@ -39,7 +39,7 @@ class NativeStack:
 
     def advance(self, arrived: Arrived, hidden: Arrays, cells: Arrays) -> Float[np.ndarray, "rows hidden"]:
         """See `Stack`."""
-        own, n_rows = self._weights, len(arrived.rows)
+        own, n_rows = self._weights, int(arrived.starts[-1])
         self._make_room(n_rows, arrived.n_streams)
         is_step = arrived.n_steps == 1
         last = None if is_step else arrived.last_rows()
@@ -53,7 +53,7 @@ class NativeStack:
             # A single step's states may take the place of those before: all products come before the first state.
             states = hidden[k] if is_step else self._states[:n_rows]
             job = _job(own, k, arrived.starts, table, hidden[k], cells[k], states)
-            if not k:
+            if not k and arrived.rows is not None:
                 job.rows = _address(arrived.rows)
             job.work, job.work_stride = self._work_address, self._stride
             self._library.lstmkit_forward(own.kind, n_threads, 1, byref(job))
@@ -108,6 +108,28 @@ class SingleStep:
         self._row.value = row
         for function, arguments in self._calls:
             function(*arguments)
+
+
+class SingleProduct:
+    """One row times a matrix, on one thread.
+
+    Args:
+        row: `(1, k)`, always this array.
+        packed: the matrix `(k, m)`, by `lstmkit.nn.native.packed`.
+        bias: `(m,)`.
+        out: `(1, m)`, always this array.
+    """
+
+    def __init__(self, row: np.ndarray, packed: Tensor, bias: np.ndarray, out: np.ndarray) -> None:
+        self._alive = (row, packed, bias, out)
+        (_, k), (_, m) = row.shape, out.shape
+        job = Product(1, k, m, _address(row), k, packed.data_ptr(), _address(bias), _address(out), m)
+        self._multiply = native.library().lstmkit_multiply
+        self._arguments = (int(row.dtype == np.float64), 1, byref(job))
+
+    def __call__(self) -> None:
+        """Write the product to `out`."""
+        self._multiply(*self._arguments)
 
 
 def _job(

@@ -1,6 +1,7 @@
 """Many sequences that are still arriving, advanced in one call."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -111,7 +112,7 @@ class StreamPool:
 
         Raises:
             DataError: a step is none; all streams are as they were.
-            RequestError: a stream is not here, stands twice, or has read no token yet; all streams are as they were.
+            RequestError: a stream is not here, stands twice, or has read no step yet; all streams are as they were.
         """
         if isinstance(streams, Mapping):
             if steps is not None:
@@ -120,30 +121,34 @@ class StreamPool:
         elif steps is None:
             raise RequestError("push takes {stream: step}, or streams and steps; streams came without steps")
         numbers = _plain(streams)
-        given = _plain(steps)
-        if len(numbers) != len(given):
-            raise RequestError(f"{len(numbers)} streams came with {len(given)} steps; give one step for each stream")
+        if len(numbers) != len(steps):
+            raise RequestError(f"{len(numbers)} streams came with {len(steps)} steps; give one step for each stream")
         places = self._places(numbers)
         if not numbers:
             return np.zeros((0, len(self._model.labels)))
-        read = self._model.reading
-        tokens = [read(step) for step in given]
-        n_tokens = np.array([len(found) for found in tokens])
-        if not n_tokens.all():
-            for stream, place, n in zip(numbers, places, n_tokens, strict=True):
+        reading = self._model.reading
+        checked = reading.check_all(steps)
+        carried = self._memory.carried.rows(places)
+        inputs = reading.advance(checked, carried)
+        n_read = np.array([len(found) for found in inputs])
+        if not n_read.all():
+            for stream, place, n in zip(numbers, places, n_read, strict=True):
                 if not n and not self._memory.n_steps[place]:
-                    raise RequestError(f"stream {stream} has read no step, so it has no answer; push one with a token")
+                    holds = reading.holds
+                    raise RequestError(f"stream {stream} has read no step, so it has no answer; push one with {holds}")
+        self._memory.carried.put(places, carried)
         # Side by side in memory, streams of one step each are advanced where they lie.
         order = np.argsort(places, kind="stable")
         first = places[order[0]]
-        if (n_tokens == 1).all() and places[order[-1]] - first + 1 == len(places):
+        if (n_read == 1).all() and places[order[-1]] - first + 1 == len(places):
             memory = self._memory.rows(slice(first, first + len(places)))
-            rows = np.array([tokens[k][0] for k in order.tolist()], dtype=np.int32)
-            self._advance(memory, rows, np.array([0, len(rows)], dtype=np.int64))
+            starts = np.array([0, len(places)], dtype=np.int64)
+            as_they_lie = inputs if (np.diff(order) == 1).all() else [inputs[k] for k in order.tolist()]
+            self._advance(memory, reading.arrive(as_they_lie, starts))
         else:
-            order = np.argsort(-n_tokens, kind="stable")
+            order = np.argsort(-n_read, kind="stable")
             memory = self._memory.rows(places[order])
-            self._advance_ragged(memory, [tokens[k] for k in order.tolist()])
+            self._advance_ragged(memory, [inputs[k] for k in order.tolist()])
             self._memory.put(places[order], memory)
         answers = np.empty((len(places), len(self._model.labels)))
         answers[order] = self._model.answer(memory.pooled())
@@ -185,18 +190,17 @@ class StreamPool:
         place = self._place(stream)
         self._memory.put(slice(place, place + 1), from_bytes(self._model, state))
 
-    def _advance_ragged(self, memory: Memory, tokens: list[tuple[int, ...]]) -> None:
+    def _advance_ragged(self, memory: Memory, inputs: list[Any]) -> None:
         """Read chunks of any length, longest first, by blocks of steps."""
-        lengths = np.array([len(found) for found in tokens])
+        lengths = np.array([len(found) for found in inputs])
         for begin in range(0, int(lengths[0]), _BLOCK):
             own = np.clip(lengths - begin, 0, _BLOCK)
             sizes = np.array([(own > t).sum() for t in range(own[0])])
             starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-            rows = [tokens[k][begin + t] for t, size in enumerate(sizes.tolist()) for k in range(size)]
-            self._advance(memory.rows(slice(int(sizes[0]))), np.array(rows, dtype=np.int32), starts)
+            block = [found[begin : begin + _BLOCK] for found in inputs[: sizes[0]]]
+            self._advance(memory.rows(slice(int(sizes[0]))), self._model.reading.arrive(block, starts))
 
-    def _advance(self, memory: Memory, rows: np.ndarray, starts: np.ndarray) -> None:
-        arrived = Arrived(self._model.table, rows, starts)
+    def _advance(self, memory: Memory, arrived: Arrived) -> None:
         memory.observe(self._stack.advance(arrived, memory.hidden, memory.cells), arrived)
 
     def _place(self, stream: int) -> int:
@@ -208,7 +212,7 @@ class StreamPool:
         places = np.array([self._place(stream) for stream in streams], dtype=np.int64)
         if len(np.unique(places)) < len(places):
             twice = next(s for k, s in enumerate(streams) if s in streams[:k])
-            raise RequestError(f"stream {twice} stands twice in one push; give its tokens as one list")
+            raise RequestError(f"stream {twice} stands twice in one push; give all that it has got as one chunk")
         return places
 
 

@@ -1,62 +1,109 @@
-"""From a step, as it is pushed, to token numbers."""
+"""What stands between what is pushed and the lowest layer: a reading for each kind of sequence, with its own state.
 
-from collections.abc import Sequence
-from typing import Any
+A push goes three ways: `check` sees that it can be read, and changes nothing; `advance` makes the lowest layer's inputs
+of it, and changes what the stream carries; `arrive` turns inputs into what the gates receive.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
+from jaxtyping import Float, Int
 
-from lstmkit.core.errors import DataError
-from lstmkit.data.encoder import Encoder, text_of
-from lstmkit.data.tokens import token_of
+from lstmkit.stream.stack import Arrived
 
-Step = str | float | Sequence[str] | Sequence[int] | np.ndarray
-"""A text, a token, or a list of tokens."""
+Chosen = slice | Int[np.ndarray, " chosen"]
+Step = Any
+"""What a push takes; see the model's reading."""
+Checked = Any
+"""What came for one stream, as its reading has it; its length is how much came."""
+Inputs = Any
+"""What the lowest layer reads of one stream, as its reading has it; its length is in steps, and it can be cut."""
+Several = Any
+"""A sequence, or an array, with an entry for each of several streams."""
 
-_MOST_KNOWN, _LONGEST_KNOWN = 1 << 16, 64  # words come again and again, whole sentences do not
 
+@dataclass
+class Room:
+    """Where what the gates of one stream receive of one step is put.
 
-class Reading:
-    """Numbers the tokens of what is pushed. Nothing is truncated: there is no end to look back from.
-
-    Args:
-        encoder: the model's.
+    Attributes:
+        table: always the same array.
     """
 
-    def __init__(self, encoder: Encoder) -> None:
-        self._encoder = encoder
-        self._known: dict[str | int, tuple[int, ...]] = {}
+    table: Float[np.ndarray, "distinct gates"]
 
-    def __call__(self, step: Step) -> tuple[int, ...]:
-        """The token numbers of a step; none where it holds no token.
+
+@runtime_checkable
+class Carried(Protocol):
+    """What a reading remembers of n streams between pushes. It does not grow with time."""
+
+    def forget(self, chosen: slice) -> None:
+        """Let streams begin anew."""
+        ...
+
+    def rows(self, chosen: Chosen) -> Self:
+        """What it remembers of some streams: the same memory for a slice, copies otherwise."""
+        ...
+
+    def put(self, chosen: Chosen, other: Self) -> None:
+        """Write what is remembered of some streams."""
+        ...
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Of one stream, all of it by name, for its saved state."""
+        ...
+
+    def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Of one stream, take it back from `arrays`.
 
         Raises:
-            DataError: it is neither text nor token nor a list of tokens.
+            ValueError: they are no such arrays.
         """
-        if type(step) is str or type(step) is int:
-            found = self._known.get(step)
-            if found is not None:
-                return found
-        found = tuple(self._encoder.numbers(self._text(step)))
-        if type(step) is int or (type(step) is str and len(step) <= _LONGEST_KNOWN):
-            if len(self._known) >= _MOST_KNOWN:
-                self._known.clear()
-            self._known[step] = found
-        return found
-
-    def _text(self, step: Any) -> str:
-        if isinstance(step, str):
-            return step
-        if self._encoder.kind == "characters":
-            raise DataError(f"{_shown(step)} came, and this model reads characters; push text")
-        if isinstance(step, np.ndarray):
-            if step.ndim > 1:
-                raise DataError(f"an array of {step.ndim} dimensions came; push a token or a list of tokens")
-            step = step.tolist()
-        if isinstance(step, bytes) or not isinstance(step, Sequence):
-            return token_of(step)
-        return text_of([token_of(token) for token in step])
+        ...
 
 
-def _shown(step: Any) -> str:
-    text = repr(step)
-    return f"{text if len(text) <= 40 else text[:37] + '...'} ({type(step).__name__})"
+@runtime_checkable
+class Reading(Protocol):
+    """How a kind of sequence is read. Nothing is truncated: there is no end to look back from.
+
+    Attributes:
+        identity: all that decides what a push means, as plain data.
+        holds: what a push must hold for there to be an answer, with its article.
+    """
+
+    identity: list[Any]
+    holds: str
+
+    def blank(self, n: int) -> Any:
+        """What is remembered of n streams that have read nothing."""
+        ...
+
+    def check(self, step: Step) -> Checked:
+        """What came, as it can be read.
+
+        Raises:
+            DataError: it cannot be read.
+        """
+        ...
+
+    def check_all(self, steps: Sequence[Step] | np.ndarray) -> Several:
+        """As `check`, of one push for each of several streams."""
+        ...
+
+    def advance(self, checked: Several, carried: Any) -> Several:
+        """What the lowest layer reads of each stream; `carried`, of these streams in this order, is changed."""
+        ...
+
+    def arrive(self, inputs: Several, starts: Int[np.ndarray, " steps_plus_1"]) -> Arrived:
+        """What the gates receive of some streams' inputs, most steps first; `starts`: see `Arrived`."""
+        ...
+
+    def room(self) -> Room:
+        """Room for what the gates of one stream receive of one step, by the native engine."""
+        ...
+
+    def place(self, checked: Checked, carried: Any, room: Any) -> int:
+        """The row of the room's table that holds what the gates receive of a push of one step; `carried` is changed."""
+        ...

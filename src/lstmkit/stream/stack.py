@@ -47,12 +47,12 @@ class Arrived:
 
     Attributes:
         table: `(distinct, gates * hidden)`, the lowest layer's gates' input, biases included.
-        rows: int32 `(rows,)`; row r reads `table[rows[r]]`.
+        rows: int32 `(rows,)`; row r reads `table[rows[r]]`. None: it reads `table[r]`.
         starts: int64 `(steps + 1,)`; row `starts[t] + k` is step t of stream k.
     """
 
     table: Float[np.ndarray, "distinct gates"]
-    rows: Int[np.ndarray, " rows"]
+    rows: Int[np.ndarray, " rows"] | None
     starts: Int[np.ndarray, " steps_plus_1"]
 
     @property
@@ -99,7 +99,7 @@ class FormulaStack:
 
     def advance(self, arrived: Arrived, hidden: Arrays, cells: Arrays) -> Float[np.ndarray, "rows hidden"]:
         """See `Stack`."""
-        inputs = arrived.table[arrived.rows]
+        inputs = arrived.table if arrived.rows is None else arrived.table[arrived.rows]
         states = inputs
         for k, layer in enumerate(self._layers):
             if k:

@@ -19,14 +19,16 @@ from lstmkit.stream.model import StreamingModel
 FORMAT = 1
 _MAGIC = b"lstmkit\x00stream\x00\x00"
 _NUMBERS = struct.Struct("<II")
+_CARRIED = "carried."  # before the names of what the reading remembers
 _SUM = hashlib.sha256().digest_size
 _AGAIN = "push the sequence again, or take the state again with `stream.state`"
 
 
 def to_bytes(model: StreamingModel, memory: Memory) -> bytes:
     """The memory of one stream as bytes."""
-    arrays = {name: np.ascontiguousarray(a, a.dtype.newbyteorder("<")) for name, a in memory.arrays().items()}
-    header = json.dumps({"model": model.digest, "arrays": _described(memory)}).encode()
+    named = _all_of(memory)
+    arrays = {name: np.ascontiguousarray(a, a.dtype.newbyteorder("<")) for name, a in named.items()}
+    header = json.dumps({"model": model.digest, "arrays": _described(named)}).encode()
     content = b"".join([_MAGIC, _NUMBERS.pack(FORMAT, len(header)), header, *(a.tobytes() for a in arrays.values())])
     return content + hashlib.sha256(content).digest()
 
@@ -62,17 +64,51 @@ def from_bytes(model: StreamingModel, state: bytes) -> Memory:
             "load the model that it came from, or push the sequence again"
         )
     memory = model.blank(1)
-    wanted = _described(memory)
-    place = begin + n_header
-    sizes = [np.dtype(kind).itemsize * prod(shape) for _, kind, shape in wanted]
-    if described != wanted or len(content) != place + sum(sizes):
-        raise ArtifactError(f"the stream's state is damaged (its arrays are not this model's); {_AGAIN}")
-    for array, (_, kind, _), size in zip(memory.arrays().values(), wanted, sizes, strict=True):
-        array[:] = np.frombuffer(content[place : place + size], kind).reshape(array.shape)
-        place += size
+    try:
+        _fill(memory, _arrays_in(content[begin + n_header :], described))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ArtifactError(f"the stream's state is damaged (its arrays are not this model's); {_AGAIN}") from error
     return memory
 
 
-def _described(memory: Memory) -> list[list]:
+def _fill(memory: Memory, found: dict[str, np.ndarray]) -> None:
+    """Take a stream's memory from arrays.
+
+    Raises:
+        KeyError, ValueError: they are not such a memory's.
+    """
+    own = memory.arrays()
+    if _described({name: found[name] for name in own}) != _described(own):
+        raise ValueError("an array of the memory is of another type or shape")
+    memory.carried.restore({name.removeprefix(_CARRIED): found[name] for name in found if name not in own})
+    for name, array in own.items():
+        array[:] = found[name]
+
+
+def _all_of(memory: Memory) -> dict[str, np.ndarray]:
+    """Every array by name, what is carried among them."""
+    return memory.arrays() | {_CARRIED + name: array for name, array in memory.carried.arrays().items()}
+
+
+def _described(arrays: dict[str, np.ndarray]) -> list[list]:
     """Name, type and shape of each array, as the header has them."""
-    return [[name, a.dtype.newbyteorder("<").str, list(a.shape)] for name, a in memory.arrays().items()]
+    return [[name, a.dtype.newbyteorder("<").str, list(a.shape)] for name, a in arrays.items()]
+
+
+def _arrays_in(content: bytes, described: list[list]) -> dict[str, np.ndarray]:
+    """The arrays that a header describes.
+
+    Raises:
+        TypeError, ValueError: it describes none, or others than there are bytes for.
+    """
+    arrays, place = {}, 0
+    for name, kind, shape in described:
+        dtype = np.dtype(kind)
+        if dtype.hasobject or any(n < 0 for n in shape):
+            raise ValueError("no array of numbers")
+        size = dtype.itemsize * prod(shape)
+        arrays[name] = np.frombuffer(content[place : place + size], dtype).reshape(shape)
+        place += size
+    if place != len(content):
+        raise ValueError("bytes are left over")
+    return arrays

@@ -6,8 +6,8 @@ from jaxtyping import Float
 from lstmkit.core.errors import RequestError
 from lstmkit.nn import EngineChoice
 from lstmkit.stream.model import StreamingModel
-from lstmkit.stream.native import NativeStack
-from lstmkit.stream.reading import Step
+from lstmkit.stream.native import NativeStack, SingleStep
+from lstmkit.stream.reading import Room, Step
 from lstmkit.stream.stack import Arrived
 from lstmkit.stream.state import from_bytes, to_bytes
 
@@ -28,11 +28,12 @@ class Stream:
         self._model = model
         self._memory = model.blank(1)
         self._stack = model.new_stack()
-        self._single = (
-            self._stack.single(model.table, self._memory.hidden, self._memory.cells)
-            if isinstance(self._stack, NativeStack)
-            else None
-        )
+        self._reading = model.reading
+        self._room: Room | None = None
+        self._single: SingleStep | None = None
+        if isinstance(self._stack, NativeStack):
+            self._room = self._reading.room()
+            self._single = self._stack.single(self._room.table, self._memory.hidden, self._memory.cells)
         self._answer: Float[np.ndarray, " classes"] | None = None
 
     @property
@@ -60,7 +61,9 @@ class Stream:
         answer = self._answer
         if answer is None:
             if not self._memory.n_steps[0]:
-                raise RequestError("the stream has read no step, so it has no answer; push one that holds a token")
+                raise RequestError(
+                    f"the stream has read no step, so it has no answer; push one that holds {self._reading.holds}"
+                )
             answer = self._answer = self._model.answer(self._memory.pooled())[0]
         return answer.copy()
 
@@ -68,28 +71,31 @@ class Stream:
         """Read what has arrived.
 
         Args:
-            step: a text of whole words (a word is never put together from two pushes; for a model of characters, whole
-                characters), a token, or a list of tokens. One without any token changes nothing.
+            step: for a model of text and tokens, a text of whole words (a word is never put together from two pushes;
+                for a model of characters, whole characters), a token, or a list of tokens. For a model of series, a
+                step `(channels,)`, of one channel a number too, or a chunk `(time, channels)`, of one channel
+                `(time,)`; NaN (None in lists) where a value is missing. One without any token or step changes nothing.
 
         Returns:
             Class probabilities so far, float64 `(classes,)`.
 
         Raises:
-            DataError: it is neither; the stream is as it was.
-            RequestError: no token has come yet.
+            DataError: it is none of these; the stream is as it was.
+            RequestError: no step has come yet.
         """
-        tokens = self._model.reading(step)
-        if tokens:
+        reading, memory = self._reading, self._memory
+        checked = reading.check(step)
+        if len(checked):
             self._answer = None
-        if len(tokens) == 1 and self._single:
-            self._single(tokens[0])
-            self._memory.observe(self._memory.hidden[-1], _ONE_STEP)
+        if len(checked) == 1 and self._single:
+            self._single(reading.place(checked, memory.carried, self._room))
+            memory.observe(memory.hidden[-1], _ONE_STEP)
         else:
-            for start in range(0, len(tokens), _BLOCK):
-                rows = np.array(tokens[start : start + _BLOCK], dtype=np.int32)
-                arrived = Arrived(self._model.table, rows, np.arange(len(rows) + 1, dtype=np.int64))
-                states = self._stack.advance(arrived, self._memory.hidden, self._memory.cells)
-                self._memory.observe(states, arrived)
+            (inputs,) = reading.advance([checked], memory.carried)
+            for start in range(0, len(inputs), _BLOCK):
+                block = inputs[start : start + _BLOCK]
+                arrived = reading.arrive([block], np.arange(len(block) + 1, dtype=np.int64))
+                memory.observe(self._stack.advance(arrived, memory.hidden, memory.cells), arrived)
         return self.probabilities
 
     def reset(self) -> None:
@@ -115,4 +121,4 @@ class Stream:
         self._answer = None
 
 
-_ONE_STEP = Arrived(np.zeros((0, 0)), np.zeros(1, np.int32), np.array([0, 1]))
+_ONE_STEP = Arrived(np.zeros((0, 0)), None, np.array([0, 1]))

@@ -1,0 +1,57 @@
+"""What counts as numbers in a caller's hands."""
+
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from lstmkit.core.errors import DataError
+
+_ORDINARY = 1e70  # a sum of squares below it has no number beyond float32, and is not NaN
+_KINDS = "fiub"  # of numpy's types: floats, integers, unsigned ones, booleans
+
+
+def numbers_of(value: Any, name: str) -> Float[np.ndarray, "..."]:
+    """A number, or an array or nested lists of numbers, as float32; NaN where a value is NaN or None.
+
+    Args:
+        value: what came.
+        name: what it is called, as the subject of a sentence.
+
+    Raises:
+        DataError: it holds anything but numbers, lists of unequal lengths, or an infinite value (one beyond float32
+            included).
+    """
+    try:
+        found = np.asarray(value)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{name} is no array of numbers: lists of unequal lengths, or of lists and numbers") from error
+    if found.dtype != np.float64:
+        found = _as_floats(found, name)
+    # One product sees, of the few numbers of a step, quicker than any search that none is missing, infinite or huge.
+    if np.vdot(found, found) < _ORDINARY:
+        return found.astype(np.float32)
+    with np.errstate(over="ignore"):
+        numbers = found.astype(np.float32)
+    if np.isinf(numbers).any():
+        raise DataError(f"{name} holds an infinite value; NaN stands for a missing one")
+    return numbers
+
+
+def _as_floats(found: np.ndarray, name: str) -> Float[np.ndarray, "..."]:
+    if found.dtype.kind in _KINDS:
+        return found.astype(np.float64)
+    for one in found.flat:
+        if found.dtype.kind != "O" or not (one is None or isinstance(one, Real)):
+            raise DataError(f"{name} holds {_shown(one)}, which is no number; give numbers, NaN where one is missing")
+    try:
+        return found.astype(np.float64)
+    except OverflowError as error:
+        raise DataError(f"{name} holds a number beyond all bounds; NaN stands for a missing one") from error
+
+
+def _shown(value: Any) -> str:
+    plain = value.item() if isinstance(value, np.generic) else value
+    text = " ".join(repr(plain).split())
+    return f"{text if len(text) <= 40 else text[:37] + '...'} ({type(plain).__name__})"

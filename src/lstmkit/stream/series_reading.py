@@ -1,0 +1,178 @@
+"""Streams of numeric series: what is pushed is scaled and filled as the encoder does it, and projected to the gates."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from lstmkit.core.errors import DataError
+from lstmkit.data.numeric import numbers_of
+from lstmkit.data.series import SeriesEncoder
+from lstmkit.data.sources.corpus import Series
+from lstmkit.nn import native
+from lstmkit.stream.native import SingleProduct
+from lstmkit.stream.reading import Chosen, Room
+from lstmkit.stream.stack import Arrived
+
+_MOST_NAMED = 6  # channels that a message lists
+_WHAT = "the step"
+Rows = Float[np.ndarray, "steps features"]
+
+
+class LastValues:
+    """The values that stand in for the next ones that are missing; see `Carried`.
+
+    Args:
+        last: float32 `(n, channels)`, z-scores, 0 where a channel had no value yet.
+    """
+
+    def __init__(self, last: Float[np.ndarray, "streams channels"]) -> None:
+        self.last = last
+
+    def forget(self, chosen: slice) -> None:
+        """See `Carried`."""
+        self.last[chosen] = 0
+
+    def rows(self, chosen: Chosen) -> "LastValues":
+        """See `Carried`."""
+        return LastValues(self.last[chosen])
+
+    def put(self, chosen: Chosen, other: "LastValues") -> None:
+        """See `Carried`."""
+        self.last[chosen] = other.last
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """See `Carried`."""
+        return {"last": self.last}
+
+    def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """See `Carried`."""
+        if list(arrays) != ["last"] or arrays["last"].shape != self.last.shape or arrays["last"].dtype != np.float32:
+            raise ValueError("no last values")
+        self.last[:] = arrays["last"]
+
+
+class SeriesReading:
+    """Reads steps of a series; see `Reading`.
+
+    Args:
+        encoder: the model's.
+        weight: `(features, gates * hidden)`: the projection and the lowest layer's input weights in one.
+        bias: `(gates * hidden,)`, the biases of both.
+    """
+
+    holds = "a step"
+
+    def __init__(
+        self, encoder: SeriesEncoder, weight: Float[np.ndarray, "features gates"], bias: Float[np.ndarray, " gates"]
+    ) -> None:
+        self._encoder = encoder
+        self._n_channels = len(encoder.channels)
+        self._weight, self._bias = torch.from_numpy(np.ascontiguousarray(weight)), torch.from_numpy(bias)
+        self.identity = [encoder.describe()]
+
+    def blank(self, n: int) -> LastValues:
+        """See `Reading`."""
+        return LastValues(np.zeros((n, self._n_channels), dtype=np.float32))
+
+    def check(self, step: Any) -> Series:
+        """A step or a chunk of steps as float32 `(time, channels)`.
+
+        Args:
+            step: `(channels,)`, or `(time, channels)`; of one channel a number, or `(time,)`. NaN or None in lists
+                where a value is missing.
+
+        Raises:
+            DataError: it is none of these, or holds an infinite value.
+        """
+        if step is None:
+            raise DataError(f"None came, which is no step; push {self._wanted()}")
+        return self._chunk(numbers_of(step, _WHAT))
+
+    def check_all(self, steps: Sequence[Any] | np.ndarray) -> Sequence[Series] | np.ndarray:
+        """See `Reading`; as many steps for each stream are one array `(streams, steps, channels)`."""
+        try:
+            found = np.asarray(steps)
+        except (TypeError, ValueError):  # chunks of several lengths, or no numbers: one by one
+            return [self.check(step) for step in steps]
+        if found.dtype.kind not in "fiu":
+            return [self.check(step) for step in steps]
+        numbers = numbers_of(found, _WHAT)
+        first = self._chunk(numbers[0])
+        return numbers.reshape(len(numbers), *first.shape)
+
+    def advance(self, checked: Sequence[Series] | np.ndarray, carried: LastValues) -> Sequence[Rows] | np.ndarray:
+        """See `Reading`."""
+        if isinstance(checked, np.ndarray) and checked.shape[1] == 1:
+            return self._encoder.rows_of_step(checked[:, 0], carried.last)[:, None]
+        # A row of `last` is changed in the array itself.
+        return [self._encoder.rows_after(chunk, last) for chunk, last in zip(checked, carried.last, strict=True)]
+
+    def arrive(self, inputs: Sequence[Rows] | np.ndarray, starts: Int[np.ndarray, " steps_plus_1"]) -> Arrived:
+        """See `Reading`."""
+        rows = inputs.reshape(-1, inputs.shape[2]) if isinstance(inputs, np.ndarray) else np.concatenate(inputs)
+        if len(inputs) > 1 and len(starts) > 2:
+            begins = np.cumsum([0, *(len(chunk) for chunk in inputs[:-1])])
+            rows = rows[np.concatenate([begins[:size] + t for t, size in enumerate(np.diff(starts).tolist())])]
+        gates = torch.addmm(self._bias, torch.from_numpy(rows).to(self._bias.dtype), self._weight)
+        return Arrived(gates.numpy(), None, starts)
+
+    def room(self) -> "_StepRoom":
+        """See `Reading`."""
+        n_features, n_gates = self._weight.shape
+        features, gates = (torch.empty(1, n, dtype=self._bias.dtype).numpy() for n in (n_features, n_gates))
+        return _StepRoom(gates, features, SingleProduct(features, self._packed, self._bias.numpy(), gates))
+
+    def place(self, checked: Series, carried: LastValues, room: "_StepRoom") -> int:
+        """See `Reading`."""
+        room.features[:] = self._encoder.rows_of_step(checked, carried.last)
+        room.project()
+        return 0
+
+    @cached_property
+    def _packed(self) -> Tensor:
+        return native.packed(self._weight, transposed=False)
+
+    def _chunk(self, numbers: Float[np.ndarray, "..."]) -> Series:
+        n = self._n_channels
+        if numbers.ndim == 2 and numbers.shape[1] == n:
+            return numbers
+        if numbers.ndim == 1 and n == 1:
+            return numbers[:, None]
+        if numbers.ndim == 1 and len(numbers) == n:
+            return numbers[None]
+        if numbers.ndim == 0 and n == 1:
+            return numbers[None, None]
+        if not numbers.size and numbers.ndim < 3:
+            return np.zeros((0, n), dtype=np.float32)
+        raise DataError(f"{_came(numbers)} came, and this model reads {self._named()}; push {self._wanted()}")
+
+    def _named(self) -> str:
+        names = self._encoder.channels
+        shown = ", ".join(names[:_MOST_NAMED]) + (", …" if len(names) > _MOST_NAMED else "")
+        return f"{len(names)} channel{'s' if len(names) > 1 else ''} ({shown})"
+
+    def _wanted(self) -> str:
+        n = self._n_channels
+        return "a number or a list of numbers" if n == 1 else f"a step of {n} numbers, or a chunk (time, {n})"
+
+
+@dataclass
+class _StepRoom(Room):
+    """Attributes: `features`, a step's row, always the same array; `project` makes the table's only row of it."""
+
+    features: Float[np.ndarray, "1 features"]
+    project: SingleProduct
+
+
+def _came(numbers: np.ndarray) -> str:
+    if numbers.ndim == 0:
+        return "a single number"
+    if numbers.ndim == 1:
+        return f"a list of {len(numbers)} numbers"
+    return f"an array of shape {numbers.shape}"
