@@ -12,7 +12,7 @@ from lstmkit.core.names import NAMES
 from lstmkit.report import analysis_page, analysis_plots, captions, drawing, plots, probe_page, probe_plots
 from lstmkit.report import explanation_drawing as charts
 from lstmkit.report.analysis_records import Analysis, read_analysis
-from lstmkit.report.explanation_page import draw_explanation, journey
+from lstmkit.report.explanation_page import draw_explanation
 from lstmkit.report.explanation_records import checked_record
 from lstmkit.report.page import draw_run, inlined, table_rows, write_page
 from lstmkit.report.probe_records import Probe, read_probe
@@ -143,8 +143,8 @@ def _example(folder: Path, chosen: Explained) -> dict[str, Any]:
                 "name": NAMES[one.cell],
                 "said": record.labels[one.best],
                 "probability": one.probabilities[one.best],
-                "running": charts.running_chart(one, record.labels, record.n_read),
-                "journey": journey(one, record),
+                "running": charts.running_chart(one, record),
+                "journey": charts.journey(one, record),
             }
             for one in record.models
         ],
