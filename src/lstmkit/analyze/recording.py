@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from lstmkit.analyze.explained import Explanation, Inside, SeriesExplanation, TextExplanation
-from lstmkit.analyze.series_recording import cells_part, kept_of, series_part
+from lstmkit.analyze.series_recording import cells_part, drawn_bytes, kept_of, series_part
 from lstmkit.core.explained import COLOURED_TOKENS
 
 FORMAT = 1
@@ -76,9 +76,10 @@ def _fixed(record: dict[str, Any]) -> int:
     pieces, models = record["pieces"], record["models"]
     text = size("".join(before + token for before, token, _ in pieces) + record["tail"])
     text += 4 * sum(token.count('"') + token.count("'") for _, token, _ in pieces)
+    drawn = drawn_bytes(record["series"], record["n_read"], len(models)) if record["kind"] == "series" else 0
     coloured = _SPAN * len(pieces) + text if len(pieces) <= COLOURED_TOKENS else 0
     points = sum(len(model["running"]["lengths"]) for model in models)
-    return _HOUSE + size(record) + text + coloured * len(models) + _MOST_LINES * _POINT * points
+    return _HOUSE + size(record) + text + drawn + coloured * len(models) + _MOST_LINES * _POINT * points
 
 
 def _evenly(n: int, most: int) -> Int[np.ndarray, " steps"]:

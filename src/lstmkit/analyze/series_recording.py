@@ -7,10 +7,13 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from lstmkit.analyze.explained import SeriesExplanation
+from lstmkit.core.explained import MOST_COLUMNS, MOST_CURVES, MOST_POINTS
 
 MOST_SPANS = 1000  # of a series; a longer one is kept by spans of as many steps each: a page has no more pixels
 _CELLS = 200_000  # values and attributions kept, of all channels, classes and models together
 _FEWEST_CLASSES = 2
+_CURVE_POINT = 50  # bytes of a curve's point with the areas above and below it
+_TILE = 17  # bytes of a map's square
 
 
 def kept_of(explanation: SeriesExplanation, n_models: int) -> tuple[int, int]:
@@ -64,6 +67,22 @@ def cells_part(explanation: SeriesExplanation, width: int, n_classes: int) -> di
     scale = float(np.abs(sums).max()) or 1.0
     codes = np.rint(sums / scale * 32767).astype("<i2")
     return {"scale": scale, "codes": base64.b64encode(codes.tobytes()).decode()}
+
+
+def drawn_bytes(series: dict[str, Any], n_steps: int, n_models: int) -> int:
+    """Bytes of a page's curves and maps; not fewer than they will have.
+
+    Args:
+        series: as `series_part` makes it.
+        n_steps: steps read.
+        n_models: explained side by side.
+    """
+    n_channels, n_spans = len(series["channels"]), -(-n_steps // series["width"])
+    n_points = n_channels * n_spans
+    if n_channels > MOST_CURVES and n_points > MOST_POINTS:
+        n_points = MOST_CURVES * n_spans
+    n_tiles = n_channels * min(n_spans, MOST_COLUMNS) if n_channels > MOST_CURVES else 0
+    return n_models * (_CURVE_POINT * n_points + _TILE * n_tiles) + _TILE * n_tiles
 
 
 def _levels(

@@ -29,6 +29,13 @@ class Line:
     look: str
 
 
+READING = (
+    "Thick and coloured: the class that the network says in the end; in ink, where it is another: the true one; "
+    "broken: those that came highest on the way; pale, without a name: other classes."
+)
+"""How a running chart is read, for the words below it."""
+
+
 def running_chart(answer: Answer, record: ExplanationRecord) -> Markup:
     """Probabilities after each step: the class that is said, the true one, those that came highest on the way, named.
 
@@ -50,8 +57,8 @@ def running_chart(answer: Answer, record: ExplanationRecord) -> Markup:
         ]
         if len(points) == 1:  # one step: a level line is better seen than a dot
             points = [(0.0, points[0][1]), (1.0, points[0][1])]
-        name = label(labels[found[k]], 14) + (" (true)" if labels[found[k]] == record.label else "")
-        lines.append(Line(points, name if k in looks else "", looks.get(k, "line-rest")))
+        name = label(labels[found[k]], 14) if k in looks else ""
+        lines.append(Line(points, name, looks.get(k, "line-rest")))
     last = beginnings.probabilities[-1]
     alt = f"{NAMES[answer.cell]}: probability after each of {n_read:,} {record.unit}s. At the end: " + ", ".join(
         f"{label(labels[found[k]], 14)} {last[k]:.1%}" for k in looks

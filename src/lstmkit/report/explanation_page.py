@@ -57,6 +57,7 @@ def draw_explanation(record: Mapping[str, Any], path: Path) -> Path:
         scripts=("page.js", "explain_planes.js", f"explain_{kind}.js", "explain.js"),
         x=found,
         thing=kind,
+        reading=charts.READING,
         models=models,
         data=_data(found),
         plane_words=PLANES,

@@ -13,13 +13,11 @@ import numpy as np
 from jaxtyping import Bool, Float
 from markupsafe import Markup
 
+from lstmkit.core.explained import MOST_COLUMNS, MOST_CURVES, MOST_POINTS
 from lstmkit.report.explained_series import ReadSeries
 from lstmkit.report.style import label
 
 HIGH = 200  # of a curve's picture; the curve keeps to the middle half
-MOST_CURVES = 8  # channels shown as curves; with more there is a map, and the others are folded away
-MOST_POINTS = 10_000  # of all curves of a network together: what is beyond stands in the map alone
-MOST_COLUMNS = 250  # of a map; more spans are summed, as on a telephone they would be anyway
 LEVELS = 8  # of colour in a map
 _LONGEST_NAME = 16
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from lstmkit.core.explained import MOST_COLUMNS, MOST_CURVES, MOST_POINTS
 from lstmkit.core.names import NAMES
 from lstmkit.report import series_drawing as pictures
 from lstmkit.report.explained_series import ReadSeries
@@ -19,22 +20,22 @@ def series_values(record: ExplanationRecord, series: ReadSeries, places: list[in
     Args:
         record: of the explanation.
         series: its series.
-        places: of each model, the place of the class that is shown among its attributed ones.
+        places: of the first models, the place of the class that is shown among their attributed ones.
 
     Returns:
         `of_models`, what each has of its own, and what all share.
     """
+    models = record.models[: len(places)]
     cells = [
-        answer.attribution.by_channel(len(series.channels))[place]
-        for answer, place in zip(record.models, places, strict=True)
+        answer.attribution.by_channel(len(series.channels))[place] for answer, place in zip(models, places, strict=True)
     ]
     scale = max(float(abs(one).max()) for one in cells) or 1.0
-    has_map = len(series.channels) > pictures.MOST_CURVES
+    has_map = len(series.channels) > MOST_CURVES
     return {
         "scale": scale,
         "values": pictures.value_map(series, record.n_read) if has_map else None,
         "map_height": min(_HIGHEST_PX, max(_LOWEST_PX, _ROW_PX * len(series.channels))),
-        "most_curves": pictures.MOST_CURVES,
+        "most_curves": MOST_CURVES,
         "hole": hole(record),
         "stretch": stretches(record, series),
         "of_models": [
@@ -45,7 +46,7 @@ def series_values(record: ExplanationRecord, series: ReadSeries, places: list[in
                 else None,
                 "reasons": pictures.reasons(one),
             }
-            for answer, one in zip(record.models, cells, strict=True)
+            for answer, one in zip(models, cells, strict=True)
         ],
     }
 
@@ -73,17 +74,17 @@ def series_notes(record: ExplanationRecord, series: ReadSeries) -> list[str]:
     notes, n_channels, n_spans = [], len(series.channels), series.n_spans(record.n_read)
     if series.width > 1:
         notes.append(
-            f"Of {record.n_read:,} steps this page keeps {n_spans:,} spans of {series.width} each: in each span of every "
-            "channel the least and the largest value, and the sum of all its attributions."
+            f"Of {record.n_read:,} steps this page keeps {n_spans:,} spans of {series.width} each: a channel’s least "
+            "and largest value in a span, and the sum of its attributions."
         )
-    if n_channels > pictures.MOST_CURVES and n_spans > pictures.MOST_COLUMNS:
+    if n_channels > MOST_CURVES and n_spans > MOST_COLUMNS:
         notes.append(
-            f"The maps have {-(-n_spans // -(-n_spans // pictures.MOST_COLUMNS)):,} columns: of the neighbours that "
+            f"The maps have {-(-n_spans // -(-n_spans // MOST_COLUMNS)):,} columns: of the neighbours that "
             "share one, the mean value and the strongest attribution are shown."
         )
-    if n_channels > pictures.MOST_CURVES and n_channels * n_spans > pictures.MOST_POINTS:
+    if n_channels > MOST_CURVES and n_channels * n_spans > MOST_POINTS:
         notes.append(
-            f"Of {n_channels:,} channels the {pictures.MOST_CURVES} that count most are drawn as curves, so that the "
+            f"Of {n_channels:,} channels the {MOST_CURVES} that count most are drawn as curves, so that the "
             "page stays under 3 MB; the others stand in the map."
         )
     return notes
