@@ -6,7 +6,7 @@ import numpy as np
 
 from lstmkit.analyze.attribution import Attribution
 from lstmkit.analyze.deletion import Deletion
-from lstmkit.analyze.explanation import Explanation, Inside
+from lstmkit.analyze.explained import Explanation, Inside, TextExplanation
 from lstmkit.analyze.running import Running
 
 WORDS = ("the", "film", "isn't", "<b>", "“moving”", "extraordinarily", "&", "a", "plot")
@@ -22,17 +22,17 @@ def large_explanation(n: int, n_classes: int, hidden_size: int, *, n_layers: int
     def shares(*shape: int) -> np.ndarray:
         return random.uniform(0, 1, shape)
 
-    def model(cell: str) -> Explanation:
+    def model(cell: str) -> TextExplanation:
         def inside() -> Inside:
             names = "ifog" if cell == "lstm" else ""
             held = [shares(n, hidden_size).astype(np.float32) for _ in range(len(names) + 2)]
             return Inside(dict(zip(names, held, strict=False)), held[-2] if names else None, held[-1])
 
         odds, ends = random.normal(size=n_attributed), random.normal(size=n_attributed)
-        return Explanation(
+        return TextExplanation(
             text=" ".join(tokens),
             tokens=tokens,
-            ids=random.integers(0, 5, n).astype(np.int32),
+            rows=random.integers(0, 5, n).astype(np.int32),
             spans=[(start, start + len(token)) for start, token in zip(starts, tokens, strict=False)],
             n_given=n,
             hole=None,
@@ -53,4 +53,4 @@ def large_explanation(n: int, n_classes: int, hidden_size: int, *, n_layers: int
 
     twin = model("rnn")
     ours = model("lstm")
-    return ours.beside(replace(twin, ids=ours.ids, tokens=ours.tokens, spans=ours.spans, text=ours.text))
+    return ours.beside(replace(twin, rows=ours.rows, tokens=ours.tokens, spans=ours.spans, text=ours.text))

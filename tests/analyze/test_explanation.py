@@ -14,7 +14,8 @@ from traced_toys import CELLS, POOLINGS, network
 
 from lstmkit.analyze import recording, running, traced
 from lstmkit.analyze.deletion import Deletion, deletion_curve
-from lstmkit.analyze.explanation import Explanation, explain
+from lstmkit.analyze.explained import TextExplanation
+from lstmkit.analyze.explanation import explain
 from lstmkit.analyze.recording import FORGETTING, record_of
 from lstmkit.analyze.running import running_probabilities
 from lstmkit.config.schema import EncoderConfig
@@ -36,7 +37,7 @@ def encoder(max_length: int = 400, truncate: str = "ends") -> Encoder:
 
 def explained(
     text: str, cell: str = "lstm", max_length: int = 400, truncate: str = "ends", **keywords: object
-) -> Explanation:
+) -> TextExplanation:
     return explain(network(torch.float32, cell=cell, **keywords), encoder(max_length, truncate), LABELS, text)
 
 

@@ -1,4 +1,4 @@
-"""Integrated gradients on the embedding: what each token of one sequence adds to the log-odds of a class."""
+"""Integrated gradients: what each token, or each value of a series, adds to the log-odds of a class."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,18 +25,20 @@ class Attribution:
 
     Attributes:
         classes: int64 `(classes,)`, which classes.
-        values: float64 `(classes, tokens)`; what a token adds to the class's log-odds, in nats. Negative: it speaks
-            against the class.
+        values: float64 `(classes, steps)`; what a token or step adds to the class's log-odds, in nats. Negative: it
+            speaks against the class.
         at_input: float64 `(classes,)`, log-odds of the class for the sequence.
-        at_baseline: float64 `(classes,)`, log-odds where every token is the baseline.
+        at_baseline: float64 `(classes,)`, log-odds where every step is the baseline.
         n_steps: int64 `(classes,)`, points of the path at which the gradient was taken.
+        by_feature: float64 `(classes, steps, features)`, of a series the parts of `values`; None for tokens.
     """
 
     classes: Int[np.ndarray, " classes"]
-    values: Float[np.ndarray, "classes tokens"]
+    values: Float[np.ndarray, "classes steps"]
     at_input: Float[np.ndarray, " classes"]
     at_baseline: Float[np.ndarray, " classes"]
     n_steps: Int[np.ndarray, " classes"]
+    by_feature: Float[np.ndarray, "classes steps features"] | None = None
 
     @property
     def difference(self) -> Float[np.ndarray, " classes"]:
@@ -63,37 +65,49 @@ def log_odds(logits: Float[Tensor, "batch classes"]) -> Float[Tensor, "batch cla
 
 
 def integrated_gradients(
-    network: Classifier, tokens: Int[np.ndarray, " tokens"], classes: Sequence[int]
+    network: Classifier,
+    rows: Int[np.ndarray, " steps"] | Float[np.ndarray, "steps features"],
+    classes: Sequence[int],
+    baseline: Float[np.ndarray, " features"] | Float[np.ndarray, "steps features"] | None = None,
 ) -> Attribution:
-    """Attribute the log-odds of classes to the tokens of one sequence (Sundararajan, Taly and Yan 2017).
+    """Attribute the log-odds of classes to the steps of one sequence (Sundararajan, Taly and Yan 2017).
 
-    The gradient is integrated along the straight line of embeddings that leads from the baseline, a sequence of as many
-    unknown tokens, to the sequence. The path is cut into stretches, each with 16 points of Gauss-Legendre quadrature.
-    What the gradients of a stretch should sum to is known from its ends; stretches that are too far from it are halved,
-    until all errors together are within 1% of the whole difference (or 0.001 nats, where that is more), or 4,096
-    points are used. A recurrent network needs that: along the path its state may jump from one attractor to another,
-    within a thousandth of the way.
+    The gradient is integrated along a straight line from a baseline to the sequence: of tokens, the line of embeddings
+    from as many unknown tokens; of a series, the line of rows from the baseline's. The path is cut into stretches,
+    each with 16 points of Gauss-Legendre quadrature. What the gradients of a stretch should sum to is known from its
+    ends; stretches that are too far from it are halved, until all errors together are within 1% of the whole
+    difference (or 0.001 nats, where that is more), or 4,096 points are used. A recurrent network needs that: along the
+    path its state may jump from one attractor to another, within a thousandth of the way.
 
     Args:
         network: in evaluation mode.
-        tokens: token numbers of the sequence.
+        rows: token numbers of the sequence, or rows of a series as its encoder makes them.
         classes: numbers of the classes to explain.
+        baseline: of a series, in the encoder's units; None: zeros, each channel at its training mean and nothing
+            missing.
     """
     device = network.head.weight.device
     with torch.no_grad():
-        vectors = network.embedding(torch.from_numpy(tokens).long().to(device))
-        path = _Path(network, network.embedding.weight[UNKNOWN_ID], vectors)
+        if rows.ndim == 1:
+            vectors = network.embed(torch.from_numpy(rows).long().to(device))
+            origin = network.embedding.weight[UNKNOWN_ID].expand_as(vectors)
+        else:
+            vectors = torch.from_numpy(rows).to(network.head.weight)
+            origin = torch.from_numpy(np.broadcast_to(0.0 if baseline is None else baseline, rows.shape).copy())
+        path = _Path(network, origin.to(vectors), vectors, are_embedded=rows.ndim == 1)
     n_labels = network.head.out_features
     found = [_attribute(path, number) for number in (classes[:1] if n_labels == 2 else classes)]
     if n_labels == 2 and len(classes) == 2:  # the log-odds of one class are those of the other, with the other sign
         values, end, start, n_steps = found[0]
         found.append((-values, -end, -start, n_steps))
+    parts = np.stack([each[0] for each in found])
     return Attribution(
         np.array(classes, dtype=np.int64),
-        np.stack([each[0] for each in found]),
+        parts.sum(2),
         np.array([each[1] for each in found]),
         np.array([each[2] for each in found]),
         np.array([each[3] for each in found], dtype=np.int64),
+        None if rows.ndim == 1 else parts,
     )
 
 
@@ -119,11 +133,11 @@ def _attribute(path: "_Path", number: int) -> tuple[np.ndarray, float, float, in
 
 @dataclass(frozen=True, eq=False)
 class _Stretch:
-    """From `left` to `right` of the path: what each token adds there, and the log-odds at both ends."""
+    """From `left` to `right` of the path: what each part of a step adds there, and the log-odds at both ends."""
 
     left: float
     right: float
-    values: Float[np.ndarray, " tokens"]
+    values: Float[np.ndarray, "steps parts"]
     start: float
     end: float
 
@@ -133,14 +147,20 @@ class _Stretch:
 
 
 class _Path:
-    """The line of embeddings from a baseline to a sequence."""
+    """The line from a baseline to a sequence: of embeddings, each a single part, or of rows, a part a feature."""
 
     def __init__(
-        self, network: Classifier, baseline: Float[Tensor, " embedding"], vectors: Float[Tensor, "tokens embedding"]
+        self,
+        network: Classifier,
+        baseline: Float[Tensor, "steps size"],
+        vectors: Float[Tensor, "steps size"],
+        *,
+        are_embedded: bool,
     ) -> None:
         self.network = network
         self.baseline = baseline
         self.way = vectors - baseline
+        self.are_embedded = are_embedded
 
     def integrate(self, stretches: Sequence[tuple[float, float]], number: int) -> list[_Stretch]:
         """Each stretch by itself, some of them in one batch."""
@@ -157,13 +177,16 @@ class _Path:
         # The ends are points too, with no weight.
         points = lefts + (rights - lefts) * _SHARES
         alphas = torch.from_numpy(points.reshape(-1)).to(self.way)
-        rows = (self.baseline + alphas[None, :, None] * self.way[:, None, :]).reshape(-1, self.way.shape[1])
+        rows = (self.baseline[:, None, :] + alphas[None, :, None] * self.way[:, None, :]).reshape(-1, self.way.shape[1])
         rows = rows.detach().requires_grad_()
         layout = Layout(torch.full((len(alphas),), length, dtype=torch.int64))
-        odds = log_odds(self.network.read_embedded(Ragged(rows, layout, torch.arange(len(alphas)))))[:, number]
+        embedded = rows if self.are_embedded else self.network.embed(rows)
+        odds = log_odds(self.network.read_embedded(Ragged(embedded, layout, torch.arange(len(alphas)))))[:, number]
         (gradient,) = torch.autograd.grad(odds.sum(), rows)
-        slopes = (gradient.view(length, len(alphas), -1) * self.way[:, None, :]).sum(2).double().view(length, n, -1)
-        values = (slopes.cpu().numpy() * _WEIGHTS).sum(2) * (rights - lefts)[:, 0]
+        slopes = gradient.view(length, len(alphas), -1) * self.way[:, None, :]
+        slopes = (slopes.sum(2, keepdim=True) if self.are_embedded else slopes).double()
+        weighted = slopes.view(length, n, len(_SHARES), -1) * torch.from_numpy(_WEIGHTS).to(slopes)[:, None]
+        values = weighted.sum(2).cpu().numpy() * (rights - lefts)
         ends = odds.detach().double().cpu().numpy().reshape(n, -1)[:, [0, -1]].tolist()
         return [
             _Stretch(left, right, values[:, k], start, end)

@@ -1,4 +1,4 @@
-"""Faithfulness: does a prediction fall faster when tokens are deleted by their attribution than at random?"""
+"""Faithfulness: does a prediction fall faster when its input is deleted by attribution than at random?"""
 
 from dataclasses import dataclass
 
@@ -12,15 +12,16 @@ from lstmkit.models import Classifier
 from lstmkit.models.scoring import probabilities
 
 _POINTS = 21  # 0%, 5%, … 100% of the tokens, or every token of a short sequence
+_NUMBERS = 10_000_000  # most numbers of rows made at once: bounds memory
 
 
 @dataclass(frozen=True)
 class Deletion:
-    """A class's probability while tokens are deleted.
+    """A class's probability while tokens, or values of a series, are deleted.
 
     Attributes:
-        n_deleted: int64 `(points,)`, from 0 to all tokens.
-        ordered: float64 `(points,)`, the tokens that speak most for the class deleted first.
+        n_deleted: int64 `(points,)`, from 0 to all.
+        ordered: float64 `(points,)`, those that speak most for the class deleted first.
         random: float64 `(orders, points)`, deleted at random.
     """
 
@@ -51,35 +52,50 @@ class Deletion:
 
 def deletion_curve(
     network: Classifier,
-    tokens: Int[np.ndarray, " tokens"],
-    values: Float[np.ndarray, " tokens"],
+    rows: Int[np.ndarray, " steps"] | Float[np.ndarray, "steps features"],
+    values: Float[np.ndarray, " steps"] | Float[np.ndarray, "steps channels"],
     number: int,
     *,
+    channel_of: Int[np.ndarray, " features"] | None = None,
+    baseline: Float[np.ndarray, "steps features"] | None = None,
     n_orders: int = 20,
     seed: int = 0,
 ) -> Deletion:
-    """Delete tokens by falling attribution, and at random, and ask for a class's probability each time.
+    """Delete by falling attribution, and at random, and ask for a class's probability each time.
 
-    A deleted token becomes the unknown one: the others keep their places, which in a sequence of pixels or notes is
-    half of what they say, and the end of every curve is the baseline of the attribution.
+    A deleted token becomes the unknown one; a deleted value of a series, one channel at one step, its channel's
+    training mean, with its mask at 0. The others keep their places, which in a sequence of pixels or notes is half of
+    what they say, and the end of every curve is the baseline of the attribution.
 
     Args:
         network: in evaluation mode.
-        tokens: token numbers of the sequence.
-        values: attributions of the tokens for the class; equal ones go in the order of the sequence.
+        rows: token numbers of the sequence, or rows of a series as its encoder makes them.
+        values: attributions for the class, of the tokens, or of a series by step and channel; equal ones go in the
+            order of the sequence.
         number: the class.
+        channel_of: of a series, the channel of each feature of a row.
+        baseline: of a series, rows of which a deleted value takes its own; None: zeros, as above.
         n_orders: random orders.
         seed: draws them.
     """
-    n = len(tokens)
+    n = values.size
     random = np.random.default_rng(seed)
-    orders = [np.argsort(-values, kind="stable"), *(random.permutation(n) for _ in range(n_orders))]
+    orders = [np.argsort(-values, axis=None, kind="stable"), *(random.permutation(n) for _ in range(n_orders))]
     n_deleted = np.unique(np.linspace(0, n, min(n + 1, _POINTS)).round().astype(np.int64))
-    left = np.tile(tokens, (len(orders), len(n_deleted), 1))
-    for row, order in zip(left, orders, strict=True):
-        for point, k in zip(row, n_deleted.tolist(), strict=True):
-            point[order[:k]] = UNKNOWN_ID
-    n_sequences = len(orders) * len(n_deleted)
-    part = EncodedPart(left.reshape(-1), np.arange(n_sequences + 1) * n, np.zeros(n_sequences, dtype=np.int64))
-    curves = probabilities(network, part)[:, number].reshape(len(orders), len(n_deleted))
-    return Deletion(n_deleted, curves[0], curves[1:])
+    at_once = max(1, _NUMBERS // (rows.size * len(n_deleted)))
+    is_tokens = channel_of is None
+    empty = np.full_like(rows, UNKNOWN_ID) if is_tokens else np.zeros_like(rows) if baseline is None else baseline
+
+    def deleted(places: np.ndarray) -> np.ndarray:
+        gone = np.zeros(values.shape, dtype=bool)
+        gone.reshape(-1)[places] = True
+        return np.where(gone if is_tokens else gone[:, channel_of], empty, rows)
+
+    curves = []
+    for k in range(0, len(orders), at_once):
+        left = np.stack([deleted(order[:n]) for order in orders[k : k + at_once] for n in n_deleted.tolist()])
+        offsets = np.arange(len(left) + 1) * len(rows)
+        part = EncodedPart(left.reshape(-1, *rows.shape[1:]), offsets, np.zeros(len(left), dtype=np.int64))
+        curves.append(probabilities(network, part)[:, number].reshape(-1, len(n_deleted)))
+    ordered, *drawn = np.concatenate(curves)
+    return Deletion(n_deleted, ordered, np.array(drawn))

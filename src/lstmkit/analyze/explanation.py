@@ -1,182 +1,153 @@
-"""One prediction from the inside: attribution, running answer, gates and states, and the test of the attribution."""
+"""Making an explanation: the input is encoded, and the network asked, differentiated and traced."""
 
-from dataclasses import dataclass, replace
+from typing import Any, overload
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
 
-from lstmkit.analyze.attribution import Attribution, integrated_gradients
-from lstmkit.analyze.deletion import Deletion, deletion_curve
-from lstmkit.analyze.running import Running, running_probabilities
-from lstmkit.analyze.traced import LayerTrace, Trace, difference_from_engine, trace
+from lstmkit.analyze.attribution import integrated_gradients
+from lstmkit.analyze.deletion import deletion_curve
+from lstmkit.analyze.explained import Explanation, Inside, SeriesExplanation, TextExplanation, channel_sums
+from lstmkit.analyze.running import running_probabilities
+from lstmkit.analyze.traced import LayerTrace, difference_from_engine, trace
 from lstmkit.core.errors import DataError
+from lstmkit.data.batching import collate
 from lstmkit.data.encoded import EncodedPart
-from lstmkit.data.encoder import UNKNOWN_ID, Encoder
+from lstmkit.data.encoder import Encoder
+from lstmkit.data.encoding import AnyEncoder
+from lstmkit.data.series import SeriesEncoder, kept_steps
+from lstmkit.data.sources.corpus import Series
 from lstmkit.models import Classifier
 from lstmkit.models.scoring import probabilities
-from lstmkit.ragged import Layout, Ragged
 
 MOST_CLASSES = 10  # to which a prediction is attributed: each costs a gradient of its own
 
 
-@dataclass(frozen=True)
-class Inside:
-    """What one layer held in one direction, token by token.
-
-    Attributes:
-        gates: float32 `(tokens, units)` by name: i, f, o, g of an LSTM, r, z, n of a GRU, none of an RNN. g and n are
-            the candidates, between -1 and 1; the others lie between 0 and 1.
-        cell: float32 `(tokens, units)`, the LSTM's cell state; None for the others.
-        hidden: float32 `(tokens, units)`, the state after each token. In the backward direction a token's state is that
-            after reading from the end down to it.
-    """
-
-    gates: dict[str, Float[np.ndarray, "tokens units"]]
-    cell: Float[np.ndarray, "tokens units"] | None
-    hidden: Float[np.ndarray, "tokens units"]
-
-    @property
-    def kept(self) -> Float[np.ndarray, "tokens units"] | None:
-        """The share of a unit's memory that each token leaves: the gate f of an LSTM, z of a GRU; None of an RNN."""
-        return self.gates.get("f", self.gates.get("z"))
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """One prediction from the inside; all arrays are numpy's, in the order of the tokens that the network read.
-
-    Attributes:
-        text: what was given.
-        tokens: the pieces of it that were read, as they stand in the text.
-        ids: int32 `(tokens,)`, their numbers; 0 is the unknown token.
-        spans: where each token begins in the text and one past its end, in characters.
-        n_given: tokens of the text before it was truncated; 0 where it has none and one unknown token stands for it.
-        hole: how many tokens were read before those that truncation left out; None where it left none out.
-        labels: class names.
-        cell: lstm, gru or rnn.
-        pooling: last, mean, max or max_mean.
-        bidirectional: whether the sequence is read from both ends.
-        probabilities: float64 `(classes,)`.
-        attribution: integrated gradients for the most probable classes, most probable first.
-        running: the answer after each token.
-        layers: by layer, lowest first, then by direction: forward, and backward where there are two.
-        deletion: the curve for the predicted class; None for a sequence of one token, where there is no order to test,
-            and of unknown ones alone, where nothing can be deleted.
-        engine_difference: the largest difference of a probability between the instrumented network, which gates and
-            states were read in, and the engine, which gave the answer.
-        twin: the same prediction by the run's twin, where there is one that reads the same tokens.
-        twin_left_out: why there is a twin but not its explanation; empty otherwise.
-    """
-
-    text: str
-    tokens: list[str]
-    ids: Int[np.ndarray, " tokens"]
-    spans: list[tuple[int, int]]
-    n_given: int
-    hole: int | None
-    labels: list[str]
-    cell: str
-    pooling: str
-    bidirectional: bool
-    probabilities: Float[np.ndarray, " classes"]
-    attribution: Attribution
-    running: Running
-    layers: list[list[Inside]]
-    deletion: Deletion | None
-    engine_difference: float
-    twin: "Explanation | None" = None
-    twin_left_out: str = ""
-
-    @property
-    def predicted(self) -> str:
-        """The most probable label."""
-        return self.labels[int(self.probabilities.argmax())]
-
-    @property
-    def is_known(self) -> np.ndarray:
-        """bool `(tokens,)`: which tokens the vocabulary holds."""
-        return self.ids != UNKNOWN_ID
-
-    def beside(self, twin: "Explanation") -> "Explanation":
-        """This explanation with a twin's; a twin that reads other tokens is left out, with the reason."""
-        if np.array_equal(self.ids, twin.ids) and self.labels == twin.labels:
-            return replace(self, twin=twin)
-        return replace(self, twin_left_out="the twin has another vocabulary or other labels")
-
-
+@overload
+def explain(
+    network: Classifier, encoder: Encoder, labels: list[str], item: str, *, most_classes: int = ...,
+    n_orders: int = ..., seed: int = ...,
+) -> TextExplanation: ...  # fmt: skip
+@overload
+def explain(
+    network: Classifier, encoder: SeriesEncoder, labels: list[str], item: Series, *, most_classes: int = ...,
+    n_orders: int = ..., seed: int = ...,
+) -> SeriesExplanation: ...  # fmt: skip
+@overload
+def explain(
+    network: Classifier, encoder: AnyEncoder, labels: list[str], item: Any, *, most_classes: int = ...,
+    n_orders: int = ..., seed: int = ...,
+) -> Explanation: ...  # fmt: skip
 def explain(
     network: Classifier,
-    encoder: Encoder,
+    encoder: AnyEncoder,
     labels: list[str],
-    text: str,
+    item: Any,
     *,
     most_classes: int = MOST_CLASSES,
     n_orders: int = 20,
     seed: int = 0,
 ) -> Explanation:
-    """Explain the prediction for one text.
+    """Explain the prediction for one text or series.
 
     Args:
         network: the trained classifier; it is put into evaluation mode, and back afterwards.
         encoder: its encoder.
         labels: its class names.
-        text: what to classify; a sequence of tokens with single spaces between.
+        item: what to classify: a text, a sequence of tokens with single spaces between, or a series, float32
+            `(time, channels)`, NaN where a value is missing.
         most_classes: how many of the most probable classes are attributed.
         n_orders: random orders of deletion.
         seed: draws them.
 
     Raises:
-        DataError: the text is empty.
+        DataError: the text is empty, or the series has another number of channels.
         LstmkitError: the instrumented network and the engine differ by more than rounding.
     """
-    if not text.strip():
+    options = {"most_classes": most_classes, "n_orders": n_orders, "seed": seed}
+    if isinstance(encoder, SeriesEncoder):
+        return _explain_series(network, encoder, list(labels), item, options)
+    if not item.strip():
         raise DataError("the text is empty; give a text with at least one token")
-    found = encoder.locate(text)
+    found = encoder.locate(item)
+    return TextExplanation(
+        text=item,
+        tokens=[item[start:end] for start, end in found.spans],
+        spans=found.spans,
+        n_given=found.n_given,
+        hole=found.hole,
+        labels=list(labels),
+        **_of_rows(network, found.ids, None, **options),
+    )
+
+
+def _explain_series(
+    network: Classifier, encoder: SeriesEncoder, labels: list[str], series: Series, options: dict[str, int]
+) -> SeriesExplanation:
+    rows, _ = encoder.encode([series])
+    places = kept_steps(len(series), encoder.max_length, encoder.truncate)
+    jump = np.flatnonzero(places != np.arange(len(places)))
+    n_channels = len(encoder.channels)
+    channel_of = np.array([*range(n_channels), *encoder.masked], dtype=np.int64)
+    means = np.array(encoder.means)
+    return SeriesExplanation(
+        channels=list(encoder.channels),
+        places=places,
+        values=np.asarray(series, dtype=np.float32)[places],
+        filled=rows[:, :n_channels].astype(np.float64) * encoder.deviations + means,
+        means=means,
+        channel_of=channel_of,
+        n_given=len(series),
+        hole=None if len(places) == len(series) else int(jump[0]) if len(jump) else len(places),
+        labels=labels,
+        **_of_rows(network, rows, channel_of, **options),
+    )
+
+
+def _of_rows(
+    network: Classifier,
+    rows: np.ndarray,
+    channel_of: np.ndarray | None,
+    *,
+    most_classes: int,
+    n_orders: int,
+    seed: int,
+) -> dict[str, Any]:
+    """What an explanation has of any kind of sequence, by name: all that follows from its rows."""
     was_training = network.training
     network.eval()
     try:
-        whole = EncodedPart(found.ids, np.array([0, len(found.ids)]), np.zeros(1, dtype=np.int64))
+        whole = EncodedPart(rows, np.array([0, len(rows)]), np.zeros(1, dtype=np.int64))
         answer = probabilities(network, whole)[0]
         classes = np.argsort(-answer, kind="stable")[:most_classes]
-        attribution = integrated_gradients(network, found.ids, classes.tolist())
+        attribution = integrated_gradients(network, rows, classes.tolist())
+        values = attribution.values[0] if channel_of is None else channel_sums(attribution, channel_of)[0]
         deletion = None
-        if len(found.ids) > 1 and (found.ids != UNKNOWN_ID).any():
+        if values.size > 1 and (rows != 0).any():  # number 0 is the unknown token, and 0 a channel's mean
             deletion = deletion_curve(
-                network, found.ids, attribution.values[0], int(classes[0]), n_orders=n_orders, seed=seed
+                network, rows, values, int(classes[0]), channel_of=channel_of, n_orders=n_orders, seed=seed
             )
-        running = running_probabilities(network, found.ids)
-        traced = _traced(network, found.ids)
+        running = running_probabilities(network, rows)
+        batch, _ = collate(whole, np.zeros(1, dtype=np.int64))
+        with torch.no_grad():
+            traced = trace(network, batch.to(network.head.weight.device))
         engine_difference = difference_from_engine(
             traced.logits.double().softmax(1).cpu().numpy(), answer[None], network.recurrence.engine.name
         )
     finally:
         network.train(was_training)
-    return Explanation(
-        text=text,
-        tokens=[text[start:end] for start, end in found.spans],
-        ids=found.ids,
-        spans=found.spans,
-        n_given=found.n_given,
-        hole=found.hole,
-        labels=list(labels),
-        cell=network.recurrence.cell,
-        pooling=network.pooling,
-        bidirectional=network.recurrence.bidirectional,
-        probabilities=answer,
-        attribution=attribution,
-        running=running,
-        layers=[[_arrays(direction) for direction in layer] for layer in traced.layers],
-        deletion=deletion,
-        engine_difference=engine_difference,
-    )
-
-
-def _traced(network: Classifier, tokens: Int[np.ndarray, " tokens"]) -> Trace:
-    rows = torch.from_numpy(tokens).long().to(network.head.weight.device)
-    batch = Ragged(rows, Layout(torch.tensor([len(tokens)])), torch.zeros(1, dtype=torch.int64))
-    with torch.no_grad():
-        return trace(network, batch)
+    return {
+        "rows": rows,
+        "cell": network.recurrence.cell,
+        "pooling": network.pooling,
+        "bidirectional": network.recurrence.bidirectional,
+        "probabilities": answer,
+        "attribution": attribution,
+        "running": running,
+        "layers": [[_arrays(direction) for direction in layer] for layer in traced.layers],
+        "deletion": deletion,
+        "engine_difference": engine_difference,
+    }
 
 
 def _arrays(held: LayerTrace) -> Inside:

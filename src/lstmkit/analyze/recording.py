@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from lstmkit.analyze.explanation import Explanation, Inside
+from lstmkit.analyze.explained import Explanation, Inside, SeriesExplanation, TextExplanation
+from lstmkit.analyze.series_recording import cells_part, drawn_bytes, kept_of, series_part
 from lstmkit.core.explained import COLOURED_TOKENS
 
 FORMAT = 1
@@ -30,24 +31,29 @@ def record_of(explanation: Explanation, **about: Any) -> dict[str, Any]:
         about: further keys, plain data: `run`, `id` and `label` (the true one) are shown.
     """
     models = [explanation, *([explanation.twin] if explanation.twin else [])]
-    n_tokens = len(explanation.tokens)
-    n_classes = max(2, min(len(explanation.attribution.classes), _VALUES // (n_tokens * len(models))))
+    n_steps = len(explanation.rows)
+    n_classes = max(2, min(len(explanation.attribution.classes), _VALUES // (n_steps * len(models))))
+    width = 1
+    if isinstance(explanation, SeriesExplanation):
+        width, most_classes = kept_of(explanation, len(models))
+        n_classes = min(n_classes, most_classes)
     record = {
         "format": FORMAT,
         **about,
         "labels": explanation.labels,
         "n_given": explanation.n_given,
-        "n_read": n_tokens,
-        **_pieces(explanation),
+        "n_read": n_steps,
+        "hole": explanation.hole,
+        **_read(explanation, width),
         "forgetting": list(FORGETTING),
         "twin_left_out": explanation.twin_left_out,
-        "models": [_model(model, n_classes) for model in models],
+        "models": [_model(model, n_classes, width) for model in models],
     }
     budget = max(0, _PAGE - _fixed(record))
     insides = [inside for model in models for layer in model.layers for inside in layer]
     n_planes = sum(map(_n_planes, insides))
     per_step = n_planes * 4 / 3  # bytes of a unit's codes, in base64
-    steps = _evenly(n_tokens, min(MOST_STEPS, max(2, int((budget - _UNIT * len(insides)) / per_step))))
+    steps = _evenly(n_steps, min(MOST_STEPS, max(2, int((budget - _UNIT * len(insides)) / per_step))))
     most_units = max(1, int(budget / (per_step * len(steps) + _UNIT * len(insides))))
     record["steps"] = steps.tolist()
     for model, kept in zip(models, record["models"], strict=True):
@@ -70,9 +76,10 @@ def _fixed(record: dict[str, Any]) -> int:
     pieces, models = record["pieces"], record["models"]
     text = size("".join(before + token for before, token, _ in pieces) + record["tail"])
     text += 4 * sum(token.count('"') + token.count("'") for _, token, _ in pieces)
+    drawn = drawn_bytes(record["series"], record["n_read"], len(models)) if record["kind"] == "series" else 0
     coloured = _SPAN * len(pieces) + text if len(pieces) <= COLOURED_TOKENS else 0
     points = sum(len(model["running"]["lengths"]) for model in models)
-    return _HOUSE + size(record) + text + coloured * len(models) + _MOST_LINES * _POINT * points
+    return _HOUSE + size(record) + text + drawn + coloured * len(models) + _MOST_LINES * _POINT * points
 
 
 def _evenly(n: int, most: int) -> Int[np.ndarray, " steps"]:
@@ -84,7 +91,16 @@ def _n_planes(inside: Inside) -> int:
     return len(inside.gates) + (inside.cell is not None) + 1 + (inside.kept is not None)
 
 
-def _pieces(explanation: Explanation) -> dict[str, Any]:
+def _read(explanation: Explanation, width: int) -> dict[str, Any]:
+    """What was read: the pieces of a text, or a series."""
+    if isinstance(explanation, SeriesExplanation):
+        return {"kind": "series", "pieces": [], "tail": "", "series": series_part(explanation, width)}
+    if isinstance(explanation, TextExplanation):
+        return {"kind": "text", **_pieces(explanation)}
+    raise TypeError(f"{type(explanation).__name__}: neither of a text nor of a series")
+
+
+def _pieces(explanation: TextExplanation) -> dict[str, Any]:
     """The text cut at its tokens: of each, what stands before it, itself, and whether the vocabulary holds it."""
     text, spans = explanation.text, explanation.spans
     ends = [0, *(end for _, end in spans)]
@@ -94,11 +110,10 @@ def _pieces(explanation: Explanation) -> dict[str, Any]:
     return {
         "pieces": [list(piece) for piece in zip(gaps, explanation.tokens, explanation.is_known.tolist(), strict=False)],
         "tail": gaps[-1],
-        "hole": explanation.hole,
     }
 
 
-def _model(explanation: Explanation, n_classes: int) -> dict[str, Any]:
+def _model(explanation: Explanation, n_classes: int, width: int) -> dict[str, Any]:
     """One network's part of the record, but for gates and states."""
     found, deletion, running = explanation.attribution, explanation.deletion, explanation.running
     shown = found.classes[:n_classes]
@@ -116,6 +131,7 @@ def _model(explanation: Explanation, n_classes: int) -> dict[str, Any]:
             "sums": found.values[:n_classes].sum(1).tolist(),
             "errors": found.error[:n_classes].tolist(),
             "n_steps": found.n_steps[:n_classes].tolist(),
+            "cells": cells_part(explanation, width, n_classes) if isinstance(explanation, SeriesExplanation) else None,
         },
         "running": {
             "lengths": running.lengths[beginnings].tolist(),

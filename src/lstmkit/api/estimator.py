@@ -29,7 +29,7 @@ from lstmkit.train import train
 from lstmkit.train.loop import epochs_of
 
 if TYPE_CHECKING:
-    from lstmkit.analyze.explanation import Explanation
+    from lstmkit.analyze.explained import Explanation
 
 CHECKS_NOT_APPLICABLE = {
     "check_class_weight_classifiers": "it fits real-valued features, which are no tokens, and passes class weights as "

@@ -12,12 +12,11 @@ from lstmkit.api.inputs import Item, texts_of
 from lstmkit.api.series import series_of
 from lstmkit.artifact import Artifact, find_model, find_twin, load_artifact
 from lstmkit.data.encoded import EncodedPart
-from lstmkit.data.encoding import of_tokens
 from lstmkit.data.series import SeriesEncoder
 from lstmkit.models.scoring import probabilities
 
 if TYPE_CHECKING:
-    from lstmkit.analyze.explanation import Explanation
+    from lstmkit.analyze.explained import Explanation
     from lstmkit.stream import Stream, StreamingModel, StreamPool
 
 
@@ -72,34 +71,34 @@ class Predictor:
         """One prediction from the inside; the twin's beside it where the run is a lab folder.
 
         Args:
-            item: one example: a string, or a list of tokens.
+            item: one example, as for `predict_proba`.
             most_classes: how many of the most probable classes are attributed; one gradient along the path for each.
             n_orders: random orders that the deletion curve is compared with.
             seed: draws them.
 
         Returns:
-            Arrays, with their shapes in its docstring: see `lstmkit.analyze.explanation.Explanation`.
+            Arrays, with their shapes in its docstring: see `lstmkit.analyze.explained.Explanation`.
 
         Raises:
-            DataError: the example is empty, or no string and no list of tokens.
-            RequestError: the model reads series.
+            DataError: the example is empty, or not of the kind that the model reads.
         """
         from lstmkit.analyze.explanation import explain  # prediction does without it
 
         models = [self._artifact, *([self._twin()] if self._twin else [])]
-        encoders = [of_tokens(model.encoder, "an explanation") for model in models]
-        (text,) = texts_of([item])
+        encoder = self._artifact.encoder
+        is_series = isinstance(encoder, SeriesEncoder)
+        (example,) = series_of([item], len(encoder.channels)) if is_series else texts_of([item])
         found, *others = (
             explain(
                 model.network,
-                encoder,
+                model.encoder,
                 model.labels,
-                text,
+                example,
                 most_classes=most_classes,
                 n_orders=n_orders,
                 seed=seed,
             )
-            for model, encoder in zip(models, encoders, strict=True)
+            for model in models
         )
         return found.beside(others[0]) if others else found
 

@@ -4,7 +4,7 @@ import re
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -16,11 +16,17 @@ _SLUG = 40  # characters of the text in a page's file name
 def explain(
     run: o.Run,
     text: Annotated[
-        str | None, typer.Argument(metavar="[INPUT]", help="The text, or tokens with spaces between; - reads a pipe.")
+        str | None,
+        typer.Argument(
+            metavar="[INPUT]",
+            help="The text, or tokens with spaces between; - reads a pipe. For series: a file that holds one.",
+        ),
     ] = None,
     id: Annotated[  # noqa: A002
         str | None,
-        typer.Option("--id", help="Instead of INPUT: a test example of the run, as predictions.jsonl names it."),
+        typer.Option(
+            "--id", help="A test example, as predictions.jsonl names it, in place of INPUT; or one of the series in it."
+        ),
     ] = None,
     out: Annotated[
         Path | None,
@@ -35,23 +41,17 @@ def explain(
     threads: o.Threads = None,
     engine: o.Engine = None,
 ) -> None:
-    """Explain one prediction: the tokens that count, the answer after each, gates and memory, and how faithful it is.
+    """Explain one prediction: the tokens, or steps and channels, that count, the answer after each, gates and memory.
 
-    Examples: lstmkit explain runs/first "a fine film"; lstmkit explain runs/first --id digits:17 --text
+    Examples: lstmkit explain runs/first "a fine film"; lstmkit explain runs/first --id digits:17 --text;
+    lstmkit explain runs/gestures one.csv
     """
-    from lstmkit.core.errors import DataError, RequestError
+    from lstmkit.cli.explained_input import given_input
     from lstmkit.core.files import write_json
 
-    if (text is None) == (id is None):
-        raise RequestError(
-            "explain takes a text or --id, one of the two; "
-            'write explain RUN "a text", explain RUN - for a pipe, or explain RUN --id ID'
-        )
     if out is not None:
         _check_out(out)
-    given, label = _example_of(run, id) if id is not None else (_read_pipe() if text == "-" else text or "", None)
-    if isinstance(given, str) and not given.strip():
-        raise DataError("the text is empty; give a text with at least one token")
+    given = given_input(run, text, id)
 
     from lstmkit.analyze.recording import record_of
     from lstmkit.api.predictor import load
@@ -60,15 +60,15 @@ def explain(
         import torch
 
         torch.set_num_threads(threads)
-    explanation = load(run, engine or "auto").explain(given, seed=seed)
-    record = record_of(explanation, run=run.resolve().name, id=id or "", label=label)
+    explanation = load(run, engine or "auto").explain(given.item, seed=seed)
+    record = record_of(explanation, run=run.resolve().name, id=given.id, label=given.label)
     if on_terminal:
         from lstmkit.cli.explanation_text import show
 
         show(record)
     if out is None and on_terminal:
         return
-    path = out or _default_path(run, id or given)
+    path = out or _default_path(run, given.id or text or "")
     if path.suffix.lower() == ".json":
         write_json(path, record)
     else:
@@ -88,36 +88,6 @@ def _check_out(path: Path) -> None:
         raise RequestError(f"{path}: is there already and is not written over; choose another --out, or remove it")
     if path.suffix.lower() not in (".html", ".json"):
         raise RequestError(f"{path}: an explanation is written as .html (a page) or .json (its record); name it so")
-
-
-def _read_pipe() -> str:
-    from lstmkit.core.errors import DataError
-
-    try:
-        return sys.stdin.buffer.read().decode("utf-8").strip("\r\n")
-    except UnicodeDecodeError as error:
-        raise DataError(f"stdin: not UTF-8 (byte {error.start + 1}); convert it, as with iconv -t utf-8") from error
-
-
-def _example_of(run: Path, identity: str) -> tuple[Any, str]:
-    """Input (a text, or a series) and true label of a test example of a run."""
-    from lstmkit.artifact import find_model
-    from lstmkit.config.resolve import load_config
-    from lstmkit.core.errors import RequestError
-    from lstmkit.experiment.run_data import scored_part
-
-    home = find_model(run).parent
-    if not (home / "config.toml").exists():
-        raise RequestError(f"{run}: holds a model without data (no config.toml); give the text itself instead of --id")
-    config = load_config(home / "config.toml")
-    _, part = scored_part([home], config)
-    for name, text, label in zip(part.ids, part.inputs, part.labels, strict=True):
-        if str(name) == identity:
-            return text, label
-    raise RequestError(
-        f"--id {identity}: no test example of {run} is called so; they are named in {home / 'predictions.jsonl'}, "
-        f"as {part.ids[0]}"
-    )
 
 
 def _default_path(run: Path, name: str) -> Path:

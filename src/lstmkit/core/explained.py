@@ -3,6 +3,9 @@
 COMPLETE_WITHIN = 0.01  # of the difference in log-odds that the attributions should sum to
 LEAST_DIFFERENCE = 0.1  # nats; a smaller difference is held to 1% of this, since 1% of nothing is nothing
 ENGINE_WITHIN = 1e-5  # of probabilities, between the instrumented network and the engine: float32's rounding
+MOST_CURVES = 8  # channels of a series shown as curves; with more there is a map, and the others are folded away
+MOST_POINTS = 10_000  # of all curves of a network together; of a longer series only the first curves are drawn
+MOST_COLUMNS = 250  # of a map; more are put together, as on a telephone they would be anyway
 COLOURED_TOKENS = 2000  # of a text that the page colours without its script; of a longer one it has the words alone
 
 

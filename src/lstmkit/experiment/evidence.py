@@ -10,7 +10,6 @@ from lstmkit.analyze.recording import record_of
 from lstmkit.artifact import load_artifact
 from lstmkit.core.errors import LstmkitError
 from lstmkit.core.files import read_json, read_jsonl, write_json
-from lstmkit.data.encoding import of_tokens
 from lstmkit.data.sources import Part
 from lstmkit.data.tasks import Task
 from lstmkit.experiment.analysis import AnalysisRequest, analyze_run
@@ -100,14 +99,14 @@ def _remember(folder: Path, seed: int, say: Callable[[str], None]) -> None:
 def _explain(folder: Path, kind: str, row: dict[str, Any], test: Part, seed: int) -> None:
     path = folder / "explanations" / f"{kind}.json"
     if not path.exists():
-        text = dict(zip(map(str, test.ids), test.inputs, strict=True))[str(row["id"])]
+        example = dict(zip(map(str, test.ids), test.inputs, strict=True))[str(row["id"])]
         networks = [load_artifact(folder / cell / "model") for cell in ("lstm", "rnn")]
         ours, twin = (
             explain(
                 one.network,
-                of_tokens(one.encoder, "an explanation"),
+                one.encoder,
                 one.labels,
-                text,
+                example,
                 most_classes=_MOST_CLASSES,
                 seed=seed,
             )

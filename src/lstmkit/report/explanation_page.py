@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +13,10 @@ from lstmkit.report import drawing
 from lstmkit.report import explanation_drawing as charts
 from lstmkit.report.explanation_records import Answer, ExplanationRecord, checked_record
 from lstmkit.report.page import write_page
+from lstmkit.report.series_page import series_notes, series_values
 from lstmkit.report.style import printable
 
-_SCRIPTS = ("page.js", "explain_planes.js", "explain.js")
 _TITLE = 60  # characters of the text in the page's title
-_STEP = 0.05  # of probability: a smaller one is not worth a word
 PLANES = {
     "i": "input gate: how much is let in",
     "f": "forget gate: how much of the cell is kept",
@@ -45,25 +43,27 @@ def draw_explanation(record: Mapping[str, Any], path: Path) -> Path:
     """
     found = checked_record(record)
     models = [_model(found, answer) for answer in found.models]
-    scale = max(abs(value) for model in models for value in model["shades"]) or 1.0
-    text = " ".join(token for _, token, _ in found.pieces)
-    picture = drawing.digit_picture(text)
+    kind = "series" if found.series else "text"
+    own = (
+        series_values(found, found.series, [m["place"] for m in models])
+        if found.series
+        else _text_values(found, models)
+    )
+    models = [model | more for model, more in zip(models, own.pop("of_models"), strict=True)]
     return write_page(
         path.parent,
-        "explain.html.j2",
+        "explain_series.html.j2" if found.series else "explain.html.j2",
         path.name,
-        scripts=_SCRIPTS,
+        scripts=("page.js", "explain_planes.js", f"explain_{kind}.js", "explain.js"),
         x=found,
-        title=text if len(text) <= _TITLE else text[: _TITLE - 1] + "…",
-        picture=Markup(picture) if picture else None,  # noqa: S704
+        thing=kind,
+        reading=charts.READING,
         models=models,
-        scale=scale,
         data=_data(found),
         plane_words=PLANES,
-        unknown=sum(not known for *_, known in found.pieces),
         notes=_notes(found),
-        is_coloured=len(found.pieces) <= COLOURED_TOKENS,
         engine_within=ENGINE_WITHIN,
+        **{"picture": None, "unknown": 0, "title": found.id or "a series"} | own,
     )
 
 
@@ -71,48 +71,45 @@ def _model(record: ExplanationRecord, answer: Answer) -> dict[str, Any]:
     """What the template shows of one network beside its record."""
     found = answer.attribution
     place = found.classes.index(record.predicted) if record.predicted in found.classes else 0
-    deletion = answer.deletion
+    deletion, name = answer.deletion, record.labels[answer.best]
     return {
         "answer": answer,
         "name": NAMES[answer.cell],
         "place": place,
-        "shades": found.values[place],
         "shown": record.labels[found.classes[place]],
-        "label": record.labels[answer.best],
+        "label": name,
         "probability": answer.probabilities[answer.best],
-        "reasons": charts.reasons(answer, record.pieces, place),
-        "running": charts.running_chart(answer, record.labels, record.n_read),
-        "journey": journey(answer, record),
-        "deletion": deletion and charts.deletion_chart(deletion, answer, record.labels[answer.best]),
+        "running": charts.running_chart(answer, record),
+        "journey": charts.journey(answer, record),
+        "deletion": deletion and charts.deletion_chart(deletion, answer, name, "values" if record.series else "tokens"),
         "has_gates": answer.cell != "rnn",
     }
 
 
-def journey(answer: Answer, record: ExplanationRecord) -> str:
-    """What to see in the running probability: the largest steps of the class that is said in the end."""
-    lengths, name = answer.running.lengths, record.labels[answer.best]
-    values = [row[0] for row in answer.running.probabilities]
-    steps = [(abs(after - before), k) for k, (before, after) in enumerate(pairwise(values), start=1)]
-    largest = sorted(sorted(steps, reverse=True)[:3], key=lambda step: step[1])
-    moves = []
-    for size, k in largest:
-        if size >= _STEP:
-            way, token = "up" if values[k] > values[k - 1] else "down", record.pieces[lengths[k] - 1][1]
-            where = "at" if lengths[k] == lengths[k - 1] + 1 else "by"  # some tokens were not asked after
-            moves.append(f"{way} {100 * size:.0f} points {where} “{token}” ({lengths[k]:,})")
-    if len(values) == 1:
-        return f"One token, and one answer: “{name}” at {values[0]:.0%}."
-    says = f"“{name}” begins at {values[0]:.0%} and ends at {values[-1]:.0%}"
-    return (
-        f"{says}; largest steps: {', '.join(moves)}."
-        if moves
-        else f"{says}; no single token moves it by {100 * _STEP:.0f} points."
-    )
+def _text_values(record: ExplanationRecord, models: list[dict[str, Any]]) -> dict[str, Any]:
+    """What the template shows of a text: its tokens and their colours."""
+    text = " ".join(token for _, token, _ in record.pieces)
+    picture = drawing.digit_picture(text)
+    shades = [model["answer"].attribution.values[model["place"]] for model in models]
+    return {
+        "title": text if len(text) <= _TITLE else text[: _TITLE - 1] + "…",
+        "picture": Markup(picture) if picture else None,  # noqa: S704
+        "scale": max(abs(value) for row in shades for value in row) or 1.0,
+        "unknown": sum(not known for *_, known in record.pieces),
+        "is_coloured": len(record.pieces) <= COLOURED_TOKENS,
+        "of_models": [
+            {"shades": row, "reasons": charts.reasons(model["answer"], record.pieces, model["place"])}
+            for model, row in zip(models, shades, strict=True)
+        ],
+    }
 
 
 def _data(record: ExplanationRecord) -> Markup:
     """The record as the page's script reads it, in a form that no text of it can leave."""
-    kept = record.model_dump(include={"labels", "steps", "forgetting", "models", "hole"})
+    kept = record.model_dump(
+        include={"labels", "steps", "forgetting", "models", "hole", "n_read", "n_given", "kind", "series"}
+    )
+    kept["unit"] = record.unit
     kept["pieces"] = [printable(token) for _, token, _ in record.pieces]
     kept["gaps"] = [_shown(before) for before, *_ in record.pieces] + [_shown(record.tail)]
     kept["unknown"] = [k for k, (*_, known) in enumerate(record.pieces) if not known]
@@ -133,25 +130,27 @@ def _shown(gap: str) -> str:
 
 def _notes(record: ExplanationRecord) -> list[str]:
     """What was left out of this page, and why."""
-    notes = []
+    notes, units, thing = [], f"{record.unit}s", "series" if record.series else "text"
     if record.n_left_out:
         notes.append(
-            f"The text has {record.n_given:,} tokens; the model reads {record.n_read:,} of them, as in training. The "
-            f"{record.n_left_out:,} others are not read and not shown."
+            f"The {thing} has {record.n_given:,} {units}; the model reads {record.n_read:,} of them, as in training. "
+            f"The {record.n_left_out:,} others are not read and not shown."
         )
-    if not record.n_given:
+    if record.series:
+        notes += series_notes(record, record.series)
+    elif not record.n_given:
         notes.append(
             "The text holds no token that the encoder knows how to cut out, so it is read as one unknown token."
         )
-    if not any(known for *_, known in record.pieces):
+    if not record.series and not any(known for *_, known in record.pieces):
         notes.append(
             "No token of it is in the vocabulary. To the model it is a sequence of unknown tokens, which is the "
             "baseline itself: there is nothing to attribute."
         )
     if len(record.steps) < record.n_read:
         notes.append(
-            f"Of {record.n_read:,} tokens the maps show the states after {len(record.steps):,}, evenly spaced; what is "
-            "forgotten in between is counted all the same."
+            f"Of {record.n_read:,} {units} the maps show the states after {len(record.steps):,}, evenly spaced; what "
+            "is forgotten in between is counted all the same."
         )
     for answer in record.models:
         layer = answer.inside[0]

@@ -4,17 +4,20 @@ import base64
 import binascii
 from typing import Annotated, Any, Literal
 
+import numpy as np
+from jaxtyping import Float
 from pydantic import Field, TypeAdapter, model_validator
 
 from lstmkit.config.schema import Cell, Pooling
 from lstmkit.core.explained import completeness
+from lstmkit.report.explained_series import Cells, ReadSeries, check_size
 from lstmkit.report.records import Count, Positive, Record, Share, checked
 
 Piece = tuple[str, str, bool]
 
 
 class Attributed(Record):
-    """Attributions by class, most probable class first; see `lstmkit.analyze.attribution.Attribution`."""
+    """Attributions by class, most probable class first; a series has `cells` too. See `lstmkit.analyze.attribution`."""
 
     classes: Annotated[list[Count], Field(min_length=1)]
     values: list[list[float]]
@@ -23,6 +26,17 @@ class Attributed(Record):
     sums: list[float]
     errors: list[float]
     n_steps: list[Count]
+    cells: Cells | None = None
+
+    def by_channel(self, n_channels: int) -> Float[np.ndarray, "classes channels spans"]:
+        """Of a series, in nats.
+
+        Raises:
+            ValueError: it is no series.
+        """
+        if self.cells is None:
+            raise ValueError("attribution.cells: a text has none")
+        return self.cells.values(len(self.classes), n_channels)
 
     def completeness(self, place: int) -> str:
         """Whether the attributions for one of the classes are complete, in words."""
@@ -91,15 +105,17 @@ class ExplanationRecord(Record):
     """What `lstmkit.analyze.recording.record_of` writes."""
 
     format: Literal[1]
+    kind: Literal["text", "series"] = "text"
     run: str = ""
     id: str = ""
     label: str | None = None
     labels: Annotated[list[str], Field(min_length=2)]
     n_given: Count
     n_read: Positive
-    pieces: Annotated[list[Piece], Field(min_length=1)]
+    pieces: list[Piece]
     tail: str
     hole: Count | None
+    series: ReadSeries | None = None
     steps: Annotated[list[Count], Field(min_length=1)]
     forgetting: tuple[float, float]
     twin_left_out: str = ""
@@ -107,12 +123,21 @@ class ExplanationRecord(Record):
 
     @model_validator(mode="after")
     def _fits(self) -> "ExplanationRecord":
-        _same("pieces", len(self.pieces), self.n_read)
+        if (self.kind == "series") != (self.series is not None):
+            raise ValueError(f"series: does not belong to a record of kind {self.kind}, or is absent from it")
+        _same("pieces", len(self.pieces), 0 if self.series else self.n_read)
+        if self.series:
+            self.series.check(self.n_read)
         for model in self.models:
             _same("probabilities", len(model.probabilities), len(self.labels))
             found = model.attribution
             for name in ("values", "at_input", "at_baseline", "sums", "errors", "n_steps"):
                 _same(f"attribution.{name}", len(getattr(found, name)), len(found.classes))
+            if (found.cells is None) != (self.series is None):
+                raise ValueError("attribution.cells: belong to a series, and to nothing else")
+            if found.cells and self.series:
+                n_cells = len(found.classes) * len(self.series.channels) * self.series.n_spans(self.n_read)
+                check_size("attribution.cells", found.cells.codes, n_cells)
             if max(found.classes) >= len(self.labels):
                 raise ValueError("attribution.classes: a class without a label")
             for row in found.values:
@@ -138,8 +163,21 @@ class ExplanationRecord(Record):
         return self.models[0].best
 
     @property
+    def unit(self) -> str:
+        """What a step of the sequence is called."""
+        return "step" if self.series else "token"
+
+    def step_name(self, k: int) -> str:
+        """Step k as its page names it: a token by itself and its number, a step of a series by its number there."""
+        return f"{self.place(k) + 1:,}" if self.series else f"“{self.pieces[k][1]}” ({k + 1:,})"
+
+    def place(self, k: int) -> int:
+        """Where in the whole input step k of those that were read stands, counted from 0."""
+        return k if self.hole is None or k < self.hole else k + self.n_left_out
+
+    @property
     def n_left_out(self) -> int:
-        """Tokens that truncation took."""
+        """Steps that truncation took."""
         return max(0, self.n_given - self.n_read)
 
 
@@ -152,7 +190,7 @@ def checked_record(record: Any, where: str = "explanation") -> ExplanationRecord
     Raises:
         ArtifactError: it is damaged or of another format; one line.
     """
-    return checked(_RECORD, record, where, "explain the text again")
+    return checked(_RECORD, record, where, "explain it again")
 
 
 def _same(name: str, found: int, wanted: int) -> None:

@@ -12,15 +12,18 @@ from lstmkit.core.names import NAMES
 from lstmkit.report import analysis_page, analysis_plots, captions, drawing, plots, probe_page, probe_plots
 from lstmkit.report import explanation_drawing as charts
 from lstmkit.report.analysis_records import Analysis, read_analysis
-from lstmkit.report.explanation_page import draw_explanation, journey
-from lstmkit.report.explanation_records import checked_record
+from lstmkit.report.explained_series import ReadSeries
+from lstmkit.report.explanation_page import draw_explanation
+from lstmkit.report.explanation_records import ExplanationRecord, checked_record
 from lstmkit.report.page import draw_run, inlined, table_rows, write_page
 from lstmkit.report.probe_records import Probe, read_probe
 from lstmkit.report.records import Claim, EvidenceRecord, Explained, read_lab, read_record
+from lstmkit.report.series_page import series_values
 from lstmkit.report.sheet import SHEET
 from lstmkit.report.style import colour, house_style, inline, save
 
 _MOST_TOKENS = 160  # of an example on this page; its own page shows all
+_MOST_LANES = 5  # curves of an example of a series
 FIGURES = {
     "loss": "the loss by epoch",
     "accuracy": "the accuracy by epoch",
@@ -87,6 +90,7 @@ def draw_lab(folder: Path, runs_too: bool = True) -> Path:
         horizon=lambda task, cell: probe_page.horizon(probe, task, cell) if probe else "",
         probe_seconds=probe.seconds if probe else None,
         examples=examples,
+        reading=charts.READING,
         evidence=evidence,
         sentences=_sentences(lab.record.claims),
         figures={name: words for name, words in FIGURES.items() if name in own},
@@ -121,11 +125,7 @@ def _example(folder: Path, chosen: Explained) -> dict[str, Any]:
     """What the page shows of one explanation: its tokens in colour, and the answer after each, of every network."""
     path = folder / "explanations" / f"{chosen.kind}.json"
     record = checked_record(read_json(path), str(path))
-    text = " ".join(token for _, token, _ in record.pieces)
-    picture = drawing.digit_picture(text)
     answer = record.models[0]
-    shades = answer.attribution.values[0]
-    first = 0 if picture else max(0, len(record.pieces) - _MOST_TOKENS)  # the end is what is read last
     return {
         "kind": chosen.kind,
         "rule": chosen.rule,
@@ -134,20 +134,40 @@ def _example(folder: Path, chosen: Explained) -> dict[str, Any]:
         "said": record.labels[answer.best],
         "probability": answer.probabilities[answer.best],
         "page": f"explanations/{chosen.kind}.html",
-        "picture": Markup(picture) if picture else None,  # noqa: S704
-        "before": first,
-        "tokens": list(zip(record.pieces, shades, strict=True))[first:],
-        "scale": max(map(abs, shades)) or 1.0,
+        **(_curves(record, record.series) if record.series else _tokens(record)),
         "networks": [
             {
                 "name": NAMES[one.cell],
                 "said": record.labels[one.best],
                 "probability": one.probabilities[one.best],
-                "running": charts.running_chart(one, record.labels, record.n_read),
-                "journey": journey(one, record),
+                "running": charts.running_chart(one, record),
+                "journey": charts.journey(one, record),
             }
             for one in record.models
         ],
+    }
+
+
+def _tokens(record: ExplanationRecord) -> dict[str, Any]:
+    """A text's tokens and their colours; of a long text, the end."""
+    picture = drawing.digit_picture(" ".join(token for _, token, _ in record.pieces))
+    shades = record.models[0].attribution.values[0]
+    first = 0 if picture else max(0, len(record.pieces) - _MOST_TOKENS)  # the end is what is read last
+    return {
+        "picture": Markup(picture) if picture else None,  # noqa: S704
+        "before": first,
+        "tokens": list(zip(record.pieces, shades, strict=True))[first:],
+        "scale": max(map(abs, shades)) or 1.0,
+    }
+
+
+def _curves(record: ExplanationRecord, series: ReadSeries) -> dict[str, Any]:
+    """A series' channels that count most, with their attribution drawn over them, and the map of them all."""
+    values = series_values(record, series, [0])
+    return {key: values[key] for key in ("values", "map_height", "hole")} | {
+        "lanes": values["of_models"][0]["lanes"][:_MOST_LANES],
+        "map": values["of_models"][0]["map"],
+        "n_channels": len(series.channels),
     }
 
 

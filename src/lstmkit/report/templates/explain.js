@@ -2,36 +2,19 @@
 (() => {
   const $ = (id) => document.getElementById(id);
   const record = JSON.parse($("record").textContent);
-  const { models, steps, pieces, labels } = record;
-  const n = pieces.length;
+  const { models, steps, labels, unit, n_read: n } = record;
   const number = new Intl.NumberFormat("en");
   const plus = (value, digits = 2) => (value < 0 ? "−" : "+") + Math.abs(value).toFixed(digits);
   const minus = (value, digits = 2) => (value < 0 ? "−" : "") + Math.abs(value).toFixed(digits);
   const percent = (value, digits = 1) => (100 * value).toFixed(digits) + "%";
   const element = (tag, text = "", name = "") => Object.assign(document.createElement(tag), { textContent: text, className: name });
-  // The text, token by token: options that can be pointed at and selected.
-  const spans = models.map((_, m) => {
-    const box = $(`reading-${m}`), whole = document.createDocumentFragment(), unknown = new Set(record.unknown);
-    const gap = (k) => {
-      if (record.hole === k) whole.append(element("em", record.left_out, "hole"));
-      if (!box.classList.contains("grid")) whole.append(record.gaps[k]);
-    };
-    const found = pieces.map((piece, k) => {
-      const span = element("span", piece, unknown.has(k) ? "u" : "");
-      span.id = `t${m}-${k}`;
-      span.setAttribute("role", "option");
-      span.setAttribute("aria-selected", "false");
-      gap(k);
-      whole.append(span);
-      return span;
-    });
-    gap(n);
-    box.replaceChildren(whole);
-    return found;
-  });
   const layers = models.map((model) => model.inside.map((one) => explainPlanes.unpack(one, steps, record.forgetting)));
   const state = { token: -1, unit: -1, stretch: null, model: 0, layer: 0, direction: "forward", order: "activity" };
   let canvases = [], rows = [];
+  // What differs between a text and a series: how it is coloured, pointed at, and spoken of.
+  const view = explainView(record, {
+    $, element, number, plus, state, point: (...to) => point(...to), tell: () => tell(), choose: (...stretch) => choose(...stretch),
+  });
 
   const stepOf = (token) => {  // the last step kept that is not behind the token
     let low = 0, high = steps.length - 1;
@@ -46,43 +29,35 @@
 
   // Which tokens count.
   const colour = () => {
-    const found = models.map((model, m) => (placeOf(m) < 0 ? null : model.attribution.values[placeOf(m)]));
-    const scale = Math.max(...found.flatMap((values) => (values || []).map(Math.abs))) || 1;
+    const places = models.map((_, m) => placeOf(m));
+    const scale = Math.max(...places.map((place, m) => (place < 0 ? 0 : view.largest(m, place)))) || 1;
     const ramps = explainPlanes.colours();
     $("scale").textContent = `${scale.toFixed(2)} nats`;
     models.forEach((model, m) => {
-      const values = found[m], { attribution } = model, k = placeOf(m), name = labels[Number($("class").value)];
-      spans[m].forEach((span, token) => {
-        const value = values ? values[token] : 0;
-        span.classList.toggle("for", value > 0);
-        span.classList.toggle("against", value < 0);
-        span.style.setProperty("--a", Math.round(100 * Math.sqrt(Math.abs(value) / scale)));
-      });
-      explainPlanes.strip($(`strip-${m}`), values || [0], scale, ramps);
+      const { attribution } = model, k = places[m], name = labels[Number($("class").value)];
+      view.colour(m, k, scale, ramps);
       $(`said-${m}`).textContent = `${name} ${percent(model.probabilities[Number($("class").value)])}`;
       const says = $(`complete-${m}`), reasons = $(`reasons-${m}`);
       reasons.replaceChildren();
-      if (!values) {
+      if (k < 0) {
         says.textContent = `“${name}” is not among the classes that were attributed for the ${model.name}.`;
         return;
       }
       const { at_input: end, at_baseline: start, sums, complete } = attribution;
       says.textContent =
-        `The log-odds of “${name}” are ${plus(end[k], 3)} for this text and ${plus(start[k], 3)} for the baseline: a ` +
+        `The log-odds of “${name}” are ${plus(end[k], 3)} for this ${record.kind} and ${plus(start[k], 3)} for the baseline: a ` +
         `difference of ${plus(end[k] - start[k], 3)} nats. The attributions sum to ${plus(sums[k], 3)}: ${complete[k]}.`;
-      const box = $(`reading-${m}`);
-      const order = values.map((_, token) => token).sort((a, b) => Math.abs(values[b]) - Math.abs(values[a]));
+      const found = view.reasons(m, k).sort((a, b) => Math.abs(b.value) - Math.abs(a.value));
       [[1, "Most for it"], [-1, "Most against it"]].forEach(([sign, words]) => {
         const part = element("div"), list = element("ol");
-        order.filter((token) => sign * values[token] > 0).slice(0, 6).forEach((token) => {
+        found.filter(({ value }) => sign * value > 0).slice(0, 6).forEach(({ name: what, where, value }) => {
           const row = element("li");
-          row.append(element("bdi", pieces[token]), element("small", `token ${number.format(token + 1)}`), element("b", plus(values[token])));
+          row.append(element("bdi", what), element("small", where), element("b", plus(value)));
           list.append(row);
         });
         part.append(element("h4", words), list.children.length ? list : element("p", "none", "muted note"));
         reasons.append(part);
       });
-      box.scrollTop = spans[m][order[0]].offsetTop - box.clientHeight / 2;  // to where most is to be seen
     });
     tell();
   };
@@ -92,18 +67,18 @@
     const out = $("readout");
     out.hidden = state.token < 0;
     if (state.token < 0) return;
-    const parts = [element("b", pieces[state.token]), element("span", ` token ${number.format(state.token + 1)} of ${number.format(n)}`)];
+    const parts = view.heading(state.token);
     models.forEach((model, m) => {
       const k = placeOf(m), { lengths, probabilities } = model.running;
       if (k < 0) return;
       const name = labels[Number($("class").value)];
-      let words = `${model.name}: ${plus(model.attribution.values[k][state.token])} nats for “${name}”`;
+      let words = `${model.name}: ${view.attribution(m, k, state.token)} for “${name}”`;
       const at = lengths.indexOf(state.token + 1);
       if (at >= 0) words += `, ${percent(probabilities[at][k])} after it`;
       parts.push(element("span", words));
     });
     const layer = current(), step = stepOf(state.token), names = Object.keys(layer.planes);
-    const at = steps[step] === state.token ? "" : ` (after token ${number.format(steps[step] + 1)})`;
+    const at = steps[step] === state.token ? "" : ` (after ${unit} ${number.format(view.place(steps[step]) + 1)})`;
     if (state.unit >= 0) {
       const values = names.map((name) => `${name} ${minus(layer.value(name, state.unit, step))}`).join("  ");
       parts.push(element("span", `${models[state.model].name} unit ${layer.units[state.unit]}${at}: ${values}`));
@@ -121,17 +96,16 @@
 
   const point = (token, unit = state.unit) => {
     if (token === state.token && unit === state.unit) return;
-    spans.forEach((row) => { row[state.token]?.classList.remove("at"); row[token]?.classList.add("at"); });
+    view.at(state.token, token);
     state.token = token;
     state.unit = unit;
-    document.querySelectorAll(".reading").forEach((box) => box.setAttribute("aria-activedescendant", `t${box.dataset.model}-${token}`));
     mark();
     tell();
   };
 
   // Cursors and the stretch on every chart and map.
   const mark = () => {
-    document.querySelectorAll(".running .cursor").forEach((line) => {
+    document.querySelectorAll(".timed .cursor").forEach((line) => {
       line.hidden = state.token < 0;
       line.style.left = `${100 * (state.token + 0.5) / n}%`;
     });
@@ -166,7 +140,7 @@
       const canvas = document.createElement("canvas");
       explainPlanes.paint(canvas, layer, name, rows, ramps);
       canvas.setAttribute("role", "img");
-      canvas.setAttribute("aria-label", `${words[name]}; ${rows.length} units over ${steps.length} tokens. Arrow keys move the point that is read below.`);
+      canvas.setAttribute("aria-label", `${words[name]}; ${rows.length} units over ${steps.length} ${unit}s. Arrow keys move the point that is read below.`);
       canvas.tabIndex = 0;
       const [cursor, line, band] = ["cursor", "row", "span"].map((kind) => element("i", "", kind));
       frame.append(canvas, band, cursor, line);
@@ -194,7 +168,7 @@
   const choose = (stretch, fromNumbers = false) => {
     state.stretch = stretch && [Math.min(...stretch), Math.max(...stretch)];
     const [first, last] = state.stretch || [n, -1];
-    spans.forEach((row) => row.forEach((span, k) => span.setAttribute("aria-selected", String(k >= first && k <= last))));
+    view.select(first, last);
     if (!fromNumbers) {  // who is typing is not corrected half-way
       $("from").value = state.stretch ? first + 1 : "";
       $("to").value = state.stretch ? last + 1 : "";
@@ -206,7 +180,7 @@
     const table = $("held"), says = $("stretch-says"), layer = current(), { name } = models[state.model];
     table.hidden = true;
     if (!state.stretch || state.stretch[0] === state.stretch[1]) {
-      says.textContent = "Select a stretch of two tokens or more: drag over the text, hold shift with the arrow keys, or give two numbers.";
+      says.textContent = `Select a stretch of two ${unit}s or more: drag over ${view.drag}, hold shift with the arrow keys, or give two numbers.`;
       return;
     }
     const [first, last] = state.stretch.map(stepOf), gated = Boolean(layer.lost), memory = layer.planes.c ? "c" : "h";
@@ -214,12 +188,11 @@
     const measure = (unit) => (gated ? explainPlanes.share : explainPlanes.drift)(layer, unit, first, last);
     const holding = found.filter((unit) => (gated ? measure(unit) >= 0.5 : measure(unit) <= 0.25));
     const [start, end] = layer.backward ? [last, first] : [first, last];
-    const text = pieces.slice(state.stretch[0], state.stretch[1] + 1).join(" ");
     says.textContent =
-      `Of ${number.format(layer.units.length)} units of the ${name}, ${number.format(holding.length)} hold through “` +
-      `${text.length > 80 ? `${text.slice(0, 79)}…` : text}” (tokens ${number.format(state.stretch[0] + 1)} to ${number.format(state.stretch[1] + 1)}): ` +
+      `Of ${number.format(layer.units.length)} units of the ${name}, ${number.format(holding.length)} hold through ` +
+      `${view.stretch(...state.stretch)}: ` +
       (gated ? "at least half of what they remembered at its beginning is left at its end." : "their state stays within 0.25 of what it was at its beginning.");
-    const head = ["Unit", gated ? "Share kept" : "Strays by", `${memory} at the first token read`, `${memory} at the last`];
+    const head = ["Unit", gated ? "Share kept" : "Strays by", `${memory} at the first ${unit} read`, `${memory} at the last`];
     const grid = element("table"), top = element("tr"), body = element("tbody");
     grid.append(element("caption", `The ${Math.min(8, found.length)} units that hold best`));
     head.forEach((words, k) => top.append(Object.assign(element("th", words, k ? "number" : ""), { scope: "col" })));
@@ -265,52 +238,11 @@
     if (given.every((k) => Number.isInteger(k) && k >= 0 && k < n)) choose(given, true);
   }));
 
-  document.querySelectorAll(".reading").forEach((box) => {
-    const tokenOf = (event) => {
-      const [, k] = (document.elementFromPoint(event.clientX, event.clientY)?.id || "").match(/^t\d+-(\d+)$/) || [];
-      return k === undefined ? -1 : Number(k);
-    };
-    let start = -1;
-    box.addEventListener("pointerdown", (event) => {
-      if (event.button) return;
-      const token = tokenOf(event);
-      if (token < 0) return;
-      start = event.shiftKey && state.token >= 0 ? state.token : token;
-      if (event.shiftKey) choose([start, token]); else if (event.pointerType === "mouse") choose(null);
-      point(token, -1);
-    });
-    box.addEventListener("pointermove", (event) => {
-      const token = tokenOf(event);
-      if (token < 0) return;
-      point(token, -1);
-      if (start >= 0 && event.buttons && event.pointerType === "mouse" && (token !== start || state.stretch)) choose([start, token]);
-    });
-    addEventListener("pointerup", () => { start = -1; });
-    box.addEventListener("focus", () => { if (state.token < 0) point(0, -1); });
-    box.addEventListener("keydown", (event) => {
-      const to = { ArrowRight: state.token + 1, ArrowDown: state.token + 1, ArrowLeft: state.token - 1, ArrowUp: state.token - 1, Home: 0, End: n - 1 }[event.key];
-      if (event.key === "Escape") choose(null);
-      if (to === undefined) return;
-      event.preventDefault();
-      const token = Math.min(Math.max(to, 0), n - 1), before = Math.max(state.token, 0);
-      if (event.shiftKey) {
-        const [first, last] = state.stretch || [before, before];
-        choose([before === first ? last : first, token]);
-      }
-      point(token, -1);
-      spans[Number(box.dataset.model)][token].scrollIntoView({ block: "nearest" });
-    });
-  });
   document.querySelectorAll(".running .area").forEach((area) => area.addEventListener("pointermove", (event) => {
     const { left, width } = area.getBoundingClientRect();
     point(Math.min(Math.max(Math.floor((event.clientX - left) / width * n), 0), n - 1), -1);
   }));
-  models.forEach((_, m) => {
-    const bar = $(`strip-${m}`);
-    bar.hidden = n < 2;
-    bar.addEventListener("pointermove", (event) => point(Math.min(n - 1, Math.max(0, Math.floor(event.offsetX / bar.clientWidth * n))), -1));
-    bar.addEventListener("click", () => spans[m][state.token].scrollIntoView({ block: "nearest" }));
-  });
+  view.listen();
   const paint = () => { colour(); draw(); };
   new MutationObserver(paint).observe(document.documentElement, { attributeFilter: ["data-theme"] });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paint);

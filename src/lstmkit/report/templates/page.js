@@ -21,10 +21,17 @@
     });
   }
 
-  // What scrolls sideways is reached by the keyboard; not every browser does so by itself.
+  // What scrolls sideways is reached by the keyboard, which not every browser does by itself, and fades where it goes on.
+  const fade = (region) => {
+    const left = region.scrollLeft, right = region.scrollWidth - region.clientWidth - left;
+    region.classList.toggle("more-left", left > 1);
+    region.classList.toggle("more-right", right > 1);
+  };
   const reach = () => document.querySelectorAll(".scroll, .table").forEach((region) => {
     const named = region.querySelector("caption")?.textContent ?? "figure";
     const wide = region.scrollWidth > region.clientWidth;
+    region.classList.toggle("scrolls", wide);
+    fade(region);
     for (const [name, value] of [["tabindex", "0"], ["role", "group"], ["aria-label", `${named}; scrolls sideways`]]) {
       if (wide) region.setAttribute(name, value);
       else region.removeAttribute(name);
@@ -32,6 +39,9 @@
   });
   reach();
   addEventListener("resize", reach);
+  document.addEventListener("scroll", ({ target }) => {
+    if (target instanceof Element && target.matches(".scrolls")) fade(target);
+  }, { capture: true, passive: true });
   document.addEventListener("toggle", reach, true);  // a table that was folded away
 
   const links = [...document.querySelectorAll(".contents a")];

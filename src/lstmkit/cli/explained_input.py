@@ -1,0 +1,118 @@
+"""What `lstmkit explain` explains: a text, a pipe, a test example of the run, or a series of a file; and its label."""
+
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from lstmkit.artifact import find_model
+from lstmkit.config.resolve import load_config
+from lstmkit.config.schema import Config, DataConfig
+from lstmkit.core.errors import DataError, RequestError
+from lstmkit.core.files import read_json
+
+_SHOWN_IDS = 3
+
+
+class Given(NamedTuple):
+    """An example: what the predictor takes, its id if it has one, its true label where that is known."""
+
+    item: Any
+    id: str = ""
+    label: str | None = None
+
+
+def given_input(run: Path, given: str | None, identity: str | None) -> Given:
+    """The example that a command line names.
+
+    Args:
+        run: a run, a lab, or a model folder.
+        given: INPUT: of a run on series a file that holds one, or any source; of others the text, or - for a pipe.
+        identity: of --id: a test example of the run, or where a file of series is given one of those.
+
+    Raises:
+        RequestError: neither is given, or both to a run on texts; or no example has that id.
+        DataError: the text is empty, or the file cannot be read, or its channels are not the model's.
+    """
+    encoder = read_json(find_model(run) / "model.json").get("encoder", {})
+    if encoder.get("kind") == "series":
+        if given is None and identity is None:
+            raise RequestError(
+                "explain takes a file with a series, or --id of a test example; write explain RUN FILE, "
+                "explain RUN FILE --id ID for one of several, or explain RUN --id ID"
+            )
+        return _test_example(run, identity or "") if given is None else _of_file(run, given, identity, encoder)
+    if (given is None) == (identity is None):
+        raise RequestError(
+            "explain takes a text or --id, one of the two; "
+            'write explain RUN "a text", explain RUN - for a pipe, or explain RUN --id ID'
+        )
+    if identity is not None:
+        return _test_example(run, identity)
+    text = _read_pipe() if given == "-" else given or ""
+    if not text.strip():
+        raise DataError("the text is empty; give a text with at least one token")
+    return Given(text)
+
+
+def _read_pipe() -> str:
+    try:
+        return sys.stdin.buffer.read().decode("utf-8").strip("\r\n")
+    except UnicodeDecodeError as error:
+        raise DataError(f"stdin: not UTF-8 (byte {error.start + 1}); convert it, as with iconv -t utf-8") from error
+
+
+def _config_of(run: Path) -> Config | None:
+    path = find_model(run).parent / "config.toml"
+    return load_config(path) if path.exists() else None
+
+
+def _test_example(run: Path, identity: str) -> Given:
+    """A test example of a run by its id, with its true label."""
+    from lstmkit.experiment.run_data import scored_part
+
+    home, config = find_model(run).parent, _config_of(run)
+    if config is None:
+        raise RequestError(f"{run}: holds a model without data (no config.toml); give the text itself instead of --id")
+    _, part = scored_part([home], config)
+    for name, item, label in zip(part.ids, part.inputs, part.labels, strict=True):
+        if str(name) == identity:
+            return Given(item, identity, label)
+    raise RequestError(
+        f"--id {identity}: no test example of {run} is called so; they are named in {home / 'predictions.jsonl'}, "
+        f"as {part.ids[0]}"
+    )
+
+
+def _of_file(run: Path, source: str, identity: str | None, encoder: dict[str, Any]) -> Given:
+    """A series of a file, with the columns that the run was trained on."""
+    from lstmkit.data.sources import load_corpus
+
+    config = _config_of(run)
+    data = config.data.model_copy(update={"source": source}) if config else DataConfig(source=source)
+    corpus = load_corpus(data)
+    if corpus.kind != "series":
+        raise DataError(f"{source}: holds {corpus.kind}, and this model reads numeric series; give a file with one")
+    wanted, found = list(encoder["channels"]), list(corpus.channels)
+    if sorted(wanted) != sorted(found):
+        raise DataError(
+            f"{source}: its channels are {_few(found)}, this model reads {_few(wanted)}; give a file with these"
+        )
+    examples = [
+        Given(item[:, [found.index(name) for name in wanted]], str(name), label)
+        for part in corpus.parts.values()
+        for name, item, label in zip(part.ids, part.inputs, part.labels, strict=True)
+        if identity is None or str(name) == identity
+    ]
+    if identity is not None and not examples:
+        names = [str(part.ids[0]) for part in corpus.parts.values() if len(part)]
+        raise RequestError(f"--id {identity}: no series of {source} is called so; they are called as {_few(names)}")
+    if len(examples) > 1:
+        raise RequestError(
+            f"{source}: holds {len(examples):,} series; say which with --id ({_few([one.id for one in examples])})"
+        )
+    return examples[0]
+
+
+def _few(names: list[str]) -> str:
+    shown = ", ".join(names[:_SHOWN_IDS])
+    return shown if len(names) <= _SHOWN_IDS else f"{shown}, … ({len(names):,} in all)"
