@@ -288,14 +288,15 @@ BAD_X = [
     ([[1], [0.5]], "example 1: token 0.5 is a float; .*KBinsDiscretizer"),
     ([[1], [None]], "example 1: token None is a NoneType"),
     ([[1], [float("nan")]], "example 1: token nan is a float"),
-    ([[1], [[2]]], r"example 1: token \[2\] is a list"),
+    ([[1], [[2]]], r"example 0 is a list of tokens and example 1 is a \(time, channels\) array; give all"),
     ([b"a", b"b"], "example 0 is b'a' \\(bytes\\)"),
     ([1, 2], r"example 0 is 1 \(int\); an example is a string or a list of tokens"),
     (np.array([1, 2]), "Reshape your data"),
     (np.array([[1.5], [2.0]]), "example 0: token 1.5 is a float"),
     (np.array([[1.0], [np.nan]]), "Input X contains NaN"),
     (np.array(["a", None], dtype=object), r"example 1 is None \(NoneType\)"),
-    (np.zeros((2, 2, 2), dtype=int), "Found array with dim 3"),
+    (np.zeros((2, 2, 2, 2)), "Found array with dim 4"),
+    (np.zeros((0, 2, 2)), "X holds no examples"),
 ]
 
 

@@ -14,14 +14,16 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from lstmkit.api.borrowed import borrowed, device_for
-from lstmkit.api.inputs import Item, classes_of, held_out, sort_of, texts_of
+from lstmkit.api.inputs import Item, Sort, classes_of, held_out, sort_of, texts_of
 from lstmkit.api.parameters import as_value_errors, config_of, plain
 from lstmkit.api.saving import read_estimator, write_estimator
+from lstmkit.api.series import series_of
 from lstmkit.config.resolve import validate
 from lstmkit.core.errors import DataError
 from lstmkit.core.records import Epoch
 from lstmkit.data.encoded import EncodedPart
-from lstmkit.data.encoder import Encoder
+from lstmkit.data.encoding import AnyEncoder, fit_encoder, of_tokens
+from lstmkit.data.series import SeriesEncoder
 from lstmkit.models import build
 from lstmkit.models.build import architecture_of
 from lstmkit.models.scoring import probabilities
@@ -39,15 +41,16 @@ CHECKS_NOT_APPLICABLE = {
 
 
 class SequenceClassifier(ClassifierMixin, BaseEstimator):
-    """A recurrent classifier of sequences of tokens, as a scikit-learn estimator.
+    """A recurrent classifier of sequences of tokens or of numeric series, as a scikit-learn estimator.
 
-    `X` is a list of strings; a list of lists of tokens (strings or whole numbers) of any lengths; or a 2-D array whose
-    rows are sequences of whole numbers (or strings), one token a column. The constructor stores its keywords; their
-    values are checked by `fit`. Sample weights are not supported.
+    `X` is a list of strings; a list of lists of tokens (strings or whole numbers) of any lengths; a 2-D array whose
+    rows are sequences of whole numbers (or strings), one token a column; or series: a 3-D array `(n, channels, time)`,
+    or a list of arrays `(time, channels)` of any lengths, NaN where a value is missing. The constructor stores its
+    keywords; their values are checked by `fit`. Sample weights are not supported.
 
     Args:
         cell: lstm, gru or rnn.
-        embedding_size: features per token.
+        embedding_size: features per token, or per step of a series, as the recurrence reads them.
         embedding_std: standard deviation of the embedding's values at the start.
         hidden_size: units of each layer and direction.
         num_layers: recurrent layers.
@@ -60,7 +63,7 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         forget_bias: bias of the LSTM's forget gate at the start.
         initialization: standard, or chrono: the LSTM's gates begin with time constants spread up to `chrono_length`,
             and `forget_bias` is not used.
-        chrono_length: longest span in tokens that chrono prepares for; 0: the longest training sequence.
+        chrono_length: longest span in tokens or steps that chrono prepares for; 0: the longest training sequence.
         epochs: passes over the training part; 0: six, or more on small data.
         batch_size: sequences a step.
         optimizer: adam or adamw.
@@ -77,11 +80,12 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         validation_fraction: share of each class (at least one example, never all) that is held out to choose the best
             epoch; a class with one example keeps it for training. 0: nothing is held out and the last epoch is kept,
             as also, with a warning, where no class has two examples.
-        tokenizer: words, subwords, characters, or tokens as they come; auto: words for strings, else tokens.
+        tokenizer: words, subwords, characters, or tokens as they come; auto: words for strings, else tokens. Series
+            have none.
         lowercase: fold case before tokenizing text.
         vocabulary_size: most tokens kept, the unknown one included.
         min_frequency: times a token must occur in the training part to be kept.
-        max_length: longest sequence in tokens; longer ones are truncated.
+        max_length: longest sequence in tokens or steps; longer ones are truncated.
         truncate: what of a long sequence is kept: head, tail, or half of each (ends).
         random_state: int, None or RandomState: held-out part, initial weights, order of batches, dropout.
         device: auto, cpu or cuda.
@@ -92,11 +96,11 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
     Attributes:
         classes_: the labels, sorted, in their own dtype; the columns of `predict_proba`.
         n_features_in_: tokens of each sequence, where X held tokens and all sequences had one length. Arrays to
-            predict must be as wide; lists may have any lengths.
+            predict must be as wide; lists may have any lengths. Of series, their channels.
         feature_names_in_: column names, where X was a data frame with strings for them.
         history_: a record for each epoch, with the keys of a run's `history.jsonl`.
         best_epoch_: the epoch whose weights were kept, counted from 1.
-        encoder_: the fitted `lstmkit.data.encoder.Encoder`.
+        encoder_: the fitted `lstmkit.data.encoder.Encoder`, or of series `lstmkit.data.series.SeriesEncoder`.
         network_: the fitted `lstmkit.models.Classifier`.
         config_: what `fit` made of the parameters, as an `lstmkit.config.schema.Config`.
     """
@@ -199,17 +203,17 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         with as_value_errors():
             seed = int(check_random_state(self.random_state).randint(2**31 - 1))
             config = config_of(self.get_params(deep=False), seed)
-            items = self._items(X, reset=True)
-            texts, sort = texts_of(items), sort_of(items)
-            classes, codes = classes_of(y, texts)
+            examples, sort = self._examples(X, reset=True)
+            classes, codes = classes_of(y, examples)
             held = held_out(codes, self.validation_fraction, seed)
             if self.validation_fraction and not held.any():
                 message = "no class has two examples, so nothing is held out and the last epoch is kept"
                 warnings.warn(message, stacklevel=2)
-            train_texts, valid_texts = (list(compress(texts, mask)) for mask in (~held, held))
-            encoder = Encoder.fit(train_texts, config.encoder, sort)
-            train_part = _encode(encoder, train_texts, codes[~held])
-            valid_part = _encode(encoder, valid_texts, codes[held]) if valid_texts else None
+            training, validation = (list(compress(examples, mask)) for mask in (~held, held))
+            channels = [str(k + 1) for k in range(examples[0].shape[1])] if sort == "series" else []
+            encoder = fit_encoder(training, config.encoder, sort, channels)
+            train_part = _encode(encoder, training, codes[~held])
+            valid_part = _encode(encoder, validation, codes[held]) if validation else None
             device = device_for(config.run.device)
             with borrowed(config.run.threads, device, seed):
                 longest = int(train_part.lengths.max())
@@ -244,8 +248,8 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         with as_value_errors():
-            texts = texts_of(self._items(X, reset=False))
-            part = _encode(self.encoder_, texts, np.zeros(len(texts), dtype=np.int64))
+            examples, _ = self._examples(X, reset=False)
+            part = _encode(self.encoder_, examples, np.zeros(len(examples), dtype=np.int64))
             with borrowed(self.config_.run.threads, self.network_.head.weight.device):
                 return probabilities(self.network_, part)
 
@@ -262,10 +266,11 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
 
         check_is_fitted(self)
         with as_value_errors(), borrowed(self.config_.run.threads, self.network_.head.weight.device):
+            encoder = of_tokens(self.encoder_, "an explanation")
             (text,) = texts_of([x])
             labels = [str(label) for label in self.classes_.tolist()]
             return explain(
-                self.network_, self.encoder_, labels, text, most_classes=most_classes, n_orders=n_orders, seed=seed
+                self.network_, encoder, labels, text, most_classes=most_classes, n_orders=n_orders, seed=seed
             )
 
     def save(self, folder: str | Path) -> None:
@@ -314,11 +319,26 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         return estimator
 
     def __sklearn_tags__(self) -> Tags:
-        """Tokens are categories, given as whole numbers or strings."""
+        """Tokens are categories, given as whole numbers or strings; series are numbers in three dimensions."""
         tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
         tags.input_tags.categorical = True
         tags.input_tags.string = True
         return tags
+
+    def _examples(self, X: Any, reset: bool) -> tuple[list[Any], Sort]:  # noqa: N803
+        """X as the encoder takes it, and what it holds; with `reset`, also learn how wide later ones have to be."""
+        items = self._items(X, reset)
+        sort = sort_of(items)
+        reads_series = sort == "series" if reset else isinstance(self.encoder_, SeriesEncoder)
+        if reads_series != (sort == "series"):
+            fitted, came = ("series", "texts or tokens") if reads_series else ("texts or tokens", "series")
+            raise DataError(f"X holds {came}, and this SequenceClassifier was fitted on {fitted}; give such examples")
+        if sort != "series":
+            return texts_of(items), sort
+        series = series_of(items, 0 if reset else self.n_features_in_)
+        self.n_features_in_ = series[0].shape[1]
+        return series, sort
 
     def _items(self, X: Any, reset: bool) -> Sequence[Item]:  # noqa: N803
         """X as a sequence of examples; with `reset`, also learn how wide arrays have to be."""
@@ -328,17 +348,21 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         if isinstance(X, str):
             raise DataError("X is one string; give a list of texts, as [text]")
         if issparse(X) or hasattr(X, "__array__"):
-            if not issparse(X) and (flat := np.asarray(X)).ndim == 1 and flat.dtype.kind in "OUT":
-                return self._listed(flat.tolist(), reset)
+            array = None if issparse(X) else np.asarray(X)
+            if array is not None and array.ndim == 1 and array.dtype.kind in "OUT":
+                return self._listed(array.tolist(), reset)
+            if array is not None and array.ndim == 3:
+                return self._listed(list(np.swapaxes(array, 1, 2)), reset)
             return cast("np.ndarray", validate_data(self, X, dtype=None, reset=reset)).tolist()
         if not isinstance(X, Sequence):
-            raise DataError(f"X is a {type(X).__name__}; give a list of texts, a list of token lists, or a 2-D array")
+            raise DataError(f"X is a {type(X).__name__}; give a list of texts, a list of token lists, or an array")
         return self._listed(X, reset)
 
     def _listed(self, items: Sequence[Item], reset: bool) -> Sequence[Item]:
         if not len(items):
             raise DataError("X holds no examples; give one or more")
-        if reset and not any(isinstance(item, str) or not hasattr(item, "__len__") for item in items):
+        is_wide = sort_of(items[:1]) == "tokens"
+        if reset and is_wide and not any(isinstance(item, str) or not hasattr(item, "__len__") for item in items):
             widths = {len(item) for item in items}
             if len(widths) == 1:
                 self.n_features_in_ = widths.pop()
@@ -361,6 +385,6 @@ class _Printer:
             sys.stdout.write(record.line(self.n_epochs) + "\n")
 
 
-def _encode(encoder: Encoder, texts: list[str], codes: np.ndarray) -> EncodedPart:
-    tokens, offsets = encoder.encode(texts)
-    return EncodedPart(tokens, offsets, codes)
+def _encode(encoder: AnyEncoder, examples: list[Any], codes: np.ndarray) -> EncodedPart:
+    rows, offsets = encoder.encode(examples)
+    return EncodedPart(rows, offsets, codes)

@@ -13,8 +13,14 @@ from lstmkit.core.errors import DataError
 from lstmkit.data.encoder import text_of
 from lstmkit.data.tokens import token_of
 
-Item = str | Sequence[str] | Sequence[int] | np.ndarray
-"""One example: a string, or a list or row of tokens."""
+Item = str | Sequence[str] | Sequence[int] | Sequence[Sequence[float]] | np.ndarray
+"""One example: a string, a list or row of tokens, or a series `(time, channels)`."""
+Sort = Literal["text", "tokens", "series"]
+_CALLED: dict[Sort, str] = {
+    "text": "a string",
+    "tokens": "a list of tokens",
+    "series": "a (time, channels) array",
+}
 
 
 def texts_of(items: Iterable[Item]) -> list[str]:
@@ -33,33 +39,47 @@ def texts_of(items: Iterable[Item]) -> list[str]:
     return [_text_of(item, place) for place, item in enumerate(items)]
 
 
-def sort_of(items: Sequence[Item]) -> Literal["text", "tokens"]:
-    """Whether examples are texts or lists of tokens.
+def sort_of(items: Sequence[Item]) -> Sort:
+    """Whether examples are texts, lists of tokens, or series: arrays or lists of two dimensions.
 
     Raises:
         DataError: some are the one and some the other.
     """
-    is_text = isinstance(items[0], str)
+    first = _sort_of_one(items[0])
     for place, item in enumerate(items):
-        if isinstance(item, str) != is_text:
-            sorts = ("a string", "a list of tokens")
-            first, other = sorts if is_text else reversed(sorts)
-            raise DataError(f"example 0 is {first} and example {place} is {other}; give all examples in one form")
-    return "text" if is_text else "tokens"
+        sort = _sort_of_one(item)
+        if sort != first and not (sort == "tokens" and _is_nothing(item)):
+            raise DataError(
+                f"example 0 is {_CALLED[first]} and example {place} is {_CALLED[sort]}; give all examples in one form"
+            )
+    return first
 
 
-def classes_of(y: Any, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
+def _sort_of_one(item: Item) -> Sort:
+    if isinstance(item, str):
+        return "text"
+    inner = item[0] if isinstance(item, Sequence) and len(item) else None
+    is_series = getattr(item, "ndim", 0) == 2 or (hasattr(inner, "__len__") and not isinstance(inner, str | bytes))
+    return "series" if is_series else "tokens"
+
+
+def _is_nothing(item: Item) -> bool:
+    """Whether it is empty or no sequence, which is refused as that."""
+    return not hasattr(item, "__len__") or not len(item)
+
+
+def classes_of(y: Any, examples: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
     """The classes, sorted, and the class number of each example (int64).
 
     Raises:
-        ValueError: y is no list of labels, is of another length than the texts, or is real-valued.
+        ValueError: y is no list of labels, is of another length than the examples, or is real-valued.
         DataError: y is None, holds one class, or mixes types.
     """
     if y is None:
         raise DataError("SequenceClassifier requires y to be passed, but the target y is None")
     y = column_or_1d(y, warn=True)
     assert_all_finite(y, input_name="y")
-    check_consistent_length(texts, y)
+    check_consistent_length(examples, y)
     sorts = sorted({type(label).__name__ for label in y}) if y.dtype == object else []
     if len(sorts) > 1:
         raise DataError(

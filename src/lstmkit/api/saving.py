@@ -9,7 +9,7 @@ import numpy as np
 from lstmkit.artifact import Artifact, load_artifact, save_artifact
 from lstmkit.core.errors import ArtifactError, RequestError
 from lstmkit.core.files import digest_of, read_json, replacing_folder, write_json
-from lstmkit.data.encoder import Encoder
+from lstmkit.data.encoding import AnyEncoder
 from lstmkit.models import Classifier
 
 FORMAT = 1
@@ -23,7 +23,7 @@ def write_estimator(
     classes: np.ndarray,
     network: Classifier,
     architecture: dict[str, Any],
-    encoder: Encoder,
+    encoder: AnyEncoder,
 ) -> None:
     """Write the folder, whole or not at all.
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from lstmkit.core.errors import DataError
+from lstmkit.data.numeric import numbers_of
 from lstmkit.data.sources.corpus import Series
 
 
@@ -35,18 +36,13 @@ def series_of(items: Iterable[Any], n_channels: int = 0) -> list[Series]:
 
 
 def _array(example: Any, place: int) -> Series:
-    try:
-        values = np.asarray(example, dtype=np.float32)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"example {place} is no array of numbers ({error}); give (time, channels) arrays") from error
+    values = numbers_of(example, f"example {place}")
     if values.ndim == 1:
         values = values[:, None]
     if values.ndim != 2:
         raise DataError(f"example {place} has {values.ndim} axes; an example is a (time, channels) array")
     if not values.size:
         raise DataError(f"example {place} is empty; leave empty examples out")
-    if np.isinf(values).any():
-        raise DataError(f"example {place} holds an infinite value; NaN stands for a missing one")
     if np.isnan(values).all():
         raise DataError(f"example {place} holds no value, all are missing; leave it out")
     return values

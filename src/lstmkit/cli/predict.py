@@ -36,13 +36,14 @@ def predict(
     threads: o.Threads = None,
     engine: o.Engine = None,
 ) -> None:
-    """Classify texts and write label and probabilities, one row for each, in the order given.
+    """Classify texts or series and write label and probabilities, one row for each, in the order given.
 
     A table's other columns are kept.
 
     Examples: lstmkit predict runs/first "a fine film"; lstmkit predict runs/first --input new.csv --output labels.csv;
     tail -f words.txt | lstmkit predict runs/first --stream --decide 0.95
     """
+    from lstmkit.artifact import kind_of_model
     from lstmkit.config.resolve import validate
     from lstmkit.core.errors import RequestError
     from lstmkit.core.tables import check_output, jsonl_lines, plain, write_table
@@ -65,17 +66,28 @@ def predict(
     target = None if output == "-" else Path(output)
     if target:
         check_output(target)
-    if input is None:
-        given = [Input(k, text, "" if text.strip() else "the text is empty") for k, text in enumerate(texts or [], 1)]
+    if input == "-" and input_format in ("tsv", "parquet"):
+        raise RequestError(
+            f"--input-format {input_format} cannot come through a pipe; give a file, or lines, csv or jsonl"
+        )
+    kind = kind_of_model(run)
+    called, place = ("id" if kind == "series" else "text"), "stdin" if input == "-" else input
+    if place is None:
+        if kind == "series":
+            raise RequestError(f"{run}: reads numeric series, and a text came; give a file of series with --input FILE")
+        place = called
+        given = [
+            Input(k, text, "" if text.strip() else f"the {called} is empty") for k, text in enumerate(texts or [], 1)
+        ]
         inputs = Inputs(iter(given))
-        place = "text"
     else:
-        if input == "-" and input_format in ("tsv", "parquet"):
-            raise RequestError(
-                f"--input-format {input_format} cannot come through a pipe; give a file, or lines, csv or jsonl"
-            )
-        inputs = inputs_of(Path("/dev/stdin") if input == "-" else Path(input), input_format, text_column or "")
-        place = "stdin" if input == "-" else input
+        path = Path("/dev/stdin") if input == "-" else Path(place)
+        if kind == "series":
+            from lstmkit.cli.series_input import series_inputs
+
+            inputs = series_inputs(run, path, input_format, text_column)
+        else:
+            inputs = inputs_of(path, input_format, text_column or "")
     for note in inputs.notes:
         sys.stderr.write(note + "\n")
 
@@ -86,21 +98,16 @@ def predict(
 
         torch.set_num_threads(threads)
     predictor = load(run, engine or "auto")
-    if predictor.kind == "series":
-        raise RequestError(
-            f"{run}: reads numeric series, and predict takes texts; score a source with lstmkit evaluate, or give "
-            "arrays to load(RUN).predict from Python"
-        )
     answered = ["predicted", "probability"]
     flat = [f"probability_{name}" for name in predictor.labels]
-    name_of = _Names({"line", "text", "probabilities", *answered, *flat})
+    name_of = _Names({"line", called, "probabilities", *answered, *flat})
     is_flat = target is not None and target.suffix.lower() != ".jsonl"
     rows = _usable(inputs.rows, place, skip)
-    predictions = _predictions(predictor, rows, name_of, (lambda value: value) if is_flat else plain)
+    predictions = _predictions(predictor, rows, called, name_of, (lambda value: value) if is_flat else plain)
     if target and is_flat:
         columns = {
             "line": "int64",
-            "text": "string",
+            called: "string",
             **{name_of(name): kind or "string" for name, kind in inputs.columns.items()},
             "predicted": "string",
             **dict.fromkeys(["probability", *flat], "double"),
@@ -150,17 +157,18 @@ def _usable(rows: Iterator[Any], place: str, skip: bool) -> Iterator[Any]:
 
 
 def _predictions(
-    predictor: Any, rows: Iterator[Any], name_of: Callable[[str], str], kept: Callable[[Any], Any]
+    predictor: Any, rows: Iterator[Any], called: str, name_of: Callable[[str], str], kept: Callable[[Any], Any]
 ) -> Iterator[dict[str, Any]]:
     from itertools import islice
 
     labels = predictor.labels
     while chunk := list(islice(rows, _CHUNK)):
-        for row, answer in zip(chunk, predictor.predict_proba([row.text for row in chunk]), strict=True):
+        items = [row.text if row.item is None else row.item for row in chunk]
+        for row, answer in zip(chunk, predictor.predict_proba(items), strict=True):
             best = int(answer.argmax())
             yield {
                 "line": row.line,
-                "text": row.text,
+                called: row.text,
                 **{name_of(name): kept(value) for name, value in row.others.items()},
                 "predicted": labels[best],
                 "probability": float(answer[best]),

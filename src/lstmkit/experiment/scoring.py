@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,9 @@ from lstmkit.core.errors import DataError, RequestError
 from lstmkit.core.files import read_json, write_json, write_jsonl
 from lstmkit.data.duplicates import n_known
 from lstmkit.data.encoded import EncodedPart
+from lstmkit.data.series import SeriesEncoder
 from lstmkit.data.sources import Corpus, Part, cut, load_corpus
+from lstmkit.data.sources.channels import few, places_of
 from lstmkit.evaluate.metrics import score
 from lstmkit.experiment.earliness import earliness_of, table_of
 from lstmkit.experiment.opponents import baselines
@@ -98,6 +100,7 @@ def evaluate_run(run: Path, request: Request, say: Callable[[str], None]) -> dic
     corpus, part, split = _part_of(config, request, request.source)
     for line in corpus.decisions:
         say(line)
+    part = _as_read(artifact, corpus, part, request.source, say)
     evaluation = _score(artifact, part, split)
     evaluation["source"] = request.source
     evaluation["n_in_training"] = _in_training(part, training, config, say)
@@ -129,6 +132,8 @@ def _part_of(config: Config, request: Request, source: str) -> tuple[Corpus, Par
         "text_column": request.text_column or "",
         "label_column": request.label_column or "",
         "on_bad_row": request.on_bad_row or config.data.on_bad_row,
+        "series_column": config.data.series_column,
+        "time_column": config.data.time_column,
     }
     data = validate({"data": asked}).data
     corpus = load_corpus(data)
@@ -136,6 +141,27 @@ def _part_of(config: Config, request: Request, source: str) -> tuple[Corpus, Par
     if split not in corpus.parts:
         raise RequestError(f"{source}: no split {split!r}; there are {', '.join(corpus.parts)}; name one with --split")
     return corpus, corpus.parts[split], split
+
+
+def _as_read(artifact: Artifact, corpus: Corpus, part: Part, source: str, say: Callable[[str], None]) -> Part:
+    """A part as the model reads it: of series, its channels in the model's order and no others.
+
+    Raises:
+        DataError: the source holds another kind of sequence, or not the model's channels.
+    """
+    encoder = artifact.encoder
+    if isinstance(encoder, SeriesEncoder) != (corpus.kind == "series"):
+        names = {"series": "numeric series", "tokens": "lists of tokens", "text": "texts"}
+        read = names["series"] if isinstance(encoder, SeriesEncoder) else "text and tokens"
+        raise DataError(f"{source}: holds {names.get(corpus.kind, corpus.kind)}, and the model reads {read}; give such")
+    if not isinstance(encoder, SeriesEncoder):
+        return part
+    places = places_of(encoder.channels, corpus.channels, source)
+    if places == list(range(len(corpus.channels))):
+        return part
+    left_out = [name for name in corpus.channels if name not in encoder.channels]
+    say(f"channels by name: {few(encoder.channels)}" + (f"; left out: {few(left_out)}" if left_out else ""))
+    return replace(part, inputs=[values[:, places] for values in part.inputs])
 
 
 def _score(artifact: Artifact, part: Part, split: str) -> dict[str, Any]:
@@ -164,8 +190,9 @@ def _in_training(part: Part, training: dict[str, Part], config: Config, say: Cal
     seen = [*training["train"].inputs, *(training["valid"].inputs if config.train.refit else [])]
     n = n_known(part.inputs, seen)
     if n:
+        folded = " (white space and case folded)" if isinstance(part.inputs[0], str) else ""
         say(
-            f"{n:,} of the {len(part):,} examples scored also stand in the run's training data (white space and case "
-            "folded); on these the accuracy shows what was learned by heart"
+            f"{n:,} of the {len(part):,} examples scored also stand in the run's training data{folded}; on these the "
+            "accuracy shows what was learned by heart"
         )
     return n

@@ -130,7 +130,7 @@ class Reading:
             values: NaN where a value is missing.
             id_: the example's id; empty: file and line.
         """
-        fault, detail = self._fault_of(values)
+        fault, detail = fault_of_series(values, len(self.channels), "the first series has")
         if not fault:
             fault, name = _label_of(label)
             if not fault:
@@ -139,17 +139,6 @@ class Reading:
                 return Row(split, id_ or (f"{file.name}:{line}" if line else file.name), values, name)
         self.reject(file, line, fault, detail)
         return None
-
-    def _fault_of(self, values: Series) -> tuple[str, str]:
-        if not len(values):
-            return "the series has no steps", ""
-        if self.channels and values.shape[1] != len(self.channels):
-            return "another number of channels", f" ({values.shape[1]}; the first series has {len(self.channels)})"
-        if np.isinf(values).any():
-            return "an infinite value", f" at step {int(np.isinf(values).any(1).argmax()) + 1}"
-        if np.isnan(values).all():
-            return "every value is missing", ""
-        return "", ""
 
     def finish(self, n_rows: int, root: Path) -> None:
         """Close the reading.
@@ -171,6 +160,25 @@ class Reading:
             )
         if not n_rows:
             raise DataError(f"{where}: {reason}{detail}{count}; no row of {root} is usable, so none can be skipped")
+
+
+def fault_of_series(values: Series, n_channels: int, having: str) -> tuple[str, str]:
+    """(fault, detail) of a series; the fault is empty where it can be used.
+
+    Args:
+        values: `(time, channels)`.
+        n_channels: how many it must have; 0: any number.
+        having: who has as many, for the detail.
+    """
+    if not len(values):
+        return "the series has no steps", ""
+    if n_channels and values.shape[1] != n_channels:
+        return "another number of channels", f" ({values.shape[1]}; {having} {n_channels})"
+    if np.isinf(values).any():
+        return "an infinite value", f" at step {int(np.isinf(values).any(1).argmax()) + 1}"
+    if np.isnan(values).all():
+        return "every value is missing", ""
+    return "", ""
 
 
 def printable(name: str) -> str:

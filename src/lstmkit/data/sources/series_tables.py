@@ -29,6 +29,15 @@ class Step(NamedTuple):
     values: Mapping[str, Any]
 
 
+class Found(NamedTuple):
+    """A series of a table: the line it begins at, its name or nothing, its values, and the row that stands there."""
+
+    line: int
+    name: str
+    values: Series
+    row: Mapping[str, Any]
+
+
 @dataclass(frozen=True)
 class SeriesLayout:
     """How a table holds series.
@@ -91,7 +100,7 @@ def series_layout(
     if label not in names:
         return None
     others = [name for name in names if name != label]
-    lists = tuple(name for name in others if _are_lists(sample, name))
+    lists = tuple(name for name in others if are_lists(sample, name))
     if lists and not (len(lists) == 1 and _may_be_tokens(sample, lists[0])):
         return SeriesLayout("lists", label, lists, series=_id_column(data, others, lists))
     series = data.series_column or by_name(others, SERIES_NAMES, taken="")
@@ -111,8 +120,16 @@ def series_rows(
     file: SourceFile, split: str, steps: Iterator[Step], layout: SeriesLayout, reading: Reading
 ) -> Iterator[Row]:
     """The series of a table, in the order in which they begin."""
+    for found in found_series(file, steps, layout, reading):
+        id_ = f"{file.name}:{found.name}" if layout.series else ""
+        if row := reading.series_row(split, file, found.line, found.values, found.row.get(layout.label), id_):
+            yield row
+
+
+def found_series(file: SourceFile, steps: Iterator[Step], layout: SeriesLayout, reading: Reading) -> Iterator[Found]:
+    """The series of a table as they stand there, in the order in which they begin; rows at fault are rejected."""
     if layout.form == "long":
-        yield from _long(file, split, steps, layout, reading)
+        yield from _long(file, steps, layout, reading)
         return
     read = _wide if layout.form == "wide" else _lists
     for line, values in steps:
@@ -120,11 +137,9 @@ def series_rows(
         if fault:
             reading.reject(file, line, fault, detail)
             continue
-        id_ = f"{file.name}:{values[layout.series]}" if layout.series else ""
         if layout.form == "lists" and found.shape[1] == len(layout.columns):
             reading.channels = reading.channels or list(layout.columns)
-        if row := reading.series_row(split, file, line, found, values.get(layout.label), id_):
-            yield row
+        yield Found(line, str(values[layout.series]) if layout.series else "", found, values)
 
 
 def number_of(value: Any) -> float:
@@ -145,19 +160,20 @@ class _Gathered:
     """The steps of one series of a long table."""
 
     line: int
-    label: Any
+    row: Mapping[str, Any]  # the first
     times: list[Any] = field(default_factory=list)
     values: list[list[float]] = field(default_factory=list)
     is_bad: bool = False
 
 
-def _long(file: SourceFile, split: str, steps: Iterator[Step], layout: SeriesLayout, reading: Reading) -> Iterator[Row]:
+def _long(file: SourceFile, steps: Iterator[Step], layout: SeriesLayout, reading: Reading) -> Iterator[Found]:
     found: dict[str, _Gathered] = {}
     for line, values in steps:
         name, label = str(values.get(layout.series)), values.get(layout.label)
-        own = found.setdefault(name, _Gathered(line, label))
-        if label != own.label:
-            _refuse(own, reading, file, line, "two labels in one series", f" ({own.label!r} and {label!r} in {name!r})")
+        own = found.setdefault(name, _Gathered(line, values))
+        first = own.row.get(layout.label)
+        if label != first:
+            _refuse(own, reading, file, line, "two labels in one series", f" ({first!r} and {label!r} in {name!r})")
         row = []
         for column in layout.columns:
             try:
@@ -182,8 +198,7 @@ def _long(file: SourceFile, split: str, steps: Iterator[Step], layout: SeriesLay
         gap = float(np.diff(times[name]).max(initial=0.0))
         n_gaps, widest = n_gaps + (gap > _GAP * step), max(widest, gap)
         array = np.array(own.values, dtype=np.float32)
-        if row := reading.series_row(split, file, own.line, array, own.label, f"{file.name}:{name}"):
-            yield row
+        yield Found(own.line, name if layout.series else "", array, own.row)
     if layout.time and n_gaps:
         reading.decisions.append(
             f"time: {n_gaps:,} of {len(found):,} series of {file.name} have gaps (the widest is {widest:g}, the usual "
@@ -212,7 +227,7 @@ def _wide(values: Mapping[str, Any], columns: Sequence[str]) -> tuple[Series, st
     try:
         found = np.array([number_of(values.get(column)) for column in columns], dtype=np.float32)
     except (TypeError, ValueError):
-        bad = next(column for column in columns if not _is_number(values.get(column)))
+        bad = next(column for column in columns if not is_number(values.get(column)))
         return empty, "not a number", f" ({values.get(bad)!r} in column {bad!r})"
     there = np.flatnonzero(~np.isnan(found))
     return found[: there[-1] + 1, None] if len(there) else empty, "", ""
@@ -237,10 +252,11 @@ def _lists(values: Mapping[str, Any], columns: Sequence[str]) -> tuple[Series, s
 
 def _are_numbers(sample: Sequence[Mapping[str, Any]], name: str) -> bool:
     values = [row.get(name) for row in sample]
-    return all(map(_is_number, values)) and any(not np.isnan(number_of(value)) for value in values)
+    return all(map(is_number, values)) and any(not np.isnan(number_of(value)) for value in values)
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Whether a cell is a number or missing."""
     try:
         number_of(value)
     except (TypeError, ValueError):
@@ -248,13 +264,14 @@ def _is_number(value: Any) -> bool:
     return True
 
 
-def _are_lists(sample: Sequence[Mapping[str, Any]], name: str) -> bool:
+def are_lists(sample: Sequence[Mapping[str, Any]], name: str) -> bool:
+    """Whether a column holds lists of numbers, or lists of such lists."""
     values = [row.get(name) for row in sample]
     return all(isinstance(value, list) and value and _of_numbers(value) for value in values)
 
 
 def _of_numbers(value: list[Any]) -> bool:
-    return all(_of_numbers(x) if isinstance(x, list) else _is_number(x) and not isinstance(x, str) for x in value)
+    return all(_of_numbers(x) if isinstance(x, list) else is_number(x) and not isinstance(x, str) for x in value)
 
 
 def _may_be_tokens(sample: Sequence[Mapping[str, Any]], name: str) -> bool:

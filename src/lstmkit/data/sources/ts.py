@@ -29,12 +29,14 @@ class _Header:
         has_times: whether each value stands in brackets behind its time.
         n_dimensions: dimensions of each series; None: not said.
         length: steps of each series; None: not said, or they are unequal.
+        has_labels: whether the last field of a line is its label.
         labels: the class labels; empty: any.
     """
 
     has_times: bool
     n_dimensions: int | None
     length: int | None
+    has_labels: bool
     labels: tuple[str, ...]
 
 
@@ -68,10 +70,23 @@ def archive_sets(folder: Path) -> list[str]:
 
 
 def _rows(file: SourceFile, split: str, reading: Reading) -> Iterator[Row]:
+    for number, values, label in ts_series(file, reading):
+        if row := reading.series_row(split, file, number, values, label):
+            yield row
+
+
+def ts_series(
+    file: SourceFile, reading: Reading, *, needs_labels: bool = True
+) -> Iterator[tuple[int, Series, str | None]]:
+    """Line, values and label of each series, None where the file has no labels; lines at fault are rejected.
+
+    Raises:
+        DataError: the header is not sound, or labels are needed and it has none.
+    """
     lines = ((number, text.strip(), fault, detail) for number, text, fault, detail in lines_of(file))
     # A comment is not read, so it may hold anything: the archive's own do.
     content = (line for line in lines if line[1] and not line[1].startswith("#"))
-    header = _header(file, content)
+    header = _header(file, content, needs_labels)
     for number, text, fault, detail in content:
         if fault:
             reading.reject(file, number, fault, detail, text)
@@ -82,11 +97,10 @@ def _rows(file: SourceFile, split: str, reading: Reading) -> Iterator[Row]:
             reason, own = unusable.args
             reading.reject(file, number, reason, own, text)
             continue
-        if row := reading.series_row(split, file, number, values, label):
-            yield row
+        yield number, values, label
 
 
-def _header(file: SourceFile, lines: "Iterator[tuple[int, str, str, str]]") -> _Header:
+def _header(file: SourceFile, lines: "Iterator[tuple[int, str, str, str]]", needs_labels: bool) -> _Header:
     """Read up to `@data`.
 
     Raises:
@@ -100,14 +114,15 @@ def _header(file: SourceFile, lines: "Iterator[tuple[int, str, str, str]]") -> _
             raise DataError(f"{file.path}:{number}: a line of data before @data; a header ends with a line @data")
         key, *values = text[1:].split()
         if key.lower() == "data":
-            return _understood(file, said)
+            return _understood(file, said, needs_labels)
         said[key.lower()] = values
     raise DataError(f"{file.path}: no line @data; a .ts file has a header of @ lines that ends with one")
 
 
-def _understood(file: SourceFile, said: dict[str, list[str]]) -> _Header:
+def _understood(file: SourceFile, said: dict[str, list[str]], needs_labels: bool) -> _Header:
     label_words = said.get("classlabel", ["false"])
-    if label_words[:1] != ["true"]:
+    has_labels = label_words[:1] == ["true"] or said.get("targetlabel", ["false"])[:1] == ["true"]
+    if needs_labels and label_words[:1] != ["true"]:
         what = "values to predict (@targetLabel)" if "targetlabel" in said else "no class labels (@classLabel)"
         raise DataError(f"{file.path}: {what}; a classifier needs @classLabel true and the labels")
     n_dimensions = _number(file, said, "dimensions") or _number(file, said, "dimension")
@@ -118,6 +133,7 @@ def _understood(file: SourceFile, said: dict[str, list[str]]) -> _Header:
         has_times=said.get("timestamps", ["false"])[0].lower() == "true",
         n_dimensions=n_dimensions,
         length=None if unequal else _number(file, said, "serieslength"),
+        has_labels=has_labels,
         labels=tuple(label_words[1:]),
     )
 
@@ -131,12 +147,12 @@ def _number(file: SourceFile, said: dict[str, list[str]], key: str) -> int | Non
     raise DataError(f"{file.path}: @{key} {' '.join(words)}: a whole number above 0 is needed")
 
 
-def _series(text: str, header: _Header) -> tuple[Series, str]:
-    *dimensions, label = text.split(":") if not header.has_times else _outside_brackets(text)
-    label = label.strip()
+def _series(text: str, header: _Header) -> tuple[Series, str | None]:
+    dimensions = text.split(":") if not header.has_times else _outside_brackets(text)
+    label = dimensions.pop().strip() if header.has_labels else None
     if not dimensions:
         raise _Unusable("no label behind the last colon", "")
-    if header.labels and label not in header.labels:
+    if label is not None and header.labels and label not in header.labels:
         raise _Unusable("a label that @classLabel does not list", f" ({label!r})")
     if header.n_dimensions and len(dimensions) != header.n_dimensions:
         said = header.n_dimensions
