@@ -57,7 +57,7 @@ def lanes(
         name = label(series.channels[k], _LONGEST_NAME)
         gain, loss = (float(np.clip(sign * cells[k], 0, None).sum()) for sign in (1, -1))
         alt = (
-            f"{network}: {name} over {n_read:,} steps, from {series.lows[k]:.4g} to {series.highs[k]:.4g}; "
+            f"{network}: {label(series.name(k), _LONGEST_NAME)} over {n_read:,} steps, from {series.lows[k]:.4g} to {series.highs[k]:.4g}; "
             f"it adds {gain:.2f} nats and takes {loss:.2f}"
         )
         paths = Markup('<path class="for" d="{}"/><path class="against" d="{}"/>{}').format(
