@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from lstmkit import load
+from lstmkit.analyze.explained import SeriesExplanation
 from lstmkit.cli.main import run
-from lstmkit.core.errors import DataError, RequestError
+from lstmkit.core.errors import DataError
 
 SMALL = ["--threads", "1", "--epochs", "3", "--set", "model.hidden_size=8", "--set", "model.embedding_size=4"]
 
@@ -48,7 +49,11 @@ def test_a_run_on_series(gestures: Path, tmp_path: Path, monkeypatch: pytest.Mon
     np.testing.assert_array_equal(model.predict_proba(whole.T[None]), answers[:1])  # (n, channels, time)
     with pytest.raises(DataError, match="example 0 has 3 channels, 2 are read"):
         model.predict([np.zeros((4, 3))])
-    with pytest.raises(RequestError, match="an explanation reads text and tokens"):
+    explanation = model.explain(whole)
+    assert isinstance(explanation, SeriesExplanation)
+    assert explanation.by_channel.shape == (2, 3, 2)
+    np.testing.assert_allclose(explanation.probabilities, answers[0], atol=1e-6)
+    with pytest.raises(DataError, match="example 0 is no array of numbers"):
         model.explain("a text")
 
     assert run(["evaluate", "a", str(gestures), "--split", "all"]) == 0
@@ -64,10 +69,7 @@ def test_what_takes_texts_refuses_a_run_on_series(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert run(["train", str(gestures), "--out", "a", *SMALL, "--set", "model.bidirectional=false"]) == 0
-    first = json.loads(Path("a", "predictions.jsonl").read_text().splitlines()[0])["id"]
     for words, said in (
-        (["explain", "a", "--id", first], "an explanation reads text and tokens, and this model reads numeric series"),
-        (["explain", "a", "hello"], "an explanation reads text and tokens"),
         (["predict", "a", "hello"], "a: reads numeric series, and a text came"),
     ):
         capsys.readouterr()
@@ -118,14 +120,23 @@ def test_augmented_training_is_resumed_to_the_same_bits(
     assert Path("cut/model/model.safetensors").read_bytes() == Path("whole/model/model.safetensors").read_bytes()
 
 
-def test_a_lab_says_what_it_leaves_out(gestures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lab_explains_its_examples(gestures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from small_evidence import shorten_evidence
 
     monkeypatch.chdir(tmp_path)
     shorten_evidence(monkeypatch)
     assert run(["lab", str(gestures), "--out", "lab", *SMALL]) == 0
-    left_out = json.loads(Path("lab/evidence.json").read_text())["left_out"]
-    assert all("reads text and tokens" in one["reason"] for one in left_out)
+    evidence = json.loads(Path("lab/evidence.json").read_text())
+    assert all("classified wrongly" in one["reason"] for one in evidence["left_out"])
+    assert evidence["explained"]
+    page = Path("lab/report.html").read_text()
+    for one in evidence["explained"]:
+        record = json.loads(Path("lab/explanations", f"{one['kind']}.json").read_text())
+        assert (record["kind"], record["id"]) == ("series", one["id"])
+        assert f'href="explanations/{one["kind"]}.html"' in page
+    assert page.count('<svg class="curve"') == 2 * len(evidence["explained"])
+    assert page.count('class="chart running"') == 2 * len(evidence["explained"])
+    assert "The area above a channel’s curve" in page
     claims = {claim["claim"]: claim for claim in json.loads(Path("lab/lab.json").read_text())["claims"]}
     assert "gestures" in claims["LSTMs perform well on time series"]["evidence"]
 

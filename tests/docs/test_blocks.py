@@ -56,7 +56,7 @@ N_BLOCKS = {
     "docs/data.md": 18,
     "docs/engine.md": 3,
     "docs/estimator.md": 4,
-    "docs/explain.md": 3,
+    "docs/explain.md": 7,
     "docs/laboratory.md": 9,
     "docs/probe.md": 1,
     "docs/series.md": 3,

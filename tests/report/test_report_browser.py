@@ -178,3 +178,17 @@ def test_without_scripts_all_is_there_but_the_buttons(browse: browsing.Opener, i
     assert page.tab.get_by_role("button").count() == 0
     assert page.tab.locator(".contents a").count() == 14
     assert_keyboard(page)
+
+
+def test_what_scrolls_sideways_fades_where_it_goes_on_and_says_so(browse: browsing.Opener, imdb: Path) -> None:
+    tab = browse(imdb / "report.html", width=400).tab
+    region = tab.locator("figure .scrolls").first
+    words = "e => getComputedStyle(e.nextElementSibling, '::before').content"
+    assert region.evaluate(words) == '"Scrolls sideways. "'
+    assert region.get_attribute("class") == "scroll scrolls more-right"
+    page = browse(imdb / "report.html", width=400)
+    region = page.tab.locator("figure .scrolls").first
+    region.evaluate("e => e.scrollTo(1e4, 0)")
+    page.until("document.querySelector('figure .scrolls').className === 'scroll scrolls more-left'")
+    wide = browse(imdb / "report.html", width=1280).tab
+    assert wide.locator("figure .more-right").count() == 0

@@ -54,7 +54,7 @@ def reason_lines(record: ExplanationRecord, series: ReadSeries, name: str) -> It
     found = reasons(record.models[0].attribution.by_channel(len(series.channels))[0], most=5)
 
     def words(one: Reason) -> str:
-        return f"{clean(series.channels[one.channel])} {one.value:+.2f} ({told(one.first, one.last)})"
+        return f"{clean(series.name(one.channel))} {one.value:+.2f} ({told(one.first, one.last)})"
 
     yield f"for “{name}”: {', '.join(map(words, found['for'])) or 'none'}"
     yield f"against “{name}”: {', '.join(map(words, found['against'])) or 'none'}"

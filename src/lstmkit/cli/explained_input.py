@@ -40,14 +40,16 @@ def given_input(run: Path, given: str | None, identity: str | None) -> Given:
                 "explain takes a file with a series, or --id of a test example; write explain RUN FILE, "
                 "explain RUN FILE --id ID for one of several, or explain RUN --id ID"
             )
-        return _test_example(run, identity or "") if given is None else _of_file(run, given, identity, encoder)
+        if given is None:
+            return _test_example(run, identity or "", "a file with a series")
+        return _of_file(run, given, identity, encoder)
     if (given is None) == (identity is None):
         raise RequestError(
             "explain takes a text or --id, one of the two; "
             'write explain RUN "a text", explain RUN - for a pipe, or explain RUN --id ID'
         )
     if identity is not None:
-        return _test_example(run, identity)
+        return _test_example(run, identity, "the text itself")
     text = _read_pipe() if given == "-" else given or ""
     if not text.strip():
         raise DataError("the text is empty; give a text with at least one token")
@@ -66,13 +68,13 @@ def _config_of(run: Path) -> Config | None:
     return load_config(path) if path.exists() else None
 
 
-def _test_example(run: Path, identity: str) -> Given:
+def _test_example(run: Path, identity: str, instead: str) -> Given:
     """A test example of a run by its id, with its true label."""
     from lstmkit.experiment.run_data import scored_part
 
     home, config = find_model(run).parent, _config_of(run)
     if config is None:
-        raise RequestError(f"{run}: holds a model without data (no config.toml); give the text itself instead of --id")
+        raise RequestError(f"{run}: holds a model without data (no config.toml); give {instead} instead of --id")
     _, part = scored_part([home], config)
     for name, item, label in zip(part.ids, part.inputs, part.labels, strict=True):
         if str(name) == identity:

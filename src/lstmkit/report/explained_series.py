@@ -34,6 +34,11 @@ class ReadSeries(Record):
     most: str | None
     missing: list[list[tuple[Count, Count]]]
 
+    def name(self, channel: int) -> str:
+        """A channel as words name it: one that has a number alone is told to be a channel."""
+        name = self.channels[channel]
+        return f"channel {name}" if name.isdigit() else name
+
     def n_spans(self, n_read: int) -> int:
         """How many spans as many steps make."""
         return -(-n_read // self.width)

@@ -23,7 +23,7 @@ from lstmkit.report.sheet import SHEET
 from lstmkit.report.style import colour, house_style, inline, save
 
 _MOST_TOKENS = 160  # of an example on this page; its own page shows all
-_MOST_LANES = 5  # curves of an example of a series
+_MOST_LANES, _MAP_PX = 5, 200  # of an example of a series: curves, and a map's height
 FIGURES = {
     "loss": "the loss by epoch",
     "accuracy": "the accuracy by epoch",
@@ -164,7 +164,8 @@ def _tokens(record: ExplanationRecord) -> dict[str, Any]:
 def _curves(record: ExplanationRecord, series: ReadSeries) -> dict[str, Any]:
     """A series' channels that count most, with their attribution drawn over them, and the map of them all."""
     values = series_values(record, series, [0])
-    return {key: values[key] for key in ("values", "map_height", "hole")} | {
+    return {key: values[key] for key in ("values", "hole")} | {
+        "map_height": min(_MAP_PX, values["map_height"]),
         "lanes": values["of_models"][0]["lanes"][:_MOST_LANES],
         "map": values["of_models"][0]["map"],
         "n_channels": len(series.channels),

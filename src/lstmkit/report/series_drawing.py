@@ -57,7 +57,7 @@ def lanes(
         name = label(series.channels[k], _LONGEST_NAME)
         gain, loss = (float(np.clip(sign * cells[k], 0, None).sum()) for sign in (1, -1))
         alt = (
-            f"{network}: {name} over {n_read:,} steps, from {series.lows[k]:.4g} to {series.highs[k]:.4g}; "
+            f"{network}: {label(series.name(k), _LONGEST_NAME)} over {n_read:,} steps, from {series.lows[k]:.4g} to {series.highs[k]:.4g}; "
             f"it adds {gain:.2f} nats and takes {loss:.2f}"
         )
         paths = Markup('<path class="for" d="{}"/><path class="against" d="{}"/>{}').format(
@@ -97,7 +97,7 @@ def value_map(series: ReadSeries, n_read: int) -> Markup:
 
 def tiles(shades: Float[np.ndarray, "channels columns"]) -> list[tuple[str, int, str]]:
     """A map's paths: for each sign and level of colour the squares that have it, neighbours in one stroke."""
-    codes = np.rint(LEVELS * np.clip(shades, -1, 1)).astype(np.int64)
+    codes = _rounded(LEVELS * np.clip(shades, -1, 1))
     pieces: dict[int, list[str]] = {}
     for y, row in enumerate(codes):
         edges = [0, *(np.flatnonzero(np.diff(row)) + 1).tolist(), len(row)]
@@ -109,7 +109,7 @@ def tiles(shades: Float[np.ndarray, "channels columns"]) -> list[tuple[str, int,
 
 def band(cells: Float[np.ndarray, " spans"], heights: Sequence[int], scale: float, sign: int) -> str:
     """The area between a curve and what lies above it (for) or below it (against) by as much as its attribution."""
-    sizes = [max(0, round(HIGH / 4 * sign * value / scale)) for value in cells.tolist()]
+    sizes = np.maximum(0, _rounded(HIGH / 4 * sign * cells / scale)).tolist()
     n = len(sizes)
 
     def between(k: int) -> str:  # the curve half-way from span k - 1 to k
@@ -160,7 +160,12 @@ def reasons(cells: Float[np.ndarray, "channels spans"], most: int = 6) -> dict[s
 
 
 def _heights(shares: Float[np.ndarray, " spans"]) -> list[int]:
-    return np.rint(HIGH * (0.75 - shares / 2)).astype(int).tolist()
+    return _rounded(HIGH * (0.75 - shares / 2)).tolist()
+
+
+def _rounded(values: np.ndarray) -> np.ndarray:
+    """Whole numbers, halves upwards, as the page's script rounds."""
+    return np.floor(values + 0.5).astype(np.int64)
 
 
 def _curve(top: Sequence[int], bottom: Sequence[int], gaps: Bool[np.ndarray, " spans"]) -> Markup:

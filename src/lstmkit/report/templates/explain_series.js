@@ -23,6 +23,7 @@ const explainView = (record, { $, element, number, plus, state, point, tell, cho
     lane, m: Number(lane.closest(".lanes").dataset.model), channel: lane.dataset.channel === "all" ? -1 : Number(lane.dataset.channel),
   }));
   let channel = -1;
+  const named = channels.map((name) => (/^\d+$/.test(name) ? `channel ${name}` : name));
 
   const band = (row, tops, scale, sign) => {
     const sizes = row.map((one) => Math.max(0, Math.round(HIGH / 4 * sign * one / scale)));
@@ -86,7 +87,7 @@ const explainView = (record, { $, element, number, plus, state, point, tell, cho
   };
 
   // Stretches of one channel that speak one way throughout.
-  const reasons = (m, at) => channels.flatMap((name, k) => {
+  const reasons = (m, at) => named.flatMap((name, k) => {
     const row = rowOf(m, at, k), found = [];
     for (let start = 0, end; start < nSpans; start = end) {
       let sum = 0;
@@ -102,14 +103,14 @@ const explainView = (record, { $, element, number, plus, state, point, tell, cho
     const span = Math.floor(k / width), high = value(most, channel, span), low = value(least, channel, span);
     const shown = (x) => Number(x.toPrecision(4)).toString().replace("-", "−");
     const range = width > 1 && high !== low ? `${shown(low)} to ${shown(high)}` : shown(high);
-    return ` ${channels[channel]} ${range}${missing(channel, k) ? " (missing; this was read)" : ""}`;
+    return ` ${named[channel]} ${range}${missing(channel, k) ? " (missing; this was read)" : ""}`;
   };
   const attribution = (m, at, k) => {
     const whole = plus(models[m].attribution.values[at][k]);
     if (channel < 0) return `${whole} nats`;
     const own = plus(cell(m, at, channel, Math.floor(k / width)));
     const span = width > 1 ? ` in these ${width} steps` : "";
-    return nChannels > 1 ? `${own} nats by ${channels[channel]}${span}, ${whole} by all channels` : `${own} nats${span}`;
+    return nChannels > 1 ? `${own} nats by ${named[channel]}${span}, ${whole} by all channels` : `${own} nats${span}`;
   };
 
   const to = (k, own) => {
