@@ -53,7 +53,7 @@ def test_a_run_on_series(gestures: Path, tmp_path: Path, monkeypatch: pytest.Mon
     assert isinstance(explanation, SeriesExplanation)
     assert explanation.by_channel.shape == (2, 3, 2)
     np.testing.assert_allclose(explanation.probabilities, answers[0], atol=1e-6)
-    with pytest.raises(DataError, match="example 0 is no array of numbers"):
+    with pytest.raises(DataError, match=r"example 0 holds 'a text' \(str\), which is no number"):
         model.explain("a text")
 
     assert run(["evaluate", "a", str(gestures), "--split", "all"]) == 0
@@ -69,14 +69,11 @@ def test_what_takes_texts_refuses_a_run_on_series(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert run(["train", str(gestures), "--out", "a", *SMALL, "--set", "model.bidirectional=false"]) == 0
-    for words, said in (
-        (["predict", "a", "hello"], "a: reads numeric series, and a text came"),
-    ):
-        capsys.readouterr()
-        assert run(words) == 2, words
-        error = capsys.readouterr().err
-        assert said in error
-        assert error.count("error: ") == 1
+    capsys.readouterr()
+    assert run(["predict", "a", "hello"]) == 2
+    error = capsys.readouterr().err
+    assert "a: reads numeric series, and a text came" in error
+    assert error.count("error: ") == 1
     assert run(["evaluate", "a", "--earliness"]) == 0
 
 
