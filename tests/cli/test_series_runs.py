@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,9 @@ def test_a_run_on_series(gestures: Path, tmp_path: Path, monkeypatch: pytest.Mon
     units = analysis["models"]["lstm"]["networks"]["trained"]["layers"][0][0]["gates"]["units"]
     named = {row["token"] for unit in units["retentive"] for row in unit["forgets_at"]}
     assert named <= {f"{name} {way}" for name in ("x", "y", "y missing") for way in ("high", "low")}
+    for page in ("report.html", "analysis.html"):
+        words = re.sub(r"<(script|style)\b.*?</\1>|<[^>]*>", " ", Path("a", page).read_text(), flags=re.DOTALL)
+        assert not re.search(r"\btokens?\b", words.replace("tokens_per_second", ""), re.IGNORECASE), page
 
 
 def test_what_takes_texts_refuses_a_run_on_series(
@@ -124,6 +128,7 @@ def test_a_lab_says_what_it_leaves_out(gestures: Path, tmp_path: Path, monkeypat
     monkeypatch.chdir(tmp_path)
     shorten_evidence(monkeypatch)
     assert run(["lab", str(gestures), "--out", "lab", *SMALL]) == 0
+    assert "what drives them" in Path("lab/report.html").read_text()
     left_out = json.loads(Path("lab/evidence.json").read_text())["left_out"]
     assert all("reads text and tokens" in one["reason"] for one in left_out)
     claims = {claim["claim"]: claim for claim in json.loads(Path("lab/lab.json").read_text())["claims"]}
