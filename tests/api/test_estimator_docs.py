@@ -23,8 +23,8 @@ def test_each_block_runs(
 
 
 def test_the_page_holds_blocks_and_promises() -> None:
-    assert len(BLOCKS) == 4
-    assert len(re.findall(r"print\(.*\)  # ", PAGE)) == 2
+    assert len(BLOCKS) == 5
+    assert len(re.findall(r"print\(.*\)  # ", PAGE)) == 3
 
 
 def test_the_page_lists_the_checks_left_out() -> None:

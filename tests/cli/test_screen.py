@@ -93,3 +93,14 @@ def test_the_steps_of_an_earlier_life_do_not_count(clock: dict[str, float]) -> N
     shown.on_step(2, 6, 10, 0.7, 100.0)
     assert left_on(shown) == "0:00:20 left"  # 4 steps of 5 s
     shown.close()
+
+
+def test_what_is_read_is_called_what_it_is(clock: dict[str, float]) -> None:
+    shown = on_a_terminal()
+    shown.unit = "steps"
+    shown.on_model("lstm", 10, 1)
+    clock["s"] += 1
+    shown.on_step(1, 1, 2, 0.7, 1234.0)
+    assert shown._bar is not None
+    assert "  1,234 steps/s  " in shown._bar.tasks[0].fields["about"]
+    shown.close()

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +63,9 @@ def test_a_run_on_series(gestures: Path, tmp_path: Path, monkeypatch: pytest.Mon
     units = analysis["models"]["lstm"]["networks"]["trained"]["layers"][0][0]["gates"]["units"]
     named = {row["token"] for unit in units["retentive"] for row in unit["forgets_at"]}
     assert named <= {f"{name} {way}" for name in ("x", "y", "y missing") for way in ("high", "low")}
+    for page in ("report.html", "analysis.html"):
+        words = re.sub(r"<(script|style)\b.*?</\1>|<[^>]*>", " ", Path("a", page).read_text(), flags=re.DOTALL)
+        assert not re.search(r"\btokens?\b", words.replace("tokens_per_second", ""), re.IGNORECASE), page
 
 
 def test_what_takes_texts_refuses_a_run_on_series(
@@ -134,6 +138,7 @@ def test_a_lab_explains_its_examples(gestures: Path, tmp_path: Path, monkeypatch
     assert page.count('<svg class="curve"') == 2 * len(evidence["explained"])
     assert page.count('class="chart running"') == 2 * len(evidence["explained"])
     assert "The area above a channel’s curve" in page
+    assert "what drives them" in page
     claims = {claim["claim"]: claim for claim in json.loads(Path("lab/lab.json").read_text())["claims"]}
     assert "gestures" in claims["LSTMs perform well on time series"]["evidence"]
 

@@ -1,5 +1,6 @@
 """The page of a comparison: what it shows of the record, what it leaves out, and what it refuses."""
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -133,3 +134,18 @@ def test_a_record_that_is_no_json_and_a_run_that_is_gone(comparison: Path) -> No
                 draw_compare(comparison)
         finally:
             path.write_bytes(before)
+
+
+def test_a_comparison_on_series_speaks_of_steps(tmp_path: Path) -> None:
+    folder = fake_comparison.write_comparison(tmp_path)
+    for path in folder.rglob("details.json"):
+        changed = fake_records.read_json(path)
+        changed |= {"kind": "series", "n_features": 3}
+        changed["architecture"] |= {"n_features": 3, "vocabulary_size": None}
+        path.write_text(json.dumps(changed))
+    page = read_page(draw_compare(folder))
+    assert "Steps" in [element.text for element in page.all("th")]
+    assert "tokens" not in page.text.lower()
+    svg = (folder / "report.html").read_text().partition("Test accuracy by length. ")[2]
+    assert "steps " in svg[:200]
+    assert "length (steps)" in (folder / "plots" / "accuracy_by_length.svg").read_text()

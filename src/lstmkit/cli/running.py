@@ -9,6 +9,7 @@ from typing import Any
 from lstmkit.cli.screen import Screen
 from lstmkit.config.schema import Config
 from lstmkit.core.errors import Interrupted, RequestError
+from lstmkit.core.names import STEPS
 from lstmkit.experiment.folder import default_folder, is_finished, opened_folder
 from lstmkit.experiment.machine import settle
 from lstmkit.experiment.prepare import Prepared, prepare
@@ -51,6 +52,7 @@ def running(
     try:
         with opened_folder(folder, config, resume, protocol):
             prepared = prepare(config, screen.on_fetch)
+        screen.unit = STEPS[prepared.corpus.kind]
         for line in prepared.corpus.decisions:
             screen.say(line)
         if n_rejected := len(prepared.corpus.rejected):

@@ -16,7 +16,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from lstmkit.core.names import FULL_NAMES
+from lstmkit.core.names import FULL_NAMES, STEPS
 from lstmkit.core.records import Epoch
 
 
@@ -28,6 +28,7 @@ class Screen:
     """
 
     def __init__(self, epochs: bool = True) -> None:
+        self.unit = STEPS["text"]  # of what is read so many a second
         self._has_epoch_lines = epochs
         self._console = Console(stderr=True, highlight=False)
         self._bar: Progress | None = None
@@ -85,7 +86,7 @@ class Screen:
             self._n_before = n_done - 1  # what a resumed run had behind it says nothing about this machine's speed
         elapsed_s = time.monotonic() - self._started_s
         left_s = (self._n_epochs * n_steps - n_done) * elapsed_s / (n_done - self._n_before)
-        about = f"loss {loss:.4f}  {tokens_per_second:,.0f} tokens/s  {timedelta(seconds=round(left_s))} left"
+        about = f"loss {loss:.4f}  {tokens_per_second:,.0f} {self.unit}/s  {timedelta(seconds=round(left_s))} left"
         if self._bar is None:
             self._bar = Progress(
                 TextColumn("{task.description}"),

@@ -51,13 +51,14 @@ def draw_compare(folder: Path) -> Path:
     with house_style():
         figures = compare_plots.of_comparison(compared)
         pictures = {name: save(figure, folder / "plots", name) for name, figure in figures.items()}
-    alts = _alternatives(compared.record)
+    alts = _alternatives(compared.record, compared.unit)
     return write_page(
         folder,
         "compare.html.j2",
         compared=compared,
         record=compared.record,
         run=compared.subject,
+        unit=compared.unit,
         names=NAMED,
         short=SHORT,
         caveats=[_with_options(caveat) for caveat in compared.record.verdict.caveats],
@@ -68,13 +69,13 @@ def draw_compare(folder: Path) -> Path:
     )
 
 
-def _alternatives(record: Comparison) -> dict[str, str]:
+def _alternatives(record: Comparison, unit: str) -> dict[str, str]:
     """What each plot shows, for who cannot see it."""
     means = ", ".join(f"{NAMED[cell]} {model.accuracy_mean:.2%}" for cell, model in record.models.items())
     pairs = "; ".join(f"{NAMED[p.one]} minus {NAMED[p.other]} {100 * p.difference:+.2f} points" for p in record.pairs)
     rates = ", ".join(f"{NAMED[cell]} {model.learning_rate:g}" for cell, model in record.models.items())
     lengths = "; ".join(
-        f"{NAMED[cell]}: " + ", ".join(f"{b.first} to {b.last} tokens {b.accuracy:.1%}" for b in bins)
+        f"{NAMED[cell]}: " + ", ".join(f"{b.first} to {b.last} {unit} {b.accuracy:.1%}" for b in bins)
         for cell, bins in [
             *((cell, model.accuracy_by_length) for cell, model in record.models.items()),
             ("linear", record.baselines.linear.accuracy_by_length),

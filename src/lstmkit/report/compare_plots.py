@@ -29,7 +29,7 @@ def of_comparison(compared: Compared) -> dict[str, Figure]:
     if len(record.rates) > 1:
         figures["learning_rates"] = learning_rates(record.models)
     if len(record.baselines.linear.accuracy_by_length) > 1:
-        figures["accuracy_by_length"] = accuracy_by_length(record)
+        figures["accuracy_by_length"] = accuracy_by_length(record, compared.unit)
     return figures
 
 
@@ -145,7 +145,7 @@ def validation(runs: Mapping[Cell, Sequence[Run]]) -> Figure:
     return figure
 
 
-def accuracy_by_length(record: Comparison) -> Figure:
+def accuracy_by_length(record: Comparison, unit: str) -> Figure:
     """Mean test accuracy by quartile of length, of the networks and the linear model."""
     own: dict[str, list[LengthBin]] = {cell: model.accuracy_by_length for cell, model in record.models.items()}
     own["linear"] = record.baselines.linear.accuracy_by_length
@@ -168,7 +168,7 @@ def accuracy_by_length(record: Comparison) -> Figure:
     axes.set_xlim(-0.5, len(bins) - 0.5)
     axes.set_ylim(floor, 101)
     axes.set_title("Test accuracy by length")
-    axes.set_xlabel("length (tokens), and number of test sequences")
+    axes.set_xlabel(f"length ({unit}), and number of test sequences")
     axes.set_ylabel(f"accuracy (%){_cropped(floor)}")
     _label_ends(axes, len(bins) - 0.5, ends)
     return figure

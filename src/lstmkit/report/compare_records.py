@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from lstmkit.config.schema import Cell
 from lstmkit.core.errors import ArtifactError
+from lstmkit.core.names import STEPS
 from lstmkit.evaluate.verdict import Outcome
 from lstmkit.report.records import (
     Count,
@@ -170,6 +171,11 @@ class Compared:
     def subject(self) -> Run:
         """The first LSTM's run, which knows the data."""
         return next(iter(self.runs.values()))[0]
+
+    @property
+    def unit(self) -> str:
+        """What the steps of its sequences are called."""
+        return STEPS[self.subject.details.kind]
 
 
 def read_compared(folder: Path) -> Compared:
