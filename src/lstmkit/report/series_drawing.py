@@ -57,8 +57,8 @@ def lanes(
         name = label(series.channels[k], _LONGEST_NAME)
         gain, loss = (float(np.clip(sign * cells[k], 0, None).sum()) for sign in (1, -1))
         alt = (
-            f"{network}: {label(series.name(k), _LONGEST_NAME)} over {n_read:,} steps, from {series.lows[k]:.4g} to {series.highs[k]:.4g}; "
-            f"it adds {gain:.2f} nats and takes {loss:.2f}"
+            f"{network}: {label(series.name(k), _LONGEST_NAME)} over {n_read:,} steps, from {series.lows[k]:.4g} to "
+            f"{series.highs[k]:.4g}; it adds {gain:.2f} nats and takes {loss:.2f}"
         )
         paths = Markup('<path class="for" d="{}"/><path class="against" d="{}"/>{}').format(
             band(cells[k], top, scale, 1), band(cells[k], bottom, scale, -1), _curve(top, bottom, gaps[k])
