@@ -47,4 +47,17 @@ FOR_KIND: dict[str, dict[str, dict[str, dict[str, Any]]]] = {
             "train": {"batch_size": 16, "learning_rate": 2e-3, "refit": True},
         },
     },
+    "audio": {
+        "lab": {"encoder": {"max_length": 1_000}, "train": {"batch_size": 32}},
+        "default": {
+            "encoder": {"max_length": 1_000, "deltas": 1},
+            "model": {"embedding_size": 64, "hidden_size": 128, "bidirectional": True, "pooling": "max_mean"},
+            "train": {"batch_size": 32, "learning_rate": 2e-3, "refit": True},
+        },
+        "streaming": {
+            "encoder": {"max_length": 1_000, "deltas": 1},
+            "model": {"embedding_size": 64, "hidden_size": 128},
+            "train": {"batch_size": 32, "learning_rate": 2e-3, "refit": True},
+        },
+    },
 }

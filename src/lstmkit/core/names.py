@@ -8,3 +8,6 @@ FULL_NAMES = NAMES | {"rnn": "RNN (tanh)"}
 
 CHRONO = "LSTM, chrono"
 """An LSTM with chrono initialisation, where it stands beside one without."""
+
+STEPS = {"text": "tokens", "tokens": "tokens", "series": "steps", "audio": "frames"}
+"""What the steps of a sequence are called, by what a source holds."""
