@@ -1,8 +1,9 @@
-"""Cross-validation of a preset on the training part of a set of series; the test part is not touched.
+"""Cross-validation of a preset on the training part of a set of series or recordings; the test part is not touched.
 
 Run it to choose rates and sizes, since such sets are too small for one validation part:
 
     python benchmarks/series_folds.py natops japanese-vowels --seeds 2 --set train.learning_rate=0.001
+    python benchmarks/series_folds.py fsdd --folds 3
 """
 
 import argparse
@@ -12,15 +13,13 @@ import torch
 
 from lstmkit.config.resolve import resolve
 from lstmkit.core.records import Epoch
-from lstmkit.data.augment import Augmentation
 from lstmkit.data.encoded import EncodedPart
-from lstmkit.data.series import SeriesEncoder
-from lstmkit.data.sources import Part, load_corpus
+from lstmkit.data.encoding import AnyEncoder, fit_encoder
+from lstmkit.data.sources import CATALOGUE, Part, load_corpus
+from lstmkit.experiment.single import augmentation_of
 from lstmkit.models import build
 from lstmkit.models.scoring import probabilities
 from lstmkit.train import train
-
-FOLDS = 5
 
 
 class Silent:
@@ -33,10 +32,13 @@ class Silent:
         """Epochs are not shown."""
 
 
-def correct(source: str, assignments: list[str], seed: int) -> tuple[int, int]:
-    """How many training series are classified correctly by a network that never saw them, and how many there are."""
+def correct(source: str, assignments: list[str], seed: int, n_folds: int) -> tuple[int, int]:
+    """How many training examples are classified correctly by a network that never saw them, and how many there are."""
     config = resolve(
-        "default", assignments=[f"seed={seed}", *assignments], overrides={"data.source": source}, kind="series"
+        "default",
+        assignments=[f"seed={seed}", *assignments],
+        overrides={"data.source": source},
+        kind=CATALOGUE[source].kind,
     )
     corpus = load_corpus(config.data)
     part = corpus.parts["train"]
@@ -44,22 +46,22 @@ def correct(source: str, assignments: list[str], seed: int) -> tuple[int, int]:
     random, fold = np.random.default_rng(seed), np.empty(len(part), dtype=np.int64)
     for code in range(len(names)):
         places = random.permutation(np.flatnonzero(codes == code))
-        fold[places] = np.arange(len(places)) % FOLDS
+        fold[places] = np.arange(len(places)) % n_folds
     n_correct = 0
-    for held in range(FOLDS):
+    for held in range(n_folds):
         seen, unseen = (part.take(np.flatnonzero(mask)) for mask in (fold != held, fold == held))
-        encoder = SeriesEncoder.fit(seen.inputs, config.encoder, corpus.channels)
+        encoder = fit_encoder(seen.inputs, config.encoder, kind, corpus.channels)
         torch.manual_seed(seed)
-        network = build(config, encoder.shape, len(names), max(map(len, seen.inputs)))
-        augment = Augmentation(config.augment, len(encoder.channels), seed)
         own = encoded(encoder, seen, codes[fold != held])
+        network = build(config, encoder.shape, len(names), int(own.lengths.max()))
+        augment = augmentation_of(encoder, config)
         train(network, own, None, config.train, seed=seed, watch=Silent(), augment=augment)
         answers = probabilities(network, encoded(encoder, unseen, codes[fold == held]))
         n_correct += int((answers.argmax(1) == codes[fold == held]).sum())
     return n_correct, len(part)
 
 
-def encoded(encoder: SeriesEncoder, part: Part, codes: np.ndarray) -> EncodedPart:
+def encoded(encoder: AnyEncoder, part: Part, codes: np.ndarray) -> EncodedPart:
     """A part as rows."""
     rows, offsets = encoder.encode(part.inputs)
     return EncodedPart(rows, offsets, codes)
@@ -70,12 +72,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sources", nargs="+")
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--set", action="append", default=[], dest="assignments")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     for source in options.sources:
-        found = [correct(source, options.assignments, seed) for seed in range(options.seeds)]
+        found = [correct(source, options.assignments, seed, options.folds) for seed in range(options.seeds)]
         shares = [n / total for n, total in found]
         print(f"{source}: {np.mean(shares):.2%} ({', '.join(f'{share:.2%}' for share in shares)})", flush=True)
 

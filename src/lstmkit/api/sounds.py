@@ -20,8 +20,8 @@ def sounds_of(items: Iterable[Any], rate: int) -> Iterator[Sound]:
 
     Args:
         items: of each a path (a string or `Path`); the bytes of a file; a pair of samples and their rate in Hz; or
-            samples at `rate`. Samples are `(samples,)` or `(samples, channels)`, floating point between -1 and 1, or 8-,
-            16- or 32-bit integers.
+            samples at `rate`. Samples are `(samples,)` or `(samples, channels)`, floating point between -1 and 1, or
+            8-, 16- or 32-bit integers.
         rate: the encoder's, in Hz.
 
     Raises:

@@ -14,7 +14,7 @@ from lstmkit.core.files import read_json, write_json, write_jsonl
 from lstmkit.core.records import Epoch
 from lstmkit.data.audio.augment import SpeechAugmentation
 from lstmkit.data.augment import Augment, Augmentation
-from lstmkit.data.encoded import Encoded
+from lstmkit.data.encoding import AnyEncoder
 from lstmkit.data.series import SeriesEncoder
 from lstmkit.data.speech import SpeechEncoder
 from lstmkit.evaluate.metrics import score
@@ -216,16 +216,16 @@ def _train_on(
         watch=recorder,
         n_epochs=n_epochs,
         checkpoint=checkpoint,
-        augment=_augmentation(encoded, config),
+        augment=augmentation_of(encoded.encoder, config),
     )
     # A death between the last checkpoint and this file has left it one epoch short.
     write_jsonl(recorder.path, (epoch.as_json() for epoch in result.history))
     return network, result
 
 
-def _augmentation(encoded: Encoded, config: Config) -> Augment | None:
+def augmentation_of(encoder: AnyEncoder, config: Config) -> Augment | None:
     """What the configuration asks to be done to training batches; None for nothing, or where they are of tokens."""
-    asked, encoder = config.augment, encoded.encoder
+    asked = config.augment
     if isinstance(encoder, SeriesEncoder) and (asked.jitter or asked.scaling or asked.time_warp):
         return Augmentation(asked, len(encoder.channels), config.seed)
     if isinstance(encoder, SpeechEncoder):

@@ -135,33 +135,39 @@ def plan_spoken_digits(folder: Path, name: str) -> Plan | None:
     )
 
     def read(reading: Reading) -> Iterator[Row]:
-        if archive is None:
-            found = [(file.name, file, file.path, "") for file in files]
-        else:
-            with Archives() as archives:
-                members = archives.names(str(archive))
-            found = [(member, SourceFile(archive / member, member), archive, member) for member in members]
-        digits = [(told, *others) for name, *others in found if (told := _digit(name))]
-        digits.sort(key=lambda one: one[0])
-        if not digits:
+        places = _of_archive(archive) if archive else _of_files(files)
+        if not places:
             raise DataError(f"{archive}: holds no recordings/DIGIT_SPEAKER_NUMBER.wav; put a whole copy in its place")
-        yield from rows_of(
-            (
-                _Place(
-                    "test" if number < _N_TEST else "train",
-                    file,
-                    None,
-                    str(digit),
-                    f"{digit}_{speaker}_{number}",
-                    path,
-                    member,
-                )
-                for (digit, speaker, number), file, path, member in digits
-            ),
-            reading,
-        )
+        yield from rows_of(iter(places), reading)
 
     return Plan(name, folder, files, read, kind="audio")
+
+
+def _of_archive(archive: Path) -> list[_Place]:
+    with Archives() as archives:
+        members = archives.names(str(archive))
+    return _spoken_digits((name, SourceFile(archive / name, name), archive, name) for name in members)
+
+
+def _of_files(files: Sequence[SourceFile]) -> list[_Place]:
+    return _spoken_digits((file.name, file, file.path, "") for file in files)
+
+
+def _spoken_digits(found: Iterator[tuple[str, SourceFile, Path, str]]) -> list[_Place]:
+    """Those that are named as spoken digits are, by digit, speaker and number."""
+    digits = [(told, file, path, member) for name, file, path, member in found if (told := _digit(name))]
+    return [
+        _Place(
+            "test" if number < _N_TEST else "train",
+            file,
+            None,
+            str(digit),
+            f"{digit}_{speaker}_{number}",
+            path,
+            member,
+        )
+        for (digit, speaker, number), file, path, member in sorted(digits, key=lambda one: one[0])
+    ]
 
 
 def rows_of(places: Iterator[_Place], reading: Reading) -> Iterator[Row]:
