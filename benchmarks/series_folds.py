@@ -34,12 +34,8 @@ class Silent:
 
 def correct(source: str, assignments: list[str], seed: int, n_folds: int) -> tuple[int, int]:
     """How many training examples are classified correctly by a network that never saw them, and how many there are."""
-    config = resolve(
-        "default",
-        assignments=[f"seed={seed}", *assignments],
-        overrides={"data.source": source},
-        kind=CATALOGUE[source].kind,
-    )
+    settled, kind = {"data.source": source}, CATALOGUE[source].kind
+    config = resolve("default", assignments=[f"seed={seed}", *assignments], overrides=settled, kind=kind)
     corpus = load_corpus(config.data)
     part = corpus.parts["train"]
     names, codes = np.unique(np.array(part.labels), return_inverse=True)

@@ -10,6 +10,7 @@ import numpy as np
 from lstmkit.core.errors import DataError
 from lstmkit.data.audio.reading import Recording, read_audio, take_audio
 from lstmkit.data.sources.clips import Archives, read_clip
+from lstmkit.data.sources.corpus import Clip
 from lstmkit.data.speech import Sound
 
 _ALLOWED = "a path, the bytes of a WAV or FLAC file, a pair (samples, rate), or an array of samples"
@@ -21,7 +22,7 @@ def sounds_of(items: Iterable[Any], rate: int) -> Iterator[Sound]:
     Args:
         items: of each a path (a string or `Path`); the bytes of a file; a pair of samples and their rate in Hz; or
             samples at `rate`. Samples are `(samples,)` or `(samples, channels)`, floating point between -1 and 1, or
-            8-, 16- or 32-bit integers.
+            8-, 16- or 32-bit integers. A `Clip` has been read through already.
         rate: the encoder's, in Hz.
 
     Raises:
@@ -32,7 +33,9 @@ def sounds_of(items: Iterable[Any], rate: int) -> Iterator[Sound]:
         raise DataError(f"one recording came; give a list of them, each {_ALLOWED}")
     with Archives() as archives:
         for place, item in enumerate(items):
-            if isinstance(item, str | Path):
+            if isinstance(item, Clip):
+                yield item
+            elif isinstance(item, str | Path):
                 yield read_clip(Path(item), archives)[0]
             else:
                 yield _in_memory(item, rate, f"example {place}")

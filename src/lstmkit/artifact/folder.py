@@ -100,6 +100,19 @@ def load_artifact(folder: Path, engine: str = "auto") -> Artifact:
     return Artifact(network.eval(), encoder, labels, about["architecture"])
 
 
+def kind_of_model(run: Path) -> str:
+    """What the model of a RUN reads, as its encoder has it: `words`, `tokens`, …, `series` or `audio`.
+
+    Raises:
+        ArtifactError: there is none, or it does not tell.
+    """
+    path = find_model(run) / _ABOUT
+    try:
+        return str(_read_about(path)["encoder"]["kind"])
+    except (KeyError, TypeError) as error:
+        raise ArtifactError(f"{path}: damaged, it describes no model ({error!r}); train again") from error
+
+
 def find_model(folder: Path) -> Path:
     """The model folder of a RUN: of a run, of a lab folder (its LSTM's), or the folder itself.
 

@@ -14,8 +14,10 @@ _CHUNK = 1024  # examples predicted at once: bounds memory, fills batches
 
 def predict(
     run: o.Run,
-    texts: Annotated[list[str] | None, typer.Argument(metavar="[TEXT]...", help="Texts to classify.")] = None,
-    input: Annotated[str | None, typer.Option(help="File to read, or - for a pipe.")] = None,  # noqa: A002
+    texts: Annotated[
+        list[str] | None, typer.Argument(metavar="[TEXT]...", help="Texts, or paths of recordings, to classify.")
+    ] = None,
+    input: Annotated[str | None, typer.Option(help="File or folder to read, or - for a pipe.")] = None,  # noqa: A002
     output: Annotated[
         str, typer.Option(help="File to write (.jsonl, .csv, .parquet), or - for JSONL to stdout.")
     ] = "-",
@@ -36,17 +38,20 @@ def predict(
     threads: o.Threads = None,
     engine: o.Engine = None,
 ) -> None:
-    """Classify texts and write label and probabilities, one row for each, in the order given.
+    """Classify texts or recordings and write label and probabilities, one row for each, in the order given.
 
     A table's other columns are kept.
 
     Examples: lstmkit predict runs/first "a fine film"; lstmkit predict runs/first --input new.csv --output labels.csv;
+    lstmkit predict runs/words yes.wav no.flac;
     tail -f words.txt | lstmkit predict runs/first --stream --decide 0.95
     """
+    from lstmkit.artifact import kind_of_model
     from lstmkit.config.resolve import validate
     from lstmkit.core.errors import RequestError
     from lstmkit.core.tables import check_output, jsonl_lines, plain, write_table
     from lstmkit.data.sources.inputs import Input, Inputs, inputs_of
+    from lstmkit.data.sources.sound_inputs import recordings_at, recordings_in
 
     if stream:
         from lstmkit.cli.streaming import predict_stream
@@ -65,17 +70,26 @@ def predict(
     target = None if output == "-" else Path(output)
     if target:
         check_output(target)
-    if input is None:
-        given = [Input(k, text, "" if text.strip() else "the text is empty") for k, text in enumerate(texts or [], 1)]
-        inputs = Inputs(iter(given))
-        place = "text"
+    if input == "-" and input_format in ("tsv", "parquet"):
+        raise RequestError(
+            f"--input-format {input_format} cannot come through a pipe; give a file, or lines, csv or jsonl"
+        )
+    kind = kind_of_model(run)
+    called, place = ("path" if kind == "audio" else "text"), "stdin" if input == "-" else input
+    if kind == "series":
+        raise RequestError(
+            f"{run}: reads numeric series, and predict takes texts; score a source with lstmkit evaluate, or give "
+            "arrays to load(RUN).predict from Python"
+        )
+    if place is None:
+        place = called
+        given = [
+            Input(k, text, "" if text.strip() else f"the {called} is empty") for k, text in enumerate(texts or [], 1)
+        ]
+        inputs = recordings_at(texts or []) if kind == "audio" else Inputs(iter(given))
     else:
-        if input == "-" and input_format in ("tsv", "parquet"):
-            raise RequestError(
-                f"--input-format {input_format} cannot come through a pipe; give a file, or lines, csv or jsonl"
-            )
-        inputs = inputs_of(Path("/dev/stdin") if input == "-" else Path(input), input_format, text_column or "")
-        place = "stdin" if input == "-" else input
+        open_inputs = recordings_in if kind == "audio" else inputs_of
+        inputs = open_inputs(Path("/dev/stdin") if input == "-" else Path(place), input_format, text_column or "")
     for note in inputs.notes:
         sys.stderr.write(note + "\n")
 
@@ -86,21 +100,16 @@ def predict(
 
         torch.set_num_threads(threads)
     predictor = load(run, engine or "auto")
-    if predictor.kind == "series":
-        raise RequestError(
-            f"{run}: reads numeric series, and predict takes texts; score a source with lstmkit evaluate, or give "
-            "arrays to load(RUN).predict from Python"
-        )
     answered = ["predicted", "probability"]
     flat = [f"probability_{name}" for name in predictor.labels]
-    name_of = _Names({"line", "text", "probabilities", *answered, *flat})
+    name_of = _Names({"line", called, "probabilities", *answered, *flat})
     is_flat = target is not None and target.suffix.lower() != ".jsonl"
     rows = _usable(inputs.rows, place, skip)
-    predictions = _predictions(predictor, rows, name_of, (lambda value: value) if is_flat else plain)
+    predictions = _predictions(predictor, rows, called, name_of, (lambda value: value) if is_flat else plain)
     if target and is_flat:
         columns = {
             "line": "int64",
-            "text": "string",
+            called: "string",
             **{name_of(name): kind or "string" for name, kind in inputs.columns.items()},
             "predicted": "string",
             **dict.fromkeys(["probability", *flat], "double"),
@@ -150,17 +159,18 @@ def _usable(rows: Iterator[Any], place: str, skip: bool) -> Iterator[Any]:
 
 
 def _predictions(
-    predictor: Any, rows: Iterator[Any], name_of: Callable[[str], str], kept: Callable[[Any], Any]
+    predictor: Any, rows: Iterator[Any], called: str, name_of: Callable[[str], str], kept: Callable[[Any], Any]
 ) -> Iterator[dict[str, Any]]:
     from itertools import islice
 
     labels = predictor.labels
     while chunk := list(islice(rows, _CHUNK)):
-        for row, answer in zip(chunk, predictor.predict_proba([row.text for row in chunk]), strict=True):
+        items = [row.text if row.item is None else row.item for row in chunk]
+        for row, answer in zip(chunk, predictor.predict_proba(items), strict=True):
             best = int(answer.argmax())
             yield {
                 "line": row.line,
-                "text": row.text,
+                called: row.text,
                 **{name_of(name): kept(value) for name, value in row.others.items()},
                 "predicted": labels[best],
                 "probability": float(answer[best]),

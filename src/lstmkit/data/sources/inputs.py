@@ -27,12 +27,14 @@ class Input(NamedTuple):
         text: what is classified.
         fault: why it cannot be.
         others: the row's other fields by column.
+        item: what is classified, where that is not the text itself.
     """
 
     line: int
     text: str
     fault: str = ""
     others: Mapping[str, Any] = MappingProxyType({})
+    item: Any = None
 
 
 class Inputs(NamedTuple):
@@ -63,16 +65,26 @@ def inputs_of(path: Path, format: str | None = None, text_column: str = "") -> I
         DataError: the file cannot be read, or has no such column.
         RequestError: the format is unknown.
     """
-    known = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
-    format = format or known.get(path.suffix.lower(), "lines")  # noqa: A001
-    if format not in INPUT_FORMATS:
-        raise RequestError(f"input format {format!r} is unknown; there are {', '.join(INPUT_FORMATS)}")
+    format = format_of(path, format)  # noqa: A001
     file = SourceFile(path, path.name)
     if format == "lines":
         return Inputs(_lines(file))
     if format == "parquet":
         return _parquet(file, text_column)
     return _table(file, format, text_column)
+
+
+def format_of(path: Path, asked: str | None) -> str:
+    """The format asked for, or else what the file's suffix tells: one of `INPUT_FORMATS`.
+
+    Raises:
+        RequestError: it is unknown.
+    """
+    known = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
+    found = asked or known.get(path.suffix.lower(), "lines")
+    if found not in INPUT_FORMATS:
+        raise RequestError(f"input format {found!r} is unknown; there are {', '.join(INPUT_FORMATS)}")
+    return found
 
 
 def _lines(file: SourceFile) -> Iterator[Input]:

@@ -255,7 +255,7 @@ def _place_of(split: str, file: SourceFile, record: Record, columns: Manifest, r
     ends: list[float | None] = []
     for column in (columns.start, columns.end):
         try:
-            ends.append(_seconds(values.get(column)) if column else None)
+            ends.append(seconds_of(values.get(column)) if column else None)
         except (TypeError, ValueError):
             reading.reject(file, record.line, "not a number of seconds", f" ({values[column]!r} in column {column!r})")
             return None
@@ -270,7 +270,7 @@ def _place_of(split: str, file: SourceFile, record: Record, columns: Manifest, r
     )
 
 
-def _seconds(value: Any) -> float | None:
+def seconds_of(value: Any) -> float | None:
     """A cell of seconds; None where it is empty.
 
     Raises:
