@@ -61,7 +61,7 @@ class SpeechEncoder:
             hop_ms=config.hop_ms,
             n_mels=config.n_mels,
             kind=config.features,
-            n_mfcc=min(config.n_mfcc, config.n_mels),
+            n_mfcc=config.n_mfcc if config.features == "mfcc" else min(config.n_mfcc, config.n_mels),
             deltas=config.deltas,
         )
         names = features_of(settings)

@@ -58,7 +58,7 @@ def details(
         "title": CATALOGUE[config.data.source].title if config.data.source in CATALOGUE else prepared.corpus.name,
         "kind": prepared.corpus.kind,
         "splits": prepared.splits(),
-        "decisions": list(prepared.corpus.decisions),
+        "decisions": prepared.decisions,
         **encoded.encoder.shape,
         "coverage": dict(encoded.coverage),
         "architecture": {

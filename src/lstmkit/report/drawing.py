@@ -3,7 +3,7 @@
 import re
 
 from lstmkit.config.schema import ModelConfig
-from lstmkit.core.names import NAMES
+from lstmkit.core.names import KEPT, NAMES
 from lstmkit.report.records import Architecture, Curves, Sound
 
 _WIDTH = 420
@@ -14,7 +14,6 @@ _POOLED = {
     "max": "maximum over the valid states",
     "max_mean": "maximum and mean over the valid states",
 }
-_KEPT = {"head": "its head is kept", "tail": "its tail is kept", "ends": "half of it from each end is kept"}
 
 
 def network(architecture: Architecture, model: ModelConfig) -> str:
@@ -72,7 +71,7 @@ def network(architecture: Architecture, model: ModelConfig) -> str:
 def truncation(architecture: Architecture) -> str:
     """What happens to a sequence that is too long, in words."""
     unit = "steps" if architecture.n_features else "tokens"
-    return f"of a sequence longer than {architecture.max_length:,} {unit}, {_KEPT[architecture.truncate]}"
+    return f"of a sequence longer than {architecture.max_length:,} {unit}, {KEPT[architecture.truncate]}"
 
 
 def series_picture(curves: Curves) -> str:
