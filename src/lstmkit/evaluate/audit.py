@@ -11,6 +11,7 @@ from lstmkit.core.names import STEPS
 from lstmkit.data.duplicates import digest_of_input
 from lstmkit.data.encoded import Encoded
 from lstmkit.data.encoder import UNKNOWN_ID
+from lstmkit.data.series import SeriesEncoder
 from lstmkit.data.sources import Part
 from lstmkit.evaluate.statistics import paired_difference, wilson_interval
 
@@ -25,6 +26,7 @@ CUT_EXAMPLES, CUT_TOKENS = 1 / 2, 1 / 3  # shares of a part
 _N_FOLDS = 5
 _FEWEST = 50  # training examples of which anything is said about their lengths
 _MOST_BINS = 20
+_MOST_NAMED = 5  # channels that a finding lists
 _N_OF_BIN = 50  # training examples of a bin, about, where there are few
 
 _EXAMPLES = {"series": "series", "audio": "recordings"}  # what examples are called that are not texts
@@ -54,8 +56,8 @@ def audit(parts: Mapping[str, Part], encoded: Encoded, leaked: Mapping[str, int]
         leaked: how many texts of `valid` and of `test` also stand in `train`, where that has been counted already.
 
     Returns:
-        An object for each finding, ready for JSON: `kind` (`leak`, `length`, `vocabulary` or `truncation`), `measured`,
-        `why`, `do`, `line`; none where nothing was found.
+        An object for each finding, ready for JSON: `kind` (`leak`, `length`, `vocabulary`, `constant` or `truncation`),
+        `measured`, `why`, `do`, `line`; none where nothing was found.
     """
     if leaked is None:
         known = {digest_of_input(text) for text in parts["train"].inputs}
@@ -67,6 +69,7 @@ def audit(parts: Mapping[str, Part], encoded: Encoded, leaked: Mapping[str, int]
     found = [
         *_leaks(parts, encoded, leaked),
         *_length(encoded),
+        *(_constant(encoded, encoded.encoder) if isinstance(encoded.encoder, SeriesEncoder) else ()),
         *(() if _is_numeric(encoded) else _vocabulary(encoded)),
         *_truncation(encoded),
     ]
@@ -137,6 +140,19 @@ def _vocabulary(encoded: Encoded) -> Iterator[Finding]:
     )
 
 
+def _constant(encoded: Encoded, encoder: SeriesEncoder) -> Iterator[Finding]:
+    features = encoder.features
+    still = [features[k] for k in np.flatnonzero(~np.asarray(encoded.parts["train"].rows).any(0))]
+    if still:
+        shown = ", ".join(still[:_MOST_NAMED]) + (", …" if len(still) > _MOST_NAMED else "")
+        yield Finding(
+            "constant",
+            f"{len(still)} of {len(features)} channels stand still throughout train ({shown})",
+            "they are read as zeros there and tell nothing, and a change in them later is one that training never saw",
+            "leave them out, or see whether the sensor was on",
+        )
+
+
 def _truncation(encoded: Encoded) -> Iterator[Finding]:
     most, examples = encoded.encoder.max_length, _called(encoded)
     for name in encoded.parts:
@@ -194,7 +210,8 @@ def lines_of(warnings: Sequence[Mapping[str, Any]], encoded: Encoded) -> list[st
     untold = "" if _can_tell_length(encoded) else f"length: too few {_called(encoded)} to tell"
     if not warnings:
         length = "" if untold else ", labels told by length"
-        others = f"cut {_called(encoded)}" if _is_numeric(encoded) else "unknown words, cut texts"
+        others = {"series": "constant channels, ", "audio": ""}.get(encoded.encoder.kind, "unknown words, ")
+        others += f"cut {_called(encoded)}"
         looked_for = f"leaks{length}, {others}"
         return [f"warnings: none ({looked_for}{'; ' + untold if untold else ''})"]
     head = f"warnings ({untold})" if untold else "warnings"

@@ -1,6 +1,5 @@
 """One model: train, keep the best epoch on validation, score the test split once, write the records and the report."""
 
-import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,7 +28,7 @@ from lstmkit.models.scoring import probabilities
 from lstmkit.report import draw_run
 from lstmkit.train import Result, train
 from lstmkit.train.checkpoint import Progress, read_progress
-from lstmkit.train.loop import epochs_of
+from lstmkit.train.loop import epochs_of, steps_of
 
 
 class Listener(Protocol):
@@ -175,7 +174,8 @@ def _train(
     if not config.train.refit:
         return network, result, prepared
     final = prepare_refit(prepared, config)
-    listener.say(f"refit: training + validation, {result.best_epoch} epochs as validation chose")
+    why = "" if config.train.select_by == "last" else " as validation chose"
+    listener.say(f"refit: training + validation, {result.best_epoch} epochs{why}")
     recorder = _Recorder(folder / "history_refit.jsonl", listener)
     network, again = _train_on(
         final, config, device, listener, recorder, folder / "checkpoints" / "refit.safetensors", result.best_epoch
@@ -205,7 +205,7 @@ def _train_on(
     n_planned = n_epochs or epochs_of(config.train, len(encoded.parts["train"]))
     listener.on_model(config.model.cell, network.n_parameters()["total"], n_planned)
     if checkpoint.exists():
-        n_steps = math.ceil(len(encoded.parts["train"]) / config.train.batch_size)
+        n_steps = steps_of(config.train, len(encoded.parts["train"]))
         listener.say(resumption(read_progress(checkpoint), n_planned, n_steps))
     result = train(
         network,

@@ -56,8 +56,17 @@ class Result:
 
 def epochs_of(config: TrainConfig, n_examples: int) -> int:
     """The epochs of a run: as configured, or for 0 six, and on small data up to 60, for 2,000 steps."""
-    n_steps = math.ceil(n_examples / config.batch_size)
-    return config.epochs or min(60, max(6, math.ceil(2000 / n_steps)))
+    return config.epochs or min(60, max(6, math.ceil(2000 / steps_of(config, n_examples))))
+
+
+def batch_size_of(config: TrainConfig, n_examples: int) -> int:
+    """Sequences of a step: as configured, or for 0 a hundredth of the examples, from 16 to 64."""
+    return config.batch_size or min(64, max(16, n_examples // 100))
+
+
+def steps_of(config: TrainConfig, n_examples: int) -> int:
+    """The steps of an epoch."""
+    return math.ceil(n_examples / batch_size_of(config, n_examples))
 
 
 def train_step(
@@ -114,7 +123,8 @@ def train(
     optimizer = _optimizer(network, config)
     criterion = _criterion(network, train_part, config, device)
     n_epochs = n_epochs or epochs_of(config, len(train_part))
-    n_steps = math.ceil(len(train_part) / config.batch_size)
+    n_steps = steps_of(config, len(train_part))
+    batch_size = batch_size_of(config, len(train_part))
     progress, kept = Progress(), Kept()
     if config.averaging:
         kept.mean = weights_of(network)
@@ -136,7 +146,7 @@ def train(
 
     with deferring_signals() as signals:
         while progress.epoch <= n_epochs and not progress.stopped:
-            batches = shuffled_batches(train_part.lengths, config.batch_size, seed, progress.epoch)
+            batches = shuffled_batches(train_part.lengths, batch_size, seed, progress.epoch)
             started_s = saved_s = time.monotonic()
             earlier_s = progress.seconds
             network.train()
@@ -232,8 +242,8 @@ def _best_record(progress: Progress) -> Epoch | None:
 
 
 def _is_better(record: Epoch, best: Epoch | None, config: TrainConfig) -> bool:
-    """Whether this epoch beats the best so far; the other measure breaks a tie."""
-    if best is None:
+    """Whether this epoch is kept in place of the best so far; the other measure breaks a tie."""
+    if best is None or config.select_by == "last":
         return True
     rank = [
         (-(epoch.valid_accuracy or 0.0), epoch.valid_loss or 0.0)
