@@ -116,7 +116,7 @@ def sound_picture(sound: Sound) -> str:
     words = f"{sound.seconds:.2f} s at {sound.rate:,} Hz"
     return (
         f'<svg class="sound" role="img" aria-label="spectrogram of {words}" viewBox="0 0 {wide} {high}" '
-        f'preserveAspectRatio="none">{paths}</svg><p class="muted note">{words}</p>'
+        f'width="{4 * wide}" preserveAspectRatio="none">{paths}</svg><p class="muted note">{words}</p>'
     )
 
 
