@@ -23,7 +23,7 @@ def test_every_key_has_its_row_and_each_preset_its_values() -> None:
     cells = {key: [cell.strip() for cell in row.split(" | ")] for key, row in rows}
     assert cells["train.learning_rate"][:4] == ["number, above 0", "`0.001`", "`0.002`", "`0.004`"]
     assert cells["model.bidirectional"][:4] == ["`true`, `false`", "`false`", "", "`true`"]
-    assert cells["encoder.kind"][0] == "`auto`, `words`, `subwords`, `characters`, `tokens`, `series`"
+    assert cells["encoder.kind"][0] == "`auto`, `words`, `subwords`, `characters`, `tokens`, `series`, `audio`"
     for column, preset in ((2, "lab"), (3, "default"), (4, "streaming")):
         said = {key: cell[column] for key, cell in cells.items() if cell[column] and key != "preset"}
         own = {

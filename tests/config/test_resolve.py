@@ -33,7 +33,7 @@ def value_at(config: Config, key: str) -> Any:
 def test_the_subjects_are_all_there() -> None:
     assert sorted(PRESETS) == ["default", "lab", "streaming"]
     assert list(FIELDS) == KEYS
-    assert len(KEYS) == 52
+    assert len(KEYS) == 65
     assert all(known_keys().values()), "a key without a meaning"
 
 
@@ -205,12 +205,13 @@ def _values(key: str) -> st.SearchStrategy[Any]:
     if get_origin(field.annotation) is Literal:
         return st.sampled_from(get_args(field.annotation))
     low = next((getattr(b, n) for b in field.metadata for n in ("ge", "gt") if hasattr(b, n)), None)
-    high = next((b.lt for b in field.metadata if hasattr(b, "lt")), None)
+    high = next((getattr(b, n) for b in field.metadata for n in ("le", "lt") if hasattr(b, n)), None)
+    is_below = any(hasattr(b, "lt") for b in field.metadata)
     if field.annotation is int:
-        return st.integers(low, 2**63 - 1 if high is None else high - 1)
+        return st.integers(low, 2**63 - 1 if high is None else high - is_below)
     if field.annotation is float:
         is_open = any(hasattr(b, "gt") for b in field.metadata)
-        edges = {"exclude_min": is_open and low is not None, "exclude_max": high is not None}
+        edges = {"exclude_min": is_open and low is not None, "exclude_max": is_below}
         return st.floats(low, high, allow_nan=False, allow_infinity=False, **edges)
     return st.booleans() if field.annotation is bool else st.text()
 

@@ -137,8 +137,8 @@ def test_no_such_file(tmp_path: Path) -> None:
     fill(tmp_path, {"reviews.csv": GOOD})
     assert message_of(tmp_path, "review.csv") == (
         "{}/review.csv: no such file or folder; SOURCE is a name of the catalogue "
-        "(digits, imdb, trec, sst2, banking77, japanese-vowels, natops, basic-motions, mnist-rows, mnist-pixels), a "
-        "file or a folder; did you mean '{}/reviews.csv'?"
+        "(digits, imdb, trec, sst2, banking77, japanese-vowels, natops, basic-motions, mnist-rows, mnist-pixels, "
+        "fsdd), a file or a folder; did you mean '{}/reviews.csv'?"
     )
 
 

@@ -36,7 +36,7 @@ def _fetching(monkeypatch: pytest.MonkeyPatch, fetch: Any) -> None:
 
 def test_every_entry_tells_what_it_is() -> None:
     series = ["japanese-vowels", "natops", "basic-motions", "mnist-rows", "mnist-pixels"]
-    assert list(CATALOGUE) == ["digits", "imdb", "trec", "sst2", "banking77", *series]
+    assert list(CATALOGUE) == ["digits", "imdb", "trec", "sst2", "banking77", *series, "fsdd"]
     for entry in CATALOGUE.values():
         assert all([entry.title, entry.task, entry.size, entry.licence, entry.citation, entry.layout])
         assert bool(entry.url) == bool(entry.md5)

@@ -4,8 +4,11 @@ import csv
 import io
 import random
 import tarfile
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+
+from sounds import whistle, write_sound, write_whistles
 
 _PLAIN = ("the", "film", "was", "a", "plot", "actor", "of", "and", "scene", "with")
 _TELLING = {"pos": ("fine", "good", "great", "moving"), "neg": ("bad", "poor", "dull", "thin")}
@@ -28,7 +31,8 @@ def reviews(n: int, seed: int) -> Iterator[tuple[str, str]]:
 
 
 def write_catalogue(root: Path) -> None:
-    """A data folder with imdb, trec, sst2 and banking77 in the layouts of the real sets."""
+    """A data folder with imdb, trec, sst2, banking77 and fsdd in the layouts of the real sets."""
+    _write_spoken_digits(root / "fsdd")
     _write_imdb(root / "imdb" / "aclImdb_v1.tar.gz")
     questions = {"NUM": "How many feet are in a mile ?", "HUM": "Who was the first king of France ?"}
     fine = {"NUM": "count", "HUM": "ind"}
@@ -45,6 +49,19 @@ def write_catalogue(root: Path) -> None:
         write_csv(root / "banking77" / f"{name}.csv", ("text", "category"), rows)
 
 
+def _write_spoken_digits(folder: Path) -> None:
+    """The archive of the spoken digits, with two of them, said by two speakers who whistle."""
+    folder.mkdir(parents=True)
+    with zipfile.ZipFile(folder / "free-spoken-digit-dataset-recordings.zip", "w") as archive:
+        for digit, word in enumerate(("falls", "rises")):
+            for place, speaker in enumerate(("ann", "bob")):
+                for k in range(20):
+                    seed = 100 * digit + 50 * place + k
+                    file = write_sound(folder / "one.wav", whistle(word, seed))
+                    archive.write(file, f"recordings/{digit}_{speaker}_{k}.wav")
+    (folder / "one.wav").unlink()
+
+
 def _write_series(path: Path) -> None:
     """A table with a row for each step: 60 series of two channels, that rise or fall."""
     rows = []
@@ -57,12 +74,17 @@ def _write_series(path: Path) -> None:
 
 
 def write_own_files(folder: Path) -> None:
-    """A user's files: reviews.csv, other.csv, new.csv, new.txt, faulty.csv, twice.csv; folders texts/ and tables/."""
+    """A user's files: reviews.csv, other.csv, new.csv, new.txt, faulty.csv, twice.csv, gestures.csv, new.wav.
+
+    And folders: texts/, tables/ and words/.
+    """
     write_csv(folder / "reviews.csv", ("text", "label"), reviews(120, seed=10))
     write_csv(folder / "other.csv", ("text", "label"), reviews(20, seed=11))
     write_csv(folder / "new.csv", ("text",), [(text,) for text, _ in reviews(6, seed=12)])
     _write(folder / "new.txt", "".join(f"{text}\n" for text, _ in reviews(6, seed=13)).encode())
     _write_series(folder / "gestures.csv")
+    write_whistles(folder / "words", 20)
+    write_sound(folder / "new.wav", whistle("rises", 999))
     write_csv(folder / "twice.csv", ("text", "label"), [row for row in reviews(60, seed=15) for _ in range(2)])
     write_csv(folder / "faulty.csv", ("text", "label"), [*reviews(60, seed=14), ("", "pos"), ("a fine film", "")])
     for seed, split in enumerate(("train", "test")):

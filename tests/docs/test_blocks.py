@@ -60,6 +60,7 @@ N_BLOCKS = {
     "docs/laboratory.md": 9,
     "docs/probe.md": 1,
     "docs/series.md": 3,
+    "docs/speech.md": 5,
     "docs/why-lstm.md": 7,
     "docs/streaming.md": 11,
 }

@@ -118,7 +118,7 @@ OUTCOMES: list[tuple[str, str, dict[str, Any]]] = [
     (INITIAL, NOT_SHOWN, {"analysis": analysis(initial=(3.0, 0.3))}),
     *(
         outcome
-        for claim, kind in ((TEXT, "text"), (SPEECH, "speech"), (SERIES, "series"))
+        for claim, kind in ((TEXT, "text"), (SPEECH, "audio"), (SERIES, "series"))
         for outcome in (
             (claim, HOLDS, {"recorded": [run_on(kind)]}),
             (claim, HOLDS, {"recorded": [run_on(kind, linear=None), run_on("tokens", 0.5)]}),
@@ -165,8 +165,8 @@ def test_evidence_says_what_was_measured_and_why_something_was_not() -> None:
     assert str(full[TEXT]["evidence"]).startswith(
         "reviews (this lab): 90.00% (89.00% to 91.00%), majority class 50.00%"
     )
-    spoken = {one["claim"]: one for one in judge(measured(recorded=[run_on("speech")]))}[SPEECH]
-    assert str(spoken["evidence"]).startswith("speech set (speech-run): 90.00%")
+    spoken = {one["claim"]: one for one in judge(measured(recorded=[run_on("audio")]))}[SPEECH]
+    assert str(spoken["evidence"]).startswith("audio set (audio-run): 90.00%")
     assert "of each other source the one begun last" in str(spoken["rule"])
     bare = judge(measured(analysis=None, analysis_absent="the data are gone", probe=None, recorded=[run_on("tokens")]))
     words = {str(one["claim"]): str(one["evidence"]) for one in bare}

@@ -10,9 +10,11 @@ from jaxtyping import Float
 
 from lstmkit.api.inputs import Item, texts_of
 from lstmkit.api.series import series_of
+from lstmkit.api.sounds import sounds_of
 from lstmkit.artifact import Artifact, find_model, find_twin, load_artifact
 from lstmkit.data.encoded import EncodedPart
 from lstmkit.data.series import SeriesEncoder
+from lstmkit.data.speech import SpeechEncoder
 from lstmkit.models.scoring import probabilities
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ class Predictor:
 
     @property
     def kind(self) -> str:
-        """What an example is to the model: words, subwords, characters or tokens of a text, or a series."""
+        """What an example is to the model: words, subwords, characters or tokens of a text, a series, or audio."""
         return self._artifact.encoder.kind
 
     def predict(self, items: Iterable[Item]) -> list[str]:
@@ -54,12 +56,15 @@ class Predictor:
         """Class probabilities `(n, classes)`, rows in the order given; each depends on its own example alone.
 
         Raises:
-            DataError: an example is empty, or not of the kind that the model reads (a string or list of tokens, or a
-                `(time, channels)` array); or `items` is one string and not a list of them.
+            DataError: an example is empty, or not of the kind that the model reads: a string or list of tokens, a
+                `(time, channels)` array, or a recording as `lstmkit.api.sounds.sounds_of` has it; or `items` is one
+                string and not a list of them.
         """
         encoder = self._artifact.encoder
         if isinstance(encoder, SeriesEncoder):
             rows, offsets = encoder.encode(series_of(items, len(encoder.channels)))
+        elif isinstance(encoder, SpeechEncoder):
+            rows, offsets = encoder.encode(sounds_of(items, encoder.settings.rate))
         else:
             rows, offsets = encoder.encode(texts_of(items))
         n = len(offsets) - 1

@@ -14,8 +14,10 @@ _CHUNK = 1024  # examples predicted at once: bounds memory, fills batches
 
 def predict(
     run: o.Run,
-    texts: Annotated[list[str] | None, typer.Argument(metavar="[TEXT]...", help="Texts to classify.")] = None,
-    input: Annotated[str | None, typer.Option(help="File to read, or - for a pipe.")] = None,  # noqa: A002
+    texts: Annotated[
+        list[str] | None, typer.Argument(metavar="[TEXT]...", help="Texts, or paths of recordings, to classify.")
+    ] = None,
+    input: Annotated[str | None, typer.Option(help="File or folder to read, or - for a pipe.")] = None,  # noqa: A002
     output: Annotated[
         str, typer.Option(help="File to write (.jsonl, .csv, .parquet), or - for JSONL to stdout.")
     ] = "-",
@@ -36,11 +38,12 @@ def predict(
     threads: o.Threads = None,
     engine: o.Engine = None,
 ) -> None:
-    """Classify texts or series and write label and probabilities, one row for each, in the order given.
+    """Classify texts, recordings or series and write label and probabilities, one row for each, in the order given.
 
     A table's other columns are kept.
 
     Examples: lstmkit predict runs/first "a fine film"; lstmkit predict runs/first --input new.csv --output labels.csv;
+    lstmkit predict runs/words yes.wav no.flac;
     tail -f words.txt | lstmkit predict runs/first --stream --decide 0.95
     """
     from lstmkit.artifact import kind_of_model
@@ -48,6 +51,7 @@ def predict(
     from lstmkit.core.errors import RequestError
     from lstmkit.core.tables import check_output, jsonl_lines, plain, write_table
     from lstmkit.data.sources.inputs import Input, Inputs, inputs_of
+    from lstmkit.data.sources.sound_inputs import recordings_at, recordings_in
 
     if stream:
         from lstmkit.cli.streaming import predict_stream
@@ -71,7 +75,7 @@ def predict(
             f"--input-format {input_format} cannot come through a pipe; give a file, or lines, csv or jsonl"
         )
     kind = kind_of_model(run)
-    called, place = ("id" if kind == "series" else "text"), "stdin" if input == "-" else input
+    called, place = {"audio": "path", "series": "id"}.get(kind, "text"), "stdin" if input == "-" else input
     if place is None:
         if kind == "series":
             raise RequestError(f"{run}: reads numeric series, and a text came; give a file of series with --input FILE")
@@ -79,7 +83,7 @@ def predict(
         given = [
             Input(k, text, "" if text.strip() else f"the {called} is empty") for k, text in enumerate(texts or [], 1)
         ]
-        inputs = Inputs(iter(given))
+        inputs = recordings_at(texts or []) if kind == "audio" else Inputs(iter(given))
     else:
         path = Path("/dev/stdin") if input == "-" else Path(place)
         if kind == "series":
@@ -87,7 +91,8 @@ def predict(
 
             inputs = series_inputs(run, path, input_format, text_column)
         else:
-            inputs = inputs_of(path, input_format, text_column or "")
+            open_inputs = recordings_in if kind == "audio" else inputs_of
+            inputs = open_inputs(path, input_format, text_column or "")
     for note in inputs.notes:
         sys.stderr.write(note + "\n")
 

@@ -53,7 +53,7 @@ def running(
         with opened_folder(folder, config, resume, protocol):
             prepared = prepare(config, screen.on_fetch)
         screen.unit = STEPS[prepared.corpus.kind]
-        for line in prepared.corpus.decisions:
+        for line in prepared.decisions:
             screen.say(line)
         if n_rejected := len(prepared.corpus.rejected):
             screen.say(f"skipped {n_rejected:,} rows that cannot be used; rejected.jsonl in the run folder lists them")

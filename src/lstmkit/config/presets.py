@@ -37,6 +37,8 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     },
 }
 
+_AUGMENTED_SPEECH = {"time_shift_ms": 50.0, "gain_db": 6.0, "time_masks": 1, "frequency_masks": 1}
+
 FOR_KIND: dict[str, dict[str, dict[str, dict[str, Any]]]] = {
     "series": {
         "lab": {"encoder": {"max_length": 2_000}, "train": {"batch_size": 0}},
@@ -51,6 +53,21 @@ FOR_KIND: dict[str, dict[str, dict[str, dict[str, Any]]]] = {
             "augment": {"jitter": 0.05, "scaling": 0.1, "time_warp": 0.2},
             "model": {"embedding_size": 64},
             "train": {"batch_size": 16, "learning_rate": 2e-3, "refit": True},
+        },
+    },
+    "audio": {
+        "lab": {"encoder": {"max_length": 1_000}, "train": {"batch_size": 32}},
+        "default": {
+            "encoder": {"max_length": 1_000, "deltas": 1},
+            "augment": _AUGMENTED_SPEECH,
+            "model": {"embedding_size": 64, "hidden_size": 128, "bidirectional": True, "pooling": "max_mean"},
+            "train": {"batch_size": 32, "learning_rate": 2e-3, "refit": True},
+        },
+        "streaming": {
+            "encoder": {"max_length": 1_000, "deltas": 1},
+            "augment": _AUGMENTED_SPEECH,
+            "model": {"embedding_size": 64, "hidden_size": 128},
+            "train": {"batch_size": 32, "learning_rate": 2e-3, "refit": True},
         },
     },
 }

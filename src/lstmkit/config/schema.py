@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Cell = Literal["lstm", "gru", "rnn"]
 Pooling = Literal["last", "mean", "max", "max_mean"]
-EncoderKind = Literal["auto", "words", "subwords", "characters", "tokens", "series"]
+EncoderKind = Literal["auto", "words", "subwords", "characters", "tokens", "series", "audio"]
 Truncate = Literal["head", "tail", "ends"]
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 Positive = Annotated[int, Field(ge=1)]
@@ -49,7 +49,9 @@ class EncoderConfig(Section):
     """How an example becomes a sequence of token numbers, or of scaled rows."""
 
     kind: EncoderKind = Field(
-        default="auto", description="auto: tokens where the source has tokens, series where it has numbers, else words"
+        default="auto",
+        description="auto: tokens where the source has tokens, series where it has numbers, audio where it has "
+        "recordings, else words",
     )
     lowercase: bool = Field(default=True, description="fold case before tokenizing text")
     vocabulary_size: Annotated[int, Field(ge=8)] = Field(
@@ -57,25 +59,56 @@ class EncoderConfig(Section):
     )
     min_frequency: Positive = Field(default=2, description="times a word must occur in the training part to be kept")
     max_length: Positive = Field(
-        default=400, description="longest sequence in tokens or steps; longer ones are truncated"
+        default=400, description="longest sequence in tokens, steps or frames; longer ones are truncated"
     )
     truncate: Truncate = Field(
         default="ends", description="what of a long sequence is kept: its head, its tail, or half of each"
     )
+    features: Literal["log_mel", "mfcc"] = Field(
+        default="log_mel", description="of recordings: the logarithm of mel bands, or its cosine transform"
+    )
+    rate: Annotated[int, Field(ge=0, le=384_000)] = Field(
+        default=0, description="Hz to which recordings are resampled; 0: the commonest rate of the training part"
+    )
+    window_ms: Annotated[float, Field(gt=0.0, le=1000.0)] = Field(
+        default=25.0, description="length of a frame of a recording, in milliseconds"
+    )
+    hop_ms: Annotated[float, Field(gt=0.0, le=1000.0)] = Field(
+        default=10.0, description="from a frame's beginning to the next one's, in milliseconds; at most window_ms"
+    )
+    n_mels: Annotated[int, Field(ge=1, le=512)] = Field(default=40, description="bands of the mel scale")
+    n_mfcc: Positive = Field(default=13, description="coefficients of mfcc that are kept; at most n_mels")
+    deltas: Literal[0, 1, 2] = Field(
+        default=0, description="1: slopes over time beside the features; 2: and slopes of these"
+    )
 
 
 class AugmentConfig(Section):
-    """Changes to the training batches of series; each batch draws its own, and 0 leaves a change out."""
+    """Changes to training batches of series and recordings; each batch draws its own, and 0 leaves a change out."""
 
     jitter: Annotated[float, Field(ge=0.0)] = Field(
-        default=0.0, description="standard deviation of noise added to each value, in a channel's own deviations"
+        default=0.0,
+        description="series: deviation of noise added to each value, in a channel's own deviations",
     )
     scaling: Annotated[float, Field(ge=0.0)] = Field(
-        default=0.0, description="standard deviation of the logarithm of a factor for each series and channel"
+        default=0.0, description="series: standard deviation of the logarithm of a factor for each one and channel"
     )
     time_warp: Fraction = Field(
-        default=0.0, description="how much quicker or slower a series may run in places, as a share of its pace"
+        default=0.0,
+        description="how much quicker or slower a series or recording may run in places, a share of its pace",
     )
+    time_shift_ms: Annotated[float, Field(ge=0.0)] = Field(
+        default=0.0, description="recordings: most milliseconds that one begins earlier or later; silence comes in"
+    )
+    gain_db: Annotated[float, Field(ge=0.0)] = Field(
+        default=0.0, description="recordings: most decibels that one is louder or softer"
+    )
+    time_masks: Annotated[int, Field(ge=0)] = Field(default=0, description="recordings: stretches of time hidden")
+    time_mask_share: Fraction = Field(default=0.2, description="share of a recording that such a mask hides at most")
+    frequency_masks: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="recordings: ranges of mel bands hidden; there are none with mfcc"
+    )
+    frequency_mask_bands: Positive = Field(default=8, description="mel bands that such a mask hides at most")
 
 
 class ModelConfig(Section):

@@ -11,3 +11,6 @@ CHRONO = "LSTM, chrono"
 
 STEPS = {"text": "tokens", "tokens": "tokens", "series": "steps", "audio": "frames"}
 """What the steps of a sequence are called, by what a source holds."""
+
+KEPT = {"head": "its head is kept", "tail": "its tail is kept", "ends": "half of it from each end is kept"}
+"""What is kept of a sequence that is too long, by `encoder.truncate`."""

@@ -1,6 +1,7 @@
 """Light changes to a training batch of series, drawn anew for each batch: jitter, scaling, time warp."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,8 @@ from torch import Tensor
 from lstmkit.config.schema import AugmentConfig
 from lstmkit.ragged import Layout, Ragged
 
+Augment = Callable[[Ragged, int, int], Ragged]
+"""Changes a training batch; the numbers are those of epoch and step."""
 _MODES = 3  # waves that a warp of time is made of: one, two and three halves over the sequence
 
 
@@ -68,8 +71,9 @@ def warp(
     place = (along + (weights[layout.sequence_of_row] * waves).sum(1)).clamp(0, 1) * last
     before = torch.minimum(place.long(), (last - 1).clamp(min=0))
     share = (place - before).unsqueeze(1)
-    return torch.lerp(rows[_row(layout, before)], rows[_row(layout, torch.minimum(before + 1, last))], share)
+    return torch.lerp(rows[row_of(layout, before)], rows[row_of(layout, torch.minimum(before + 1, last))], share)
 
 
-def _row(layout: Layout, steps: Tensor) -> Tensor:
+def row_of(layout: Layout, steps: Tensor) -> Tensor:
+    """The rows at which these steps lie, one for each row and of its own sequence."""
     return layout.starts[steps] + layout.sequence_of_row

@@ -1,4 +1,6 @@
-"""When two inputs count as one: texts equal once white space and case are folded, series equal in every value."""
+"""When two inputs count as one: texts equal once white space and case are folded, series and
+recordings equal in every value.
+"""
 
 import hashlib
 from collections.abc import Iterable
@@ -6,9 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from lstmkit.data.sources.corpus import Clip
+
 
 def digest_of_input(item: Any) -> bytes:
     """Sixteen bytes that two inputs share where they are duplicates; a set of them is small beside the inputs."""
+    if isinstance(item, Clip):
+        return bytes.fromhex(item.digest)
     if isinstance(item, np.ndarray):
         content = np.ascontiguousarray(item, dtype=np.float32).tobytes() + str(item.shape).encode()
     else:

@@ -53,7 +53,8 @@ class Encoded:
         encoder: fitted on the training part.
         labels: class names; a class's number is its place.
         parts: train, valid, test.
-        coverage: share of each part's tokens that the vocabulary covers; of series, of its values that are there.
+        coverage: share of each part's tokens that the vocabulary covers; of series, of its values that are there;
+            empty for recordings.
         whole_lengths: steps of each sequence of a part before it was shortened, int64 `(sequences,)`.
         near: for valid and test, their sequences that (nearly) stand in train, each with its likes there.
     """
@@ -105,6 +106,8 @@ def _encode(corpus: Corpus, parts: Mapping[str, Part], config: EncoderConfig) ->
     for name, part in parts.items():
         rows, offsets, whole_lengths[name] = encoder.encode_counted(part.inputs)
         encoded[name] = EncodedPart(rows, offsets, np.array([number[label] for label in part.labels], dtype=np.int64))
+    if corpus.kind == "audio":
+        return Encoded(encoder, labels, encoded, {}, whole_lengths, {})
     if corpus.kind == "series":
         coverage = {name: _share_there(part.inputs) for name, part in parts.items()}
         return Encoded(encoder, labels, encoded, coverage, whole_lengths, {})

@@ -8,8 +8,9 @@ from lstmkit.core.errors import RequestError
 from lstmkit.data.encoder import Encoder
 from lstmkit.data.series import SeriesEncoder
 from lstmkit.data.sources.corpus import Kind
+from lstmkit.data.speech import SpeechEncoder
 
-AnyEncoder = Encoder | SeriesEncoder
+AnyEncoder = Encoder | SeriesEncoder | SpeechEncoder
 TOKENIZER = "tokenizer.json"
 
 
@@ -26,11 +27,13 @@ def fit_encoder(inputs: Sequence[Any], config: EncoderConfig, kind: Kind, channe
         RequestError: `encoder.kind` asks for what such a source has not.
         DataError: see `Encoder.fit`.
     """
-    if config.kind not in (("auto", "series") if kind == "series" else TEXT_KINDS):
-        what = "numeric series" if kind == "series" else "texts or tokens"
+    if config.kind not in (("auto", kind) if kind in _HOLDS else TEXT_KINDS):
+        what = _HOLDS.get(kind, "texts or tokens")
         raise RequestError(f"encoder.kind={config.kind}: this source holds {what}; leave it at auto")
     if kind == "series":
         return SeriesEncoder.fit(inputs, config, channels)
+    if kind == "audio":
+        return SpeechEncoder.fit(inputs, config)
     return Encoder.fit(inputs, config, kind)
 
 
@@ -41,7 +44,7 @@ def files_of(encoder: AnyEncoder) -> dict[str, bytes]:
 
 def file_names(description: Mapping[str, Any]) -> tuple[str, ...]:
     """Names of the files that belong to an encoder's description."""
-    return () if description.get("kind") == SeriesEncoder.kind else (TOKENIZER,)
+    return () if description.get("kind") in _HOLDS else (TOKENIZER,)
 
 
 def read_encoder(description: dict[str, Any], files: Mapping[str, bytes]) -> AnyEncoder:
@@ -52,6 +55,8 @@ def read_encoder(description: dict[str, Any], files: Mapping[str, bytes]) -> Any
     """
     if description.get("kind") == SeriesEncoder.kind:
         return SeriesEncoder.from_description(description)
+    if description.get("kind") == SpeechEncoder.kind:
+        return SpeechEncoder.from_description(description)
     return Encoder.from_json(files[TOKENIZER].decode(), description)
 
 
@@ -63,11 +68,13 @@ def of_tokens(encoder: AnyEncoder, what: str) -> Encoder:
         what: needs that, as the subject of a sentence.
 
     Raises:
-        RequestError: it reads numeric series.
+        RequestError: it reads numeric series or recordings.
     """
-    if isinstance(encoder, SeriesEncoder):
-        raise RequestError(f"{what} reads text and tokens, and this model reads numeric series; give another run")
+    if not isinstance(encoder, Encoder):
+        read = _HOLDS[encoder.kind]
+        raise RequestError(f"{what} reads text and tokens, and this model reads {read}; give another run")
     return encoder
 
 
+_HOLDS = {SeriesEncoder.kind: "numeric series", SpeechEncoder.kind: "recordings"}
 TEXT_KINDS = ("auto", "words", "subwords", "characters", "tokens")

@@ -9,12 +9,14 @@ import numpy as np
 
 from lstmkit.data.duplicates import digest_of_input
 from lstmkit.data.sources import Corpus, Part
+from lstmkit.data.sources.corpus import Clip
 
 _PERCENTILES = (1, 5, 25, 50, 75, 95, 99)
 _MOST_EXAMPLES = 3  # ids shown of each sort
 _MOST_LABELS = 24  # in the table of a terminal
 _SHOWN_CHARACTERS = 100
-_UNITS = {"text": "words", "tokens": "tokens", "series": "steps"}
+_UNITS = {"text": "words", "tokens": "tokens", "series": "steps", "audio": "milliseconds"}
+_EXAMPLES = {"series": ("series", "series"), "audio": ("recording", "recordings")}  # one and many, that are no texts
 
 
 class _Example(NamedTuple):
@@ -29,7 +31,8 @@ def describe(
     """All that `lstmkit data info` shows, as plain data that JSON can hold.
 
     Two texts are duplicates where they are equal once white space and case are folded; a duplicate across splits is a
-    leak. Lengths count words (between white space), or tokens where the source has tokens.
+    leak. Lengths count words (between white space), or tokens where the source has tokens; of series steps, of
+    recordings milliseconds.
 
     Args:
         corpus: what `load_corpus` gave.
@@ -42,7 +45,7 @@ def describe(
     for split, part in parts.items():
         lengths[split] = []
         for index, text in enumerate(part.inputs):
-            lengths[split].append(len(text.split()) if isinstance(text, str) else len(text))
+            lengths[split].append(_length(text))
             seen.setdefault(digest_of_input(text), []).append((split, index))
     groups = [
         [_Example(split, parts[split].ids[index], parts[split].labels[index]) for split, index in places]
@@ -71,6 +74,26 @@ def describe(
         "rejected": _rejected(corpus.rejected),
         "coverage": dict(coverage) if coverage is not None else None,
         "channels": _channels(corpus.channels, parts) if corpus.kind == "series" else None,
+        "recordings": _recordings(parts) if corpus.kind == "audio" else None,
+    }
+
+
+def _length(item: Any) -> int:
+    if isinstance(item, Clip):
+        return round(1000 * item.seconds)
+    return len(item.split()) if isinstance(item, str) else len(item)
+
+
+def _recordings(parts: Mapping[str, Part]) -> dict[str, dict[str, Any]]:
+    """Of each part how long its recordings last in all, their sampling rates, and how many are clipped or stereo."""
+    return {
+        split: {
+            "seconds": sum(clip.seconds for clip in part.inputs),
+            "rates": dict(Counter(clip.rate for clip in part.inputs).most_common()),
+            "clipped": sum(clip.clipped > 0 for clip in part.inputs),
+            "several_channels": sum(clip.channels > 1 for clip in part.inputs),
+        }
+        for split, part in parts.items()
     }
 
 
@@ -115,14 +138,13 @@ def render(info: Mapping[str, Any]) -> list[str]:
     lines += ["", *_label_table(info["splits"])]
     lines += ["", *_length_table(info["splits"], info["unit"])]
     lines += ["", *_channel_table(info["channels"])] if info["channels"] else []
-    lines += ["", "duplicates" if info["channels"] else "duplicates (white space and case folded)"]
+    lines += ["", *_recording_table(info["recordings"])] if info["recordings"] else []
+    one, many = _EXAMPLES.get(info["kind"], ("text", "texts"))
+    lines += ["", "duplicates" if info["kind"] in _EXAMPLES else "duplicates (white space and case folded)"]
     lines += [f"  within {split}: {_told(found)}" for split, found in info["duplicates"].items()]
     for pair, found in info["leaks"].items():
-        one, _, other = pair.partition("/")
-        lines.append(
-            f"  leak, {'series' if info['channels'] else 'texts'} of {other} that also stand in {one}: {_told(found)}"
-        )
-    one = "series" if info["channels"] else "text"
+        first, _, other = pair.partition("/")
+        lines.append(f"  leak, {many} of {other} that also stand in {first}: {_told(found)}")
     lines.append(f"  one {one}, different labels: {_told(info['conflicts'])}")
     lines += ["", "longest"]
     lines += [f"  {row['id']}: {row['length']:,} {info['unit']}: {row['text']}" for row in info["longest"]]
@@ -130,7 +152,7 @@ def render(info: Mapping[str, Any]) -> list[str]:
     lines += ["", f"rejected rows: {rejected['n']:,}"]
     lines += [f"  {reason}: {n:,}" for reason, n in rejected["reasons"].items()]
     lines += [f"  {row['place']}: {row['reason']}" for row in rejected["examples"]]
-    if info["coverage"] is not None:
+    if info["coverage"]:
         lines += ["", "values that are there" if info["channels"] else "vocabulary (made from the training part)"]
         lines += [
             f"  {name}: {f'{value:.2%}' if isinstance(value, float) else _shown(value)}"
@@ -190,6 +212,8 @@ def _longest(parts: Mapping[str, Part], lengths: Mapping[str, Sequence[int]]) ->
 
 
 def _beginning(text: Any) -> str:
+    if isinstance(text, Clip):
+        return f"{text.rate:,} Hz, {text.channels} channel{'s' if text.channels > 1 else ''}"
     if not isinstance(text, str):
         return f"{text.shape[1]} channels"
     line = " ".join(text[: 2 * _SHOWN_CHARACTERS].split())
@@ -237,6 +261,20 @@ def _channel_table(channels: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     if len(shown) < len(channels):
         rows.insert(len(shown) - 1, [f"… {len(channels) - len(shown)} channels between …", *[""] * 6])
     return _table(["channel", "mean", "deviation", "min", "max", "missing", "series in which it is constant"], rows)
+
+
+def _recording_table(parts: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    rows = [
+        [
+            split,
+            f"{part['seconds'] / 60:,.1f}",
+            ", ".join(f"{rate:,} ({n:,})" for rate, n in part["rates"].items()),
+            f"{part['clipped']:,}",
+            f"{part['several_channels']:,}",
+        ]
+        for split, part in parts.items()
+    ]
+    return _table(["recordings", "minutes in all", "Hz", "clipped", "of several channels"], rows)
 
 
 def _length_table(splits: Mapping[str, Any], unit: str) -> Iterator[str]:

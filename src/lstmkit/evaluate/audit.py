@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Int
 
+from lstmkit.core.names import STEPS
 from lstmkit.data.duplicates import digest_of_input
 from lstmkit.data.encoded import Encoded
 from lstmkit.data.encoder import UNKNOWN_ID
@@ -28,7 +29,7 @@ _MOST_BINS = 20
 _MOST_NAMED = 5  # channels that a finding lists
 _N_OF_BIN = 50  # training examples of a bin, about, where there are few
 
-_EXAMPLES = {False: "texts", True: "series"}  # what examples are called, by whether they are numeric series
+_EXAMPLES = {"series": "series", "audio": "recordings"}  # what examples are called that are not texts
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,8 @@ def audit(parts: Mapping[str, Part], encoded: Encoded, leaked: Mapping[str, int]
     found = [
         *_leaks(parts, encoded, leaked),
         *_length(encoded),
-        *(_constant(encoded, encoded.encoder) if isinstance(encoded.encoder, SeriesEncoder) else _vocabulary(encoded)),
+        *(_constant(encoded, encoded.encoder) if isinstance(encoded.encoder, SeriesEncoder) else ()),
+        *(() if _is_numeric(encoded) else _vocabulary(encoded)),
         *_truncation(encoded),
     ]
     return [asdict(one) | {"line": one.line} for one in found]
@@ -85,8 +87,8 @@ def _leaks(parts: Mapping[str, Part], encoded: Encoded, leaked: Mapping[str, int
         )
         yield Finding(
             "leak",
-            f"{n_same:,} of {n:,} {name} {_EXAMPLES[_is_series(encoded)]} also stand in train"
-            f"{'' if _is_series(encoded) else ', white space and case folded'}{near}: {n_leaked / n:.1%}",
+            f"{n_same:,} of {n:,} {name} {_called(encoded)} also stand in train"
+            f"{'' if _is_numeric(encoded) else ', white space and case folded'}{near}: {n_leaked / n:.1%}",
             f"up to {100 * n_leaked / n:.1f} points of {name} accuracy may be memory, and most where memory is largest",
             "leave them out of train, or split by group (author, film, recording) so that copies stay together",
         )
@@ -152,7 +154,7 @@ def _constant(encoded: Encoded, encoder: SeriesEncoder) -> Iterator[Finding]:
 
 
 def _truncation(encoded: Encoded) -> Iterator[Finding]:
-    most, examples = encoded.encoder.max_length, _EXAMPLES[_is_series(encoded)]
+    most, examples = encoded.encoder.max_length, _called(encoded)
     for name in encoded.parts:
         whole = np.asarray(encoded.whole_lengths[name])
         n_cut, n_lost = int((whole > most).sum()), int(np.maximum(whole - most, 0).sum())
@@ -162,9 +164,9 @@ def _truncation(encoded: Encoded) -> Iterator[Finding]:
         yield Finding(
             "truncation",
             f"encoder.max_length={most} cuts {n_cut:,} of {len(whole):,} {name} {examples} ({n_cut / len(whole):.1%}), "
-            f"and with them {n_lost / whole.sum():.1%} of all {'steps' if _is_series(encoded) else 'tokens'}",
+            f"and with them {n_lost / whole.sum():.1%} of all {STEPS.get(encoded.encoder.kind, 'tokens')}",
             f"the network is judged on {examples} of which it sees a part; the linear baseline sees "
-            f"{'no more' if _is_series(encoded) else 'them whole'}",
+            f"{'no more' if _is_numeric(encoded) else 'them whole'}",
             f"set encoder.max_length higher (nine in ten are at most {nine_in_ten:,} long), or cut the {examples} "
             "yourself for all models",
         )
@@ -205,18 +207,23 @@ def lines_of(warnings: Sequence[Mapping[str, Any]], encoded: Encoded) -> list[st
         warnings: of `audit`.
         encoded: what it was given; where that is too little to judge lengths by, the block says so.
     """
-    untold = "" if _can_tell_length(encoded) else f"length: too few {_EXAMPLES[_is_series(encoded)]} to tell"
+    untold = "" if _can_tell_length(encoded) else f"length: too few {_called(encoded)} to tell"
     if not warnings:
         length = "" if untold else ", labels told by length"
-        others = "constant channels, cut series" if _is_series(encoded) else "unknown words, cut texts"
+        others = {"series": "constant channels, ", "audio": ""}.get(encoded.encoder.kind, "unknown words, ")
+        others += f"cut {_called(encoded)}"
         looked_for = f"leaks{length}, {others}"
         return [f"warnings: none ({looked_for}{'; ' + untold if untold else ''})"]
     head = f"warnings ({untold})" if untold else "warnings"
     return [head, *(f"  {warning['kind']}: {warning['line']}" for warning in warnings)]
 
 
-def _is_series(encoded: Encoded) -> bool:
-    return encoded.encoder.kind == "series"
+def _is_numeric(encoded: Encoded) -> bool:
+    return encoded.encoder.kind in _EXAMPLES
+
+
+def _called(encoded: Encoded) -> str:
+    return _EXAMPLES.get(encoded.encoder.kind, "texts")
 
 
 def _can_tell_length(encoded: Encoded) -> bool:

@@ -17,9 +17,10 @@ from lstmkit.config.resolve import load_config
 from lstmkit.config.schema import Config
 from lstmkit.core.errors import ArtifactError
 from lstmkit.core.files import read_json, write_json
+from lstmkit.core.names import STEPS
 from lstmkit.data.batching import collate
 from lstmkit.data.encoded import EncodedPart
-from lstmkit.data.series import SeriesEncoder
+from lstmkit.data.encoder import Encoder
 from lstmkit.data.sources import CATALOGUE, Part
 from lstmkit.experiment.run_data import scored_part
 from lstmkit.models import Classifier
@@ -86,7 +87,7 @@ def analyze_run(folder: Path, request: AnalysisRequest, watcher: Watcher) -> dic
     chosen = _sample(len(test), request)
     artifacts = {cell: load_artifact(home / "model") for cell, home in homes.items()}
     part = _encoded(next(iter(artifacts.values())), test.take(chosen))
-    unit = "steps" if corpus.kind == "series" else "tokens"
+    unit = STEPS[corpus.kind]
     watcher.say(f"{corpus.name}: {len(part):,} of {len(test):,} test examples, {len(part.rows):,} {unit}")
     lengths = part.lengths
     analysis = {
@@ -193,7 +194,7 @@ def _layers(
     reading = gates.read_gates(network, part, every) if network.recurrence.cell in gates.HOLDS else None
 
     def name_of(token: int) -> str:
-        if isinstance(artifact.encoder, SeriesEncoder):
+        if not isinstance(artifact.encoder, Encoder):
             features = artifact.encoder.features
             return f"{features[token % len(features)]} {'high' if token < len(features) else 'low'}"
         return artifact.encoder.tokenizer.id_to_token(token) or str(token)

@@ -6,15 +6,18 @@ from typing import Any
 
 import numpy as np
 
+from lstmkit.data.encoder import Encoder
 from lstmkit.data.encoding import AnyEncoder
 from lstmkit.data.series import SeriesEncoder
 from lstmkit.data.sources import Part
+from lstmkit.data.speech import SpeechEncoder
 from lstmkit.evaluate.baselines import linear_baseline, majority_baseline
 from lstmkit.evaluate.series_baseline import series_baseline
 
 ANNOUNCED = {
     "text": "TF-IDF over words 1 to 2 + logistic regression, C chosen on validation",
     "series": "random convolution kernels and summaries + ridge regression, chosen on validation",
+    "audio": "random convolution kernels and summaries of the features + ridge regression, chosen on validation",
 }
 
 
@@ -32,7 +35,7 @@ def baselines(
     Args:
         parts: `train` and `valid` of the run.
         test: what is scored.
-        encoder: the run's; of a series, what scales and fills it for the linear model too.
+        encoder: the run's; of series and recordings, what makes their rows for the linear model too.
         tokens: whether texts are tokens with spaces between, and not words.
         refit: whether the network was trained on training + validation in the end.
         progress: told in a line what is done.
@@ -41,7 +44,7 @@ def baselines(
         `linear` and `majority` as `evaluation.json` has them, and the label that the linear model gives each example.
     """
     train, valid = parts["train"], parts["valid"]
-    if isinstance(encoder, SeriesEncoder):
+    if not isinstance(encoder, Encoder):
         inputs = [_rows_of(encoder, part) for part in (train, valid, test)]
         linear = series_baseline(
             inputs[0], train.labels, inputs[1], valid.labels, inputs[2], test.labels, refit=refit, progress=progress
@@ -62,6 +65,6 @@ def baselines(
     return {"linear": linear, "majority": majority_baseline(train.labels, test.labels)}, predictions
 
 
-def _rows_of(encoder: SeriesEncoder, part: Part) -> list[np.ndarray]:
+def _rows_of(encoder: SeriesEncoder | SpeechEncoder, part: Part) -> list[np.ndarray]:
     rows, offsets = encoder.encode(part.inputs)
     return [rows[begin:end] for begin, end in pairwise(offsets.tolist())]

@@ -8,8 +8,10 @@ from typing import Any
 
 from lstmkit.config.schema import Config
 from lstmkit.core.files import write_jsonl
+from lstmkit.core.names import KEPT
 from lstmkit.data.encoded import Encoded, encode
 from lstmkit.data.sources import Corpus, Part, Progress, cut, load_corpus
+from lstmkit.data.speech import SpeechEncoder
 from lstmkit.evaluate.audit import audit
 
 
@@ -31,6 +33,24 @@ class Prepared:
     def warnings(self) -> list[dict[str, Any]]:
         """What makes numbers on this data say less than they seem to: see `lstmkit.evaluate.audit`."""
         return audit(self.parts, self.encoded)
+
+    @cached_property
+    def decisions(self) -> list[str]:
+        """What was decided, a line each: in reading the source; of recordings, also in encoding them."""
+        encoder = self.encoded.encoder
+        if not isinstance(encoder, SpeechEncoder):
+            return list(self.corpus.decisions)
+        settings, told = encoder.settings, []
+        if any(clip.rate != settings.rate for part in self.parts.values() for clip in part.inputs):
+            told.append(f"rate: recordings are read at {settings.rate:,} Hz, what has another is resampled")
+        n_cut = sum(int((lengths > encoder.max_length).sum()) for lengths in self.encoded.whole_lengths.values())
+        if n_cut:
+            seconds = encoder.max_length * settings.hop_ms / 1000
+            told.append(
+                f"length: {n_cut:,} recordings are longer than encoder.max_length = {encoder.max_length:,} frames "
+                f"({seconds:g} s); of each {KEPT[encoder.truncate]}"
+            )
+        return [*self.corpus.decisions, *told]
 
     def splits(self) -> dict[str, Any]:
         """Examples by split and label: plain data for the records."""

@@ -10,7 +10,9 @@ from jaxtyping import Bool, Float
 
 from lstmkit.config.schema import Config
 from lstmkit.core.files import read_jsonl
+from lstmkit.data.encoding import AnyEncoder
 from lstmkit.data.sources import CATALOGUE
+from lstmkit.data.speech import SpeechEncoder, spectrogram
 from lstmkit.evaluate.metrics import accuracy_by_length
 from lstmkit.experiment.prepare import Prepared
 from lstmkit.models import Classifier
@@ -19,6 +21,8 @@ from lstmkit.train.loop import epochs_of, train_step
 
 _N_ERRORS = 20
 _MOST_STEPS, _MOST_CHANNELS = 200, 6  # of a series that a page shows small
+_BANDS, _MOST_FRAMES, _SHADES = 20, 80, 7  # of a recording's picture
+_DARKEST = 0.2  # share of its places that are as quiet as nothing
 
 
 def prediction_rows(
@@ -54,7 +58,7 @@ def details(
         "title": CATALOGUE[config.data.source].title if config.data.source in CATALOGUE else prepared.corpus.name,
         "kind": prepared.corpus.kind,
         "splits": prepared.splits(),
-        "decisions": list(prepared.corpus.decisions),
+        "decisions": prepared.decisions,
         **encoded.encoder.shape,
         "coverage": dict(encoded.coverage),
         "architecture": {
@@ -83,7 +87,7 @@ def _confident_errors(prepared: Prepared, answers: np.ndarray, correct: np.ndarr
     return [
         {
             "id": part.ids[k],
-            **_shown(part.inputs[k]),
+            **_shown(part.inputs[k], prepared.encoded.encoder),
             "label": part.labels[k],
             "predicted": names[int(answers[k].argmax())],
             "probability": float(answers[k].max()),
@@ -92,10 +96,16 @@ def _confident_errors(prepared: Prepared, answers: np.ndarray, correct: np.ndarr
     ]
 
 
-def _shown(item: Any) -> dict[str, Any]:
-    """An input as a page shows it: a text whole, of a series evenly spaced steps of the first channels."""
+def _shown(item: Any, encoder: AnyEncoder) -> dict[str, Any]:
+    """An input as a page shows it: a text whole, of a series steps of the first channels, of a recording its bands."""
     if isinstance(item, str):
         return {"text": item}
+    if isinstance(encoder, SpeechEncoder):
+        levels = spectrogram(item, encoder.settings.rate, _BANDS, _MOST_FRAMES)
+        low, high = np.quantile(levels, _DARKEST), levels.max()
+        shades = ((levels - low) / max(high - low, 1e-9)).clip(0, 1) * _SHADES
+        picture = ["".join(f"{shade:x}" for shade in band) for band in shades.round().astype(np.int64).T.tolist()]
+        return {"text": "", "sound": {"seconds": round(item.seconds, 3), "rate": item.rate, "bands": picture}}
     steps = np.unique(np.linspace(0, len(item) - 1, min(len(item), _MOST_STEPS)).round().astype(np.int64))
     shown = item[steps][:, :_MOST_CHANNELS].T.astype(np.float64)
     values = [[None if np.isnan(x) else float(f"{x:.4g}") for x in channel] for channel in shown.tolist()]

@@ -11,9 +11,11 @@ from lstmkit.artifact import save_artifact
 from lstmkit.config.schema import Config
 from lstmkit.core.files import read_json, write_json, write_jsonl
 from lstmkit.core.records import Epoch
-from lstmkit.data.augment import Augmentation
-from lstmkit.data.encoded import Encoded
+from lstmkit.data.audio.augment import SpeechAugmentation
+from lstmkit.data.augment import Augment, Augmentation
+from lstmkit.data.encoding import AnyEncoder
 from lstmkit.data.series import SeriesEncoder
+from lstmkit.data.speech import SpeechEncoder
 from lstmkit.evaluate.metrics import score
 from lstmkit.experiment.folder import claim_data
 from lstmkit.experiment.machine import environment, settle
@@ -70,7 +72,7 @@ def baselines_of(prepared: Prepared, refit: bool, listener: Listener) -> dict[st
 def baselines_with_predictions(prepared: Prepared, refit: bool, listener: Listener) -> tuple[dict[str, Any], list[str]]:
     """As `baselines_of`, and the label that the linear baseline gives each test example."""
     corpus = prepared.corpus
-    listener.say(f"baselines: majority class; {ANNOUNCED['series' if corpus.kind == 'series' else 'text']}")
+    listener.say(f"baselines: majority class; {ANNOUNCED.get(corpus.kind, ANNOUNCED['text'])}")
     return baselines(
         prepared.parts,
         prepared.parts["test"],
@@ -214,16 +216,19 @@ def _train_on(
         watch=recorder,
         n_epochs=n_epochs,
         checkpoint=checkpoint,
-        augment=_augmentation(encoded, config),
+        augment=augmentation_of(encoded.encoder, config),
     )
     # A death between the last checkpoint and this file has left it one epoch short.
     write_jsonl(recorder.path, (epoch.as_json() for epoch in result.history))
     return network, result
 
 
-def _augmentation(encoded: Encoded, config: Config) -> Augmentation | None:
-    """What the configuration asks to be done to training batches; None for nothing, or where there are no series."""
+def augmentation_of(encoder: AnyEncoder, config: Config) -> Augment | None:
+    """What the configuration asks to be done to training batches; None for nothing, or where they are of tokens."""
     asked = config.augment
-    if not isinstance(encoded.encoder, SeriesEncoder) or not (asked.jitter or asked.scaling or asked.time_warp):
-        return None
-    return Augmentation(asked, len(encoded.encoder.channels), config.seed)
+    if isinstance(encoder, SeriesEncoder) and (asked.jitter or asked.scaling or asked.time_warp):
+        return Augmentation(asked, len(encoder.channels), config.seed)
+    if isinstance(encoder, SpeechEncoder):
+        silence, loudness = torch.from_numpy(encoder.silence), torch.from_numpy(encoder.loudness)
+        return SpeechAugmentation(asked, encoder.settings, silence, loudness, config.seed)
+    return None

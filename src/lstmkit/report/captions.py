@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from lstmkit.config.schema import Cell
-from lstmkit.core.names import NAMES
+from lstmkit.core.names import NAMES, STEPS
 from lstmkit.report.records import Architecture, Evaluation, LengthBin, Run
 
 CELLS: dict[Cell, str] = {
@@ -117,7 +117,7 @@ def _by_length(runs: Sequence[Run]) -> Markup:
 
 
 def _lengths(one: LengthBin, run: Run) -> str:
-    unit = "steps" if run.details.kind == "series" else "tokens"
+    unit = STEPS[run.details.kind]
     return f"{one.first:,} {unit}" if one.first == one.last else f"{one.first:,} to {one.last:,} {unit}"
 
 

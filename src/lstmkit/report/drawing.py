@@ -1,8 +1,10 @@
 """The network drawn from a run's own sizes, and the digits as pictures. Colours come from the page."""
 
+import re
+
 from lstmkit.config.schema import ModelConfig
-from lstmkit.core.names import NAMES
-from lstmkit.report.records import Architecture, Curves
+from lstmkit.core.names import KEPT, NAMES
+from lstmkit.report.records import Architecture, Curves, Sound
 
 _WIDTH = 420
 _BOX_LEFT, _BOX_WIDTH = 10, 400
@@ -12,7 +14,6 @@ _POOLED = {
     "max": "maximum over the valid states",
     "max_mean": "maximum and mean over the valid states",
 }
-_KEPT = {"head": "its head is kept", "tail": "its tail is kept", "ends": "half of it from each end is kept"}
 
 
 def network(architecture: Architecture, model: ModelConfig) -> str:
@@ -70,7 +71,7 @@ def network(architecture: Architecture, model: ModelConfig) -> str:
 def truncation(architecture: Architecture) -> str:
     """What happens to a sequence that is too long, in words."""
     unit = "steps" if architecture.n_features else "tokens"
-    return f"of a sequence longer than {architecture.max_length:,} {unit}, {_KEPT[architecture.truncate]}"
+    return f"of a sequence longer than {architecture.max_length:,} {unit}, {KEPT[architecture.truncate]}"
 
 
 def series_picture(curves: Curves) -> str:
@@ -98,6 +99,24 @@ def series_picture(curves: Curves) -> str:
     return (
         f'<svg class="series" role="img" aria-label="{words}" viewBox="0 0 {wide} {height}" width="{wide}" '
         f'height="{height}">{"".join(parts)}</svg><p class="muted note">{words}</p>'
+    )
+
+
+def sound_picture(sound: Sound) -> str:
+    """A recording's spectrogram: time to the right, frequency upwards, the darker the louder."""
+    wide, high = len(sound.bands[0]), len(sound.bands)
+    shades: dict[str, list[str]] = {}
+    for place, band in enumerate(sound.bands):
+        for found in re.finditer(r"([1-7])\1*", band):
+            y = high - 1 - place
+            shades.setdefault(found[1], []).append(f"M{found.start()} {y}h{len(found[0])}v1h-{len(found[0])}z")
+    paths = "".join(
+        f'<path d="{"".join(pieces)}" fill-opacity="{int(shade) / 7:.2f}"/>' for shade, pieces in sorted(shades.items())
+    )
+    words = f"{sound.seconds:.2f} s at {sound.rate:,} Hz"
+    return (
+        f'<svg class="sound" role="img" aria-label="spectrogram of {words}" viewBox="0 0 {wide} {high}" '
+        f'width="{4 * wide}" preserveAspectRatio="none">{paths}</svg><p class="muted note">{words}</p>'
     )
 
 

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from lstmkit.config.schema import Cell
 from lstmkit.core.files import write_bytes
-from lstmkit.core.names import NAMES
+from lstmkit.core.names import NAMES, STEPS
 from lstmkit.report import captions, cells, drawing, plots
 from lstmkit.report.records import Baselines, Lab, Run, read_run
 from lstmkit.report.style import PALETTE, house_style, inline, printable, save
@@ -79,7 +79,10 @@ def _alternatives(runs: list[Run]) -> dict[str, str]:
         accuracies.append(f"{name}: training accuracy from {run.epochs[0].train_accuracy:.1%} to "
                           f"{last.train_accuracy:.1%}, epoch {run.details.best_epoch} kept")  # fmt: skip
         tests.append(f"{name} {run.evaluation.accuracy:.2%}")
-        lengths += [f"{name}, {b.first} to {b.last} tokens: {b.accuracy:.1%}" for b in run.details.accuracy_by_length]
+        lengths += [
+            f"{name}, {b.first} to {b.last} {STEPS[run.details.kind]}: {b.accuracy:.1%}"
+            for b in run.details.accuracy_by_length
+        ]
     matrix = f"Confusion matrix over {len(runs[0].evaluation.labels)} labels; its counts are in the tables."
     return {
         "loss": f"Loss by epoch. {'; '.join(losses)}.",
@@ -114,6 +117,8 @@ def write_page(
         "clip": lambda text: text if len(text) <= _CLIP_OVER else text[: _CLIP_OVER - 1] + "…",
         "capital": lambda words: words[:1].upper() + words[1:],
         "named": lambda cell: NAMES[cell],
+        "steps": lambda kind: STEPS[kind],
+        "bands": lambda sound: Markup(drawing.sound_picture(sound)),  # noqa: S704
         "curves": lambda series: Markup(drawing.series_picture(series)),  # noqa: S704
         "digit": lambda text: Markup(drawing.digit_picture(text) or ""),  # noqa: S704
         "flat": lambda tree: list(_flat(tree)),

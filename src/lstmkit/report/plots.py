@@ -10,7 +10,7 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from lstmkit.core.names import NAMES
+from lstmkit.core.names import NAMES, STEPS
 from lstmkit.report.records import Evaluation, Lab, Run
 from lstmkit.report.style import colour, label, label_ticks, width_em
 
@@ -75,7 +75,7 @@ def accuracy_by_length(runs: Sequence[Run]) -> Figure:
     axes.set_xticks(range(len(bins)), [f"{_range(b.first, b.last)}\nn = {b.n:,}" for b in bins])
     axes.set_xlim(-0.5, max(len(bins), 1) - 0.5)
     axes.set_ylim(floor, 101)
-    unit = "steps" if runs[0].details.kind == "series" else "tokens"
+    unit = STEPS[runs[0].details.kind]
     axes.set_xlabel(f"length ({unit}), and number of test sequences")
     axes.set_ylabel(f"accuracy (%){_cropped(floor)}")
     _label_ends(axes, len(bins) - 0.5, ends)

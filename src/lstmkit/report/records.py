@@ -141,7 +141,7 @@ class LengthBin(Record):
     accuracy_ci95: Interval
 
 
-Kind = Literal["text", "tokens", "speech", "series"]
+Kind = Literal["text", "tokens", "series", "audio"]
 """What a source holds."""
 
 
@@ -153,12 +153,21 @@ class Curves(Record):
     values: list[list[float | None]]
 
 
+class Sound(Record):
+    """A recording as a page shows it: of each mel band, from the lowest, a digit of 0 to 7 for each stretch of time."""
+
+    seconds: float
+    rate: Positive
+    bands: Annotated[list[Annotated[str, Field(pattern="^[0-7]+$")]], Field(min_length=1)]
+
+
 class Mistake(Record):
     """A test example of which the model was sure and wrong."""
 
     id: int | str
     text: str
     series: Curves | None = None
+    sound: Sound | None = None
     label: str
     predicted: str
     probability: Share

@@ -15,7 +15,7 @@ from lstmkit.config.schema import TrainConfig
 from lstmkit.core.errors import Interrupted, TrainingError
 from lstmkit.core.records import Epoch
 from lstmkit.core.signals import deferring_signals
-from lstmkit.data.augment import Augmentation
+from lstmkit.data.augment import Augment
 from lstmkit.data.batching import collate, shuffled_batches
 from lstmkit.data.encoded import EncodedPart
 from lstmkit.models import Classifier
@@ -99,7 +99,7 @@ def train(
     watch: Watch,
     n_epochs: int | None = None,
     checkpoint: Path | None = None,
-    augment: Augmentation | None = None,
+    augment: Augment | None = None,
 ) -> Result:
     """Train a network in place.
 

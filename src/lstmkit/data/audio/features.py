@@ -128,6 +128,26 @@ class FeatureSettings:
         return max(0, 1 + (n_samples - self.window) // self.hop)
 
 
+def silent_frame(settings: FeatureSettings) -> Float[np.ndarray, " features"]:
+    """The features of a frame of silence among others, float32."""
+    return _of_level(settings, np.log(settings.floor))
+
+
+def added_by_a_neper(settings: FeatureSettings) -> Float[np.ndarray, " features"]:
+    """What a neper more of power adds to a frame's features where no band is at the floor, float32."""
+    return _of_level(settings, 1.0)
+
+
+def _of_level(settings: FeatureSettings, level: float) -> Float[np.ndarray, " features"]:
+    """All bands at one level: the same of cepstral coefficients only the zeroth has, and slopes have nothing of."""
+    found = np.zeros(settings.n_features, dtype=np.float32)
+    if settings.kind == "mfcc":
+        found[0] = level * settings.n_mels**0.5
+    else:
+        found[: settings.n_mels] = level
+    return found
+
+
 def features(samples: Float[np.ndarray, " samples"], settings: FeatureSettings) -> Float[np.ndarray, "frames features"]:
     """The features of a whole recording at `settings.rate`, float32.
 
@@ -192,11 +212,20 @@ def mel_filters(settings: FeatureSettings) -> Float64[np.ndarray, "frequencies b
     Slaney 1998, Auditory Toolbox, version 2: linear to 1,000 Hz, 15 mels there, logarithmic above. Of equal height
     rather than equal area, since the logarithm makes of a band's size a constant that scaling takes away.
     """
-    corners = _hertz(np.linspace(_mel(settings.fmin), _mel(settings.highest), settings.n_mels + 2))
+    corners = _corners(settings)
     frequencies = np.arange(settings.n_fft // 2 + 1)[:, None] * (settings.rate / settings.n_fft)
     low, middle, high = corners[:-2], corners[1:-1], corners[2:]
     rising, falling = (frequencies - low) / (middle - low), (high - frequencies) / (high - middle)
     return np.clip(np.minimum(rising, falling), 0, None)
+
+
+def mel_centres(settings: FeatureSettings) -> Float64[np.ndarray, " bands"]:
+    """Where each band is highest, in Hz."""
+    return _corners(settings)[1:-1]
+
+
+def _corners(settings: FeatureSettings) -> Float64[np.ndarray, " corners"]:
+    return _hertz(np.linspace(_mel(settings.fmin), _mel(settings.highest), settings.n_mels + 2))
 
 
 _LINEAR_MEL = 200 / 3  # Hz in a mel below 1,000 Hz

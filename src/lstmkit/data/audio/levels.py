@@ -54,10 +54,12 @@ class Facts:
         if self.clipped:
             notes.append(f"clipped: {self.clipped:.2%} of the samples at full scale")
         if self.silent:
-            notes.append(self._silence())
+            notes.append(self.silence)
         return tuple(notes)
 
-    def _silence(self) -> str:
+    @property
+    def silence(self) -> str:
+        """In what way a silent recording is that."""
         if self.peak >= _SILENCE:
             return "silent once averaged: the channels cancel each other"
         if not self.peak:

@@ -15,7 +15,7 @@ from lstmkit.config.schema import DataConfig
 from lstmkit.core.errors import DataError, LstmkitError
 from lstmkit.core.files import cache_folder, digest_of, replacing_folder, sha256_of, write_bytes, write_json
 from lstmkit.data.sources.collect import Collected, collect
-from lstmkit.data.sources.corpus import Blob, Corpus, Part, SeriesBlob
+from lstmkit.data.sources.corpus import Blob, ClipBlob, Corpus, Kind, Part, SeriesBlob
 from lstmkit.data.sources.plan import READING_KEYS, Plan, SourceFile, printable, readable
 
 _FORMAT = 3  # raise it when the cache's layout or what the readers make of a file changes
@@ -170,8 +170,8 @@ def _open(folder: Path, plan: Plan) -> Corpus | None:
         arrays = {name: _mapped(folder / name) for name in entry["arrays"]}
         if any([len(arrays[name]), zlib.crc32(arrays[name].data)] != check for name, check in entry["arrays"].items()):
             return None
-        n_channels = len(entry["corpus"]["channels"])
-        parts = {split: _part(arrays, split, names, n_channels) for split, names in entry["splits"].items()}
+        kind, n_channels = entry["corpus"]["kind"], len(entry["corpus"]["channels"])
+        parts = {split: _part(arrays, split, names, kind, n_channels) for split, names in entry["splits"].items()}
         return _corpus(parts, entry["corpus"], plan)
     except (OSError, ValueError, TypeError, KeyError):
         return None
@@ -181,13 +181,19 @@ def _mapped(path: Path) -> NDArray[np.uint8]:
     return np.memmap(path, dtype=np.uint8, mode="r")
 
 
-def _part(arrays: Mapping[str, NDArray[np.uint8]], split: str, names: list[str], n_channels: int) -> Part:
+def _part(arrays: Mapping[str, NDArray[np.uint8]], split: str, names: list[str], kind: Kind, n_channels: int) -> Part:
     codes = arrays[f"{split}.labels"].view(np.int32)
     content, offsets = arrays[f"{split}.inputs"], arrays[f"{split}.input_offsets"].view(np.int64)
     return Part(
-        inputs=SeriesBlob(content.view(np.float32).reshape(-1, n_channels), offsets)
-        if n_channels
-        else Blob(content, offsets),
+        inputs=_inputs(content, offsets, kind, n_channels),
         labels=[names[code] for code in codes.tolist()],
         ids=Blob(arrays[f"{split}.ids"], arrays[f"{split}.id_offsets"].view(np.int64)),
     )
+
+
+def _inputs(
+    content: NDArray[np.uint8], offsets: NDArray[np.int64], kind: Kind, n_channels: int
+) -> Blob | SeriesBlob | ClipBlob:
+    if kind == "series":
+        return SeriesBlob(content.view(np.float32).reshape(-1, n_channels), offsets)
+    return ClipBlob(Blob(content, offsets)) if kind == "audio" else Blob(content, offsets)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lstmkit.config.schema import DataConfig
 from lstmkit.core.errors import DataError
 from lstmkit.core.files import cache_folder
 from lstmkit.data.sources.archive import plan_archive
@@ -14,6 +15,7 @@ from lstmkit.data.sources.folders import plan_folder, plan_tables
 from lstmkit.data.sources.idx import plan_mnist
 from lstmkit.data.sources.lines import lines_of
 from lstmkit.data.sources.plan import Plan, Reading, Row, SourceFile
+from lstmkit.data.sources.recordings import plan_spoken_digits
 from lstmkit.data.sources.ts import archive_sets, plan_archive_set
 
 Progress = Callable[[int, int | None], None]
@@ -102,7 +104,7 @@ def _plan_imdb(folder: Path) -> Plan | None:
     if archive.is_file():
         return plan_archive(archive, "imdb")
     unpacked = folder / "aclImdb" if (folder / "aclImdb").is_dir() else folder
-    return plan_folder(unpacked, "imdb") if (unpacked / "train" / "pos").is_dir() else None
+    return plan_folder(unpacked, "imdb", DataConfig()) if (unpacked / "train" / "pos").is_dir() else None
 
 
 def _plan_trec(folder: Path) -> Plan | None:
@@ -157,6 +159,10 @@ def _coarse_label(head: str) -> str:
 
 def _first_word(head: str) -> str:
     return head
+
+
+def _plan_fsdd(folder: Path) -> Plan | None:
+    return plan_spoken_digits(folder, "fsdd")
 
 
 def _plan_mnist_rows(folder: Path) -> Plan | None:
@@ -290,6 +296,18 @@ _ENTRIES = (
         plan=_plan_mnist_pixels,
         kind="series",
         folders=("mnist",),
+    ),
+    Entry(
+        name="fsdd",
+        title="Free Spoken Digit Dataset",
+        task="which digit (10 classes) is said, by one of 6 speakers",
+        size="2,700 train, 300 test",
+        licence="CC BY-SA 4.0",
+        citation="Jakobovski, Free Spoken Digit Dataset, github.com/Jakobovski/free-spoken-digit-dataset",
+        layout="recordings/DIGIT_SPEAKER_NUMBER.wav in the zip archive, or unpacked; numbers 0 to 4 are the test split",
+        copy="free-spoken-digit-dataset-recordings.zip",
+        plan=_plan_fsdd,
+        kind="audio",
     ),
 )
 CATALOGUE = {entry.name: entry for entry in _ENTRIES}

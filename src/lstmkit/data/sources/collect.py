@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lstmkit.config.schema import DataConfig
-from lstmkit.data.sources.corpus import Blob, Kind, Series, SeriesBlob
+from lstmkit.data.sources.corpus import Blob, Clip, ClipBlob, Kind, Series, SeriesBlob
 from lstmkit.data.sources.plan import Plan, Reading
 
 
@@ -49,10 +49,35 @@ class Numbers:
 
 
 @dataclass
-class CollectedPart:
-    """One split while it grows; `_inputs` holds texts, or series of as many channels each."""
+class Clips:
+    """Where recordings are, appended one by one."""
 
-    _inputs: Strings | Numbers
+    _texts: Strings = field(default_factory=Strings)
+
+    @property
+    def content(self) -> bytearray:
+        """JSON texts end to end."""
+        return self._texts.content
+
+    @property
+    def offsets(self) -> array:
+        """Where each begins."""
+        return self._texts.offsets
+
+    def add(self, clip: Clip) -> None:
+        """Append one."""
+        self._texts.add(clip.to_json())
+
+    def blob(self) -> ClipBlob:
+        """What was appended, as a sequence."""
+        return ClipBlob(self._texts.blob())
+
+
+@dataclass
+class CollectedPart:
+    """One split while it grows; `_inputs` holds texts, series of as many channels each, or where recordings are."""
+
+    _inputs: Strings | Numbers | Clips
     _ids: Strings = field(default_factory=Strings)
     _codes: array = field(default_factory=lambda: array("i"))
     label_names: dict[str, int] = field(default_factory=dict)
@@ -63,8 +88,8 @@ class CollectedPart:
         self._ids.add(name)
         self._codes.append(self.label_names.setdefault(label, len(self.label_names)))
 
-    def inputs(self) -> Blob | SeriesBlob:
-        """The texts or series so far."""
+    def inputs(self) -> Blob | SeriesBlob | ClipBlob:
+        """The inputs so far."""
         return self._inputs.blob()
 
     def ids(self) -> Blob:
@@ -109,8 +134,15 @@ def collect(plan: Plan, data: DataConfig) -> Collected:
     n_rows = 0
     for split, name, item, label in plan.read(reading):
         if split not in parts:
-            parts[split] = CollectedPart(Strings() if isinstance(item, str) else Numbers(item.shape[1]))
+            parts[split] = CollectedPart(_container_of(item))
         parts[split].add(item, label, name)
         n_rows += 1
     reading.finish(n_rows, plan.root)
     return Collected(reading.kind or "text", parts, reading.decisions, reading.rejected, reading.channels)
+
+
+def _container_of(item: str | Series | Clip) -> Strings | Numbers | Clips:
+    """What inputs like this one are gathered in."""
+    if isinstance(item, str):
+        return Strings()
+    return Clips() if isinstance(item, Clip) else Numbers(item.shape[1])

@@ -1,7 +1,8 @@
 """The shape that every source is brought to: parts of inputs, labels and ids, in lazy sequences."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any, Generic, Literal, TypeVar, overload
 
@@ -9,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
-Kind = Literal["text", "tokens", "series"]
+Kind = Literal["text", "tokens", "series", "audio"]
 Series = Float[np.ndarray, "time channels"]
 """A numeric series, float32; NaN where a value is missing."""
 SPLITS = ("train", "valid", "test")
@@ -72,6 +73,69 @@ class SeriesBlob(Sequence[Series]):
         return self.content[self.offsets[position] : self.offsets[position + 1]]
 
 
+@dataclass(frozen=True)
+class Clip:
+    """Where a recording or a stretch of one is, and what reading it once told; its samples are read when needed.
+
+    Args:
+        path: the WAV or FLAC file, or the zip archive that holds it.
+        rate: of the file, in Hz.
+        channels: of the file; they are averaged.
+        n_samples: of each channel, in the stretch.
+        clipped: share of the samples in runs of two or more at full scale.
+        digest: hexadecimal, of rate and averaged samples: two with one digest sound alike.
+        member: the file's name in the archive; empty: `path` is the file.
+        start, end: of the stretch, in seconds; an end of None is the file's.
+    """
+
+    path: str
+    rate: int
+    channels: int
+    n_samples: int
+    clipped: float
+    digest: str
+    member: str = ""
+    start: float = 0.0
+    end: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        """How long it lasts."""
+        return self.n_samples / self.rate
+
+    @property
+    def name(self) -> str:
+        """For errors."""
+        return f"{self.path}: {self.member}" if self.member else self.path
+
+    def to_json(self) -> str:
+        """All of it."""
+        return json.dumps(asdict(self))
+
+
+class ClipBlob(Sequence[Clip]):
+    """Recordings by reference; kept as JSON texts, a few hundred bytes each.
+
+    Args:
+        texts: of `Clip.to_json`.
+    """
+
+    def __init__(self, texts: Blob) -> None:
+        self.texts = texts
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    @overload
+    def __getitem__(self, index: int) -> Clip: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Clip]: ...
+    def __getitem__(self, index: int | slice) -> Clip | list[Clip]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        return Clip(**json.loads(self.texts[index]))
+
+
 class Selection(Sequence[_T], Generic[_T]):
     """The items of `base` at `indices`, without a copy.
 
@@ -108,7 +172,8 @@ class Part:
     """One split: three sequences of one length.
 
     Args:
-        inputs: the texts; for a corpus of kind "tokens", the tokens joined by single spaces; for "series", arrays.
+        inputs: the texts; for a corpus of kind "tokens", the tokens joined by single spaces; for "series", arrays;
+            for "audio", where recordings are (`Clip`).
         labels: the label of each input.
         ids: stable and readable: "test/pos/0_10.txt", "train.csv:17" (the line), "digits:12".
     """
@@ -132,7 +197,8 @@ class Corpus:
 
     Args:
         name: short, for the run folder's name: "imdb", "digits", a file's stem, a folder's name.
-        kind: "text"; "tokens" where the source has sequences of tokens; "series" where it has numbers by time.
+        kind: "text"; "tokens" where the source has sequences of tokens; "series" where it has numbers by time;
+            "audio" where it has recordings.
         parts: the splits that the source has, in the order train, valid, test; {"all": ...} where it has none.
         rejected: rows left out under on_bad_row="skip": file, line, reason, text (its beginning).
         decisions: what was decided while reading, one line each.

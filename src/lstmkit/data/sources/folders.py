@@ -1,14 +1,19 @@
-"""Folders: one sub-folder per label, the same under train, valid and test, or tables named train, valid and test."""
+"""Folders: one sub-folder per label, the same under train, valid and test, or tables named train, valid and test.
+
+A label's folder holds texts, or recordings.
+"""
 
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from lstmkit.config.schema import DataConfig
 from lstmkit.core.errors import DataError
 from lstmkit.data.sources.corpus import SPLITS
 from lstmkit.data.sources.lines import fault_in
 from lstmkit.data.sources.plan import SPLIT_NAMES, Plan, Reading, Row, SourceFile, readable
+from lstmkit.data.sources.recordings import folder_rows, is_recording, plan_manifests
 from lstmkit.data.sources.tables import is_table, read_table
 
 UNLABELLED = "unsup"  # IMDB's folder of reviews without a label
@@ -16,19 +21,21 @@ _BOM = b"\xef\xbb\xbf"
 
 
 class _LabelFolder(NamedTuple):
-    """A label's folder: the sorted names of its texts (names, not paths: there can be many), and what else is there."""
+    """A label's folder: the sorted names of its texts and of its recordings, and how many files it has in all."""
 
     path: Path
     texts: list[str]
-    n_others: int
+    recordings: list[str]
+    n_files: int
 
 
-def plan_folder(root: Path, name: str) -> Plan | None:
+def plan_folder(root: Path, name: str, data: DataConfig) -> Plan | None:
     """How to read a folder of the user's; None where its layout is not one that is known.
 
     Args:
         root: the folder.
         name: the corpus' name.
+        data: columns asked for.
 
     Raises:
         DataError: the folder cannot be read, or two tables claim one split.
@@ -36,7 +43,7 @@ def plan_folder(root: Path, name: str) -> Plan | None:
     entries = _entries(root)
     tables = _by_split(root, [path for path in entries if is_table(path) and path.is_file()])
     if tables:
-        return _plan_tables(root, name, tables, entries)
+        return plan_manifests(root, name, tables, data) or _plan_tables(root, name, tables, entries)
     folders = [path for path in entries if path.is_dir()]
     splits = _by_split(root, folders)
     if splits:
@@ -44,13 +51,15 @@ def plan_folder(root: Path, name: str) -> Plan | None:
         if not any(labelled.values()):
             return None
         strangers = [folder for folder in folders if folder not in splits.values()]
-        return _plan_texts(root, name, labelled, strangers)
+        return _plan_labelled(root, name, labelled, strangers)
     labelled = {"all": _label_folders(root)}
-    return _plan_texts(root, name, labelled, []) if labelled["all"] else None
+    return _plan_labelled(root, name, labelled, []) if labelled["all"] else None
 
 
-def plan_table(path: Path) -> Plan:
+def plan_table(path: Path, data: DataConfig) -> Plan:
     """How to read a single table."""
+    if plan := plan_manifests(path, path.stem, {"all": path}, data):
+        return plan
     file = SourceFile(path, path.name)
     return Plan(path.stem, path, (file,), lambda reading: read_table(file, "all", reading))
 
@@ -75,32 +84,44 @@ def _plan_tables(root: Path, name: str, tables: Mapping[str, Path], entries: lis
     return plan_tables(root, name, tables, tuple(decisions))
 
 
-def _plan_texts(root: Path, name: str, labelled: Mapping[str, list[_LabelFolder]], strangers: list[Path]) -> Plan:
+def _plan_labelled(root: Path, name: str, labelled: Mapping[str, list[_LabelFolder]], strangers: list[Path]) -> Plan:
+    """Recordings are read where there are more of them than texts."""
+    folders = [folder for split in labelled for folder in labelled[split]]
+    heard = sum(len(folder.recordings) for folder in folders) > sum(len(folder.texts) for folder in folders)
+    ending, one = (".wav or .flac", "a WAV or FLAC file") if heard else (".txt", "a .txt file")
     decisions: list[str] = [f"left out: {path.name}/ (not train, valid or test)" for path in strangers]
     files: list[tuple[str, str, SourceFile]] = []
     labels: list[str] = []
     for split in ("all", *SPLITS):
-        for folder, texts, n_others in labelled.get(split, []):
-            within = folder.relative_to(root).as_posix()
-            if folder.name == UNLABELLED and split != "all":
-                decisions.append(f"left out: {within}/ ({len(texts):,} texts without a label)")
+        for folder in labelled.get(split, []):
+            within = folder.path.relative_to(root).as_posix()
+            own = folder.recordings if heard else folder.texts
+            if folder.path.name == UNLABELLED and split != "all":
+                decisions.append(
+                    f"left out: {within}/ ({len(own):,} {'recordings' if heard else 'texts'} without a label)"
+                )
                 continue
-            if n_others:
-                decisions.append(f"left out: {n_others:,} files in {within}/ (not .txt)")
-            labels.append(folder.name)
-            files += [(split, folder.name, SourceFile(folder / text, f"{within}/{text}")) for text in texts]
+            if n_others := folder.n_files - len(own):
+                decisions.append(f"left out: {n_others:,} files in {within}/ (not {ending})")
+            if own:
+                labels.append(folder.path.name)
+            files += [(split, folder.path.name, SourceFile(folder.path / file, f"{within}/{file}")) for file in own]
     labels = sorted(set(labels))
     shown = ", ".join(labels[:6]) + (", …" if len(labels) > 6 else "")
-    decisions.insert(0, f"layout: a folder for each label ({shown}), a .txt file for each example")
+    decisions.insert(0, f"layout: a folder for each label ({shown}), {one} for each example")
 
     def read(reading: Reading) -> Iterator[Row]:
+        if heard:
+            yield from folder_rows(files, reading)
+            return
         for split, label, file in files:
             with readable(file.path):
                 content = file.path.read_bytes()
             if row := text_row(reading, split, label, file, content):
                 yield row
 
-    return Plan(name, root, tuple(file for _, _, file in files), read, tuple(decisions))
+    every = tuple(file for _, _, file in files)
+    return Plan(name, root, every, read, tuple(decisions), kind="audio" if heard else None)
 
 
 def text_row(reading: Reading, split: str, label: str, file: SourceFile, content: bytes) -> Row | None:
@@ -138,6 +159,7 @@ def _label_folders(folder: Path) -> list[_LabelFolder]:
             with readable(path):
                 names = sorted(name for name in os.listdir(path) if not name.startswith("."))  # noqa: PTH208
             texts = [name for name in names if name.lower().endswith(".txt")]
-            if texts:
-                found.append(_LabelFolder(path, texts, len(names) - len(texts)))
+            recordings = [name for name in names if is_recording(name)]
+            if texts or recordings:
+                found.append(_LabelFolder(path, texts, recordings, len(names)))
     return found

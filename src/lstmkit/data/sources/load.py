@@ -15,6 +15,7 @@ from lstmkit.data.sources.catalogue import CATALOGUE, Progress, obtain
 from lstmkit.data.sources.corpus import Corpus, Kind, Part
 from lstmkit.data.sources.folders import plan_folder, plan_table
 from lstmkit.data.sources.plan import Plan, readable
+from lstmkit.data.sources.recordings import plan_spoken_digits
 from lstmkit.data.sources.tables import TABLE_SUFFIXES, is_table, kind_of_table
 from lstmkit.data.sources.ts import SUFFIX, archive_sets, plan_archive_set, plan_ts
 
@@ -35,7 +36,7 @@ def load_corpus(data: DataConfig, progress: Progress | None = None) -> Corpus:
     """
     entry = CATALOGUE.get(data.source)
     if entry is None:
-        return read_through_cache(_plan_of(data.source), data)
+        return read_through_cache(_plan_of(data.source, data), data)
     notes: list[str] = []
     if Path(entry.name).exists():
         notes.append(f"source: {entry.name} of the catalogue; what is here under that name would be ./{entry.name}")
@@ -57,17 +58,17 @@ def kind_of(source: str, **columns: str | None) -> Kind:
     """
     if entry := CATALOGUE.get(source):
         return entry.kind
+    data = DataConfig.model_validate({key: value for key, value in columns.items() if value})
     try:
-        plan = _plan_of(source)
+        plan = _plan_of(source, data)
         if plan.kind or not is_table(plan.files[0].path):
             return plan.kind or "text"
-        asked = {key: value for key, value in columns.items() if value}
-        return kind_of_table(plan.files[0], DataConfig.model_validate(asked))
+        return kind_of_table(plan.files[0], data)
     except LstmkitError:  # reading the source, which comes next, says what is wrong with it
         return "text"
 
 
-def _plan_of(source: str) -> Plan:
+def _plan_of(source: str, data: DataConfig) -> Plan:
     path = Path(source).expanduser()
     if not source or not _exists(path):
         names = ", ".join(CATALOGUE)
@@ -79,16 +80,20 @@ def _plan_of(source: str) -> Plan:
         if plan := _plan_of_archive(path):
             return plan
         plans = (entry.plan(path) for entry in CATALOGUE.values() if entry.plan)
-        if plan := plan_folder(path, name) or next((plan for plan in plans if plan), None):
+        # Its one folder of recordings would be taken for a label's.
+        if plan := plan_spoken_digits(path, name) or plan_folder(path, name, data):
+            return plan
+        if plan := next((plan for plan in plans if plan), None):
             return plan
         raise DataError(
-            f"{path}: no examples found; a folder holds LABEL/*.txt, train/LABEL/*.txt and test/LABEL/*.txt, "
-            f"tables named train and test ({' '.join(TABLE_SUFFIXES)}), or NAME_TRAIN{SUFFIX} and NAME_TEST{SUFFIX}"
+            f"{path}: no examples found; a folder holds LABEL/*.txt (or .wav, .flac), train/LABEL/*.txt and "
+            f"test/LABEL/*.txt, tables named train and test ({' '.join(TABLE_SUFFIXES)}), or NAME_TRAIN{SUFFIX} and "
+            f"NAME_TEST{SUFFIX}"
         )
     if is_archive(path):
         return plan_archive(path, name.split(".")[0])
     if is_table(path):
-        return plan_table(path)
+        return plan_table(path, data)
     if path.suffix.lower() == SUFFIX:
         return plan_ts(path)
     allowed = " ".join((*TABLE_SUFFIXES, SUFFIX))

@@ -12,7 +12,7 @@ import numpy as np
 
 from lstmkit.config.schema import DataConfig
 from lstmkit.core.errors import DataError
-from lstmkit.data.sources.corpus import Kind, Series
+from lstmkit.data.sources.corpus import Clip, Kind, Series
 
 if TYPE_CHECKING:
     from lstmkit.data.sources.series_tables import SeriesLayout
@@ -44,7 +44,7 @@ class Row(NamedTuple):
 
     split: str
     id: str
-    input: "str | Series"
+    input: "str | Series | Clip"
     label: str
 
 
@@ -139,6 +139,15 @@ class Reading:
                 return Row(split, id_ or (f"{file.name}:{line}" if line else file.name), values, name)
         self.reject(file, line, fault, detail)
         return None
+
+    def clip_row(self, split: str, file: SourceFile, line: int | None, clip: Clip, label: Any, id_: str) -> Row | None:
+        """A recording; None, with the reason noted, where its label cannot be used."""
+        fault, name = _label_of(label)
+        if fault:
+            self.reject(file, line, fault)
+            return None
+        self.kind = "audio"
+        return Row(split, id_, clip, name)
 
     def finish(self, n_rows: int, root: Path) -> None:
         """Close the reading.

@@ -4,7 +4,7 @@ from typing import Any
 
 from lstmkit.experiment.claims.judged import GRADIENT, NOT_SHOWN, Claim, Measured, decide, interval
 
-KINDS = {"text": "text", "speech": "speech", "series": "time series"}
+KINDS = {"text": "text", "audio": "speech", "series": "time series"}
 """What a run's record calls the kinds that the sheet names, and how they are called here."""
 
 
