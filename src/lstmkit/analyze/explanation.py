@@ -4,6 +4,7 @@ from typing import Any, overload
 
 import numpy as np
 import torch
+from jaxtyping import Int
 
 from lstmkit.analyze.attribution import integrated_gradients
 from lstmkit.analyze.deletion import deletion_curve
@@ -17,6 +18,7 @@ from lstmkit.data.encoder import Encoder
 from lstmkit.data.encoding import AnyEncoder
 from lstmkit.data.series import SeriesEncoder, kept_steps
 from lstmkit.data.sources.corpus import Series
+from lstmkit.data.speech import Sound, SpeechEncoder
 from lstmkit.models import Classifier
 from lstmkit.models.scoring import probabilities
 
@@ -35,6 +37,11 @@ def explain(
 ) -> SeriesExplanation: ...  # fmt: skip
 @overload
 def explain(
+    network: Classifier, encoder: SpeechEncoder, labels: list[str], item: Sound, *, most_classes: int = ...,
+    n_orders: int = ..., seed: int = ...,
+) -> SeriesExplanation: ...  # fmt: skip
+@overload
+def explain(
     network: Classifier, encoder: AnyEncoder, labels: list[str], item: Any, *, most_classes: int = ...,
     n_orders: int = ..., seed: int = ...,
 ) -> Explanation: ...  # fmt: skip
@@ -48,14 +55,14 @@ def explain(
     n_orders: int = 20,
     seed: int = 0,
 ) -> Explanation:
-    """Explain the prediction for one text or series.
+    """Explain the prediction for one text, series or recording.
 
     Args:
         network: the trained classifier; it is put into evaluation mode, and back afterwards.
         encoder: its encoder.
         labels: its class names.
         item: what to classify: a text, a sequence of tokens with single spaces between, or a series, float32
-            `(time, channels)`, NaN where a value is missing.
+            `(time, channels)`, NaN where a value is missing, or a recording.
         most_classes: how many of the most probable classes are attributed.
         n_orders: random orders of deletion.
         seed: draws them.
@@ -65,6 +72,8 @@ def explain(
         LstmkitError: the instrumented network and the engine differ by more than rounding.
     """
     options = {"most_classes": most_classes, "n_orders": n_orders, "seed": seed}
+    if isinstance(encoder, SpeechEncoder):
+        return _explain_sound(network, encoder, list(labels), item, options)
     if isinstance(encoder, SeriesEncoder):
         return _explain_series(network, encoder, list(labels), item, options)
     if not item.strip():
@@ -86,7 +95,6 @@ def _explain_series(
 ) -> SeriesExplanation:
     rows, _ = encoder.encode([series])
     places = kept_steps(len(series), encoder.max_length, encoder.truncate)
-    jump = np.flatnonzero(places != np.arange(len(places)))
     n_channels = len(encoder.channels)
     channel_of = np.array([*range(n_channels), *encoder.masked], dtype=np.int64)
     means = np.array(encoder.means)
@@ -98,10 +106,40 @@ def _explain_series(
         means=means,
         channel_of=channel_of,
         n_given=len(series),
-        hole=None if len(places) == len(series) else int(jump[0]) if len(jump) else len(places),
+        hole=_hole(places, len(series)),
         labels=labels,
         **_of_rows(network, rows, channel_of, **options),
     )
+
+
+def _explain_sound(
+    network: Classifier, encoder: SpeechEncoder, labels: list[str], sound: Sound, options: dict[str, int]
+) -> SeriesExplanation:
+    """Frames as steps and bands as channels, the highest first; a band's slopes count to it."""
+    rows, _, (n_given,) = encoder.encode_counted([sound])
+    places = kept_steps(int(n_given), encoder.max_length, encoder.truncate)
+    n_static = encoder.settings.n_static
+    means = np.array(encoder.means[:n_static])
+    values = (rows[:, :n_static].astype(np.float64) * encoder.deviations[:n_static] + means)[:, ::-1]
+    channel_of = n_static - 1 - np.arange(encoder.settings.n_features) % n_static
+    return SeriesExplanation(
+        channels=encoder.features[:n_static][::-1],
+        places=places,
+        values=values.astype(np.float32),
+        filled=values,
+        means=means[::-1],
+        channel_of=channel_of,
+        n_given=int(n_given),
+        hole=_hole(places, int(n_given)),
+        labels=labels,
+        **_of_rows(network, rows, channel_of, **options),
+    )
+
+
+def _hole(places: Int[np.ndarray, " kept"], n_given: int) -> int | None:
+    """How many steps were read before those that truncation left out; None where it left none out."""
+    jump = np.flatnonzero(places != np.arange(len(places)))
+    return None if len(places) == n_given else int(jump[0]) if len(jump) else len(places)
 
 
 def _of_rows(

@@ -22,7 +22,7 @@ from lstmkit.config.resolve import validate
 from lstmkit.core.errors import DataError
 from lstmkit.core.records import Epoch
 from lstmkit.data.encoded import EncodedPart
-from lstmkit.data.encoding import AnyEncoder, fit_encoder, of_tokens
+from lstmkit.data.encoding import AnyEncoder, fit_encoder
 from lstmkit.data.series import SeriesEncoder
 from lstmkit.models import build
 from lstmkit.models.build import architecture_of
@@ -266,11 +266,10 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
 
         check_is_fitted(self)
         with as_value_errors(), borrowed(self.config_.run.threads, self.network_.head.weight.device):
-            encoder = of_tokens(self.encoder_, "an explanation")
-            (text,) = texts_of([x])
+            (example,) = examples_of([x], self.encoder_)
             labels = [str(label) for label in self.classes_.tolist()]
             return explain(
-                self.network_, encoder, labels, text, most_classes=most_classes, n_orders=n_orders, seed=seed
+                self.network_, self.encoder_, labels, example, most_classes=most_classes, n_orders=n_orders, seed=seed
             )
 
     def save(self, folder: str | Path) -> None:

@@ -8,13 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
-from lstmkit.api.inputs import Item, texts_of
-from lstmkit.api.series import series_of
-from lstmkit.api.sounds import sounds_of
+from lstmkit.api.examples import examples_of
+from lstmkit.api.inputs import Item
 from lstmkit.artifact import Artifact, find_model, find_twin, load_artifact
 from lstmkit.data.encoded import EncodedPart
-from lstmkit.data.series import SeriesEncoder
-from lstmkit.data.speech import SpeechEncoder
 from lstmkit.models.scoring import probabilities
 
 if TYPE_CHECKING:
@@ -60,13 +57,8 @@ class Predictor:
                 `(time, channels)` array, or a recording as `lstmkit.api.sounds.sounds_of` has it; or `items` is one
                 string and not a list of them.
         """
-        encoder = self._artifact.encoder
-        if isinstance(encoder, SeriesEncoder):
-            rows, offsets = encoder.encode(series_of(items, len(encoder.channels)))
-        elif isinstance(encoder, SpeechEncoder):
-            rows, offsets = encoder.encode(sounds_of(items, encoder.settings.rate))
-        else:
-            rows, offsets = encoder.encode(texts_of(items))
+        encoder: Any = self._artifact.encoder
+        rows, offsets = encoder.encode(examples_of(items, encoder))
         n = len(offsets) - 1
         if not n:
             return np.zeros((0, len(self._artifact.labels)))
@@ -90,9 +82,7 @@ class Predictor:
         from lstmkit.analyze.explanation import explain  # prediction does without it
 
         models = [self._artifact, *([self._twin()] if self._twin else [])]
-        encoder = self._artifact.encoder
-        is_series = isinstance(encoder, SeriesEncoder)
-        (example,) = series_of([item], len(encoder.channels)) if is_series else texts_of([item])
+        (example,) = examples_of([item], self._artifact.encoder)
         found, *others = (
             explain(
                 model.network,

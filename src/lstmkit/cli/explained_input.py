@@ -26,7 +26,8 @@ def given_input(run: Path, given: str | None, identity: str | None) -> Given:
 
     Args:
         run: a run, a lab, or a model folder.
-        given: INPUT: of a run on series a file that holds one, or any source; of others the text, or - for a pipe.
+        given: INPUT: of a run on series a file that holds one, or any source; of one on recordings a recording; of
+            others the text, or - for a pipe.
         identity: of --id: a test example of the run, or where a file of series is given one of those.
 
     Raises:
@@ -43,6 +44,12 @@ def given_input(run: Path, given: str | None, identity: str | None) -> Given:
         if given is None:
             return _test_example(run, identity or "", "a file with a series")
         return _of_file(run, given, identity, encoder)
+    if encoder.get("kind") == "audio":
+        if (given is None) == (identity is None):
+            raise RequestError(
+                "explain takes a recording or --id, one of the two; write explain RUN yes.wav, or explain RUN --id ID"
+            )
+        return Given(Path(given), Path(given).name) if given else _test_example(run, identity or "", "a recording")
     if (given is None) == (identity is None):
         raise RequestError(
             "explain takes a text or --id, one of the two; "
