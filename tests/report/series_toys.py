@@ -30,7 +30,8 @@ def record(
         series[:, 1] = 4.0
         series[n_steps // 3 : n_steps // 2, 0] = np.nan
     names = ["<i>x</i>", "still & quiet", *(f"c{k}" for k in range(2, n_channels))][:n_channels]
-    encoder = SeriesEncoder.fit([series], EncoderConfig(max_length=max_length), names)
+    training = [series] if n_steps > 1 else [random.normal(10, 3, size=(9, n_channels)).astype(np.float32)]
+    encoder = SeriesEncoder.fit(training, EncoderConfig(max_length=max_length), names)
     found = []
     for cell in cells:
         torch.manual_seed(3)

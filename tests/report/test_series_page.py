@@ -95,7 +95,6 @@ def test_a_series_of_a_step_or_a_value_is_drawn(drawn: Any, n_steps: int, n_chan
     page = drawn(toys.record(n_steps, n_channels))
     assert page.unbalanced == []
     if n_steps * n_channels == 1:
-        # A channel of one value is constant: to the network it is the baseline itself.
         assert "One value can be deleted in one order only" in page.text
 
 
