@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from lstmkit import load
+from lstmkit.analyze.explained import SeriesExplanation
 from lstmkit.cli.main import run
-from lstmkit.core.errors import DataError, RequestError
+from lstmkit.core.errors import DataError
 from sounds import RATE, whistle, write_sound, write_whistles
 
 SMALL = ["--threads", "1", "--epochs", "3", "--set", "model.hidden_size=8", "--set", "model.embedding_size=4",
@@ -136,7 +137,8 @@ def test_predictions_on_the_command_line(
         (["predict", "M", "--input", "texts.csv"], "texts.csv: no column of paths; call it path"),
         (["predict", "M", "--input", "heard.csv"], "heard.csv:2: start or end is not a number of seconds"),
         (["predict", "M", "--input", "x.parquet"], "x.parquet: recordings are named by lines, csv, tsv or jsonl"),
-        (["explain", "M", "hello"], "an explanation reads text and tokens, and this model reads recordings"),
+        (["explain", "M", "hello"], "hello: cannot be read"),
+        (["explain", "M"], "explain takes a recording or --id, one of the two"),
         (["predict", "M", "--stream", "--input", "texts.csv"], "a stream reads text and tokens, and this model reads"),
     ],
 )
@@ -158,9 +160,26 @@ def test_bad_requests_have_one_line(
     assert error.count("error: ") == 1
 
 
-def test_explanations_from_python_are_refused(model: Path) -> None:
-    with pytest.raises(RequestError, match="an explanation reads text and tokens, and this model reads recordings"):
-        load(model).explain("a text")
+@pytest.mark.parametrize("deltas", [0, 2])
+def test_explanations_show_bands_over_frames(words: Path, deltas: int) -> None:
+    settings = ["--set", f"encoder.deltas={deltas}", "--set", "encoder.max_length=9"]
+    assert run(["train", str(words), "--out", "a", *SMALL, *settings]) == 0
+    model = load("a")
+    path = min(words.glob("*/*.wav"))
+    found = model.explain(path)
+    assert isinstance(found, SeriesExplanation)
+    hertz = [float(name.removesuffix(" Hz")) for name in found.channels]
+    assert hertz == sorted(hertz, reverse=True)
+    assert found.values.shape == (9, 12)
+    assert (found.hole, len(found.places)) == (5, 9)
+    assert found.n_given > 9
+    assert found.by_channel.shape[1:] == (9, 12)
+    np.testing.assert_allclose(found.by_channel.sum(2), found.attribution.values, atol=1e-9)
+    np.testing.assert_allclose(found.probabilities, model.predict_proba([path])[0], atol=1e-6)
+    assert run(["explain", "a", str(path), "--out", "page.html"]) == 0
+    assert "Hz" in Path("page.html").read_text()
+    first = json.loads(Path("a/predictions.jsonl").read_text().splitlines()[0])
+    assert run(["explain", "a", "--id", first["id"], "--text"]) == 0
 
 
 def test_data_info_shows_rates_lengths_and_clipping(words: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -201,12 +220,13 @@ def test_augmented_training_is_resumed_to_the_same_bits(words: Path, monkeypatch
     assert Path("cut/model/model.safetensors").read_bytes() == Path("whole/model/model.safetensors").read_bytes()
 
 
-def test_a_lab_on_recordings_says_what_it_leaves_out(words: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lab_on_recordings_explains_its_examples(words: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from small_evidence import shorten_evidence
 
     shorten_evidence(monkeypatch)
     assert run(["lab", "words", "--out", "lab", *SMALL]) == 0
-    left_out = json.loads(Path("lab/evidence.json").read_text())["left_out"]
-    assert all("reads text and tokens" in one["reason"] for one in left_out)
+    evidence = json.loads(Path("lab/evidence.json").read_text())
+    assert all("classified wrongly" in one["reason"] for one in evidence["left_out"])
+    assert evidence["explained"]
     claims = {claim["claim"]: claim for claim in json.loads(Path("lab/lab.json").read_text())["claims"]}
     assert "words" in claims["LSTMs perform well on speech"]["evidence"]

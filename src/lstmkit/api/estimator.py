@@ -14,6 +14,7 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from lstmkit.api.borrowed import borrowed, device_for
+from lstmkit.api.examples import examples_of
 from lstmkit.api.inputs import Item, Sort, classes_of, held_out, sort_of, texts_of
 from lstmkit.api.parameters import as_value_errors, config_of, plain
 from lstmkit.api.saving import read_estimator, write_estimator
