@@ -37,6 +37,11 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     },
 }
 
+# Chosen by cross-validation of training parts (docs/decisions.md, Series).
+_AUGMENTED_SERIES = {"jitter": 0.2, "scaling": 0.2, "time_warp": 0.4}
+_TRAINED_SERIES = {
+    "batch_size": 0, "learning_rate": 2e-3, "label_smoothing": 0.1, "select_by": "last", "refit": True,
+}  # fmt: skip
 _AUGMENTED_SPEECH = {"time_shift_ms": 50.0, "gain_db": 6.0, "time_masks": 1, "frequency_masks": 1}
 
 FOR_KIND: dict[str, dict[str, dict[str, dict[str, Any]]]] = {
@@ -44,15 +49,15 @@ FOR_KIND: dict[str, dict[str, dict[str, dict[str, Any]]]] = {
         "lab": {"encoder": {"max_length": 2_000}, "train": {"batch_size": 0}},
         "default": {
             "encoder": {"max_length": 2_000},
-            "augment": {"jitter": 0.05, "scaling": 0.1, "time_warp": 0.2},
+            "augment": _AUGMENTED_SERIES,
             "model": {"embedding_size": 64, "hidden_size": 128, "bidirectional": True, "pooling": "max_mean"},
-            "train": {"batch_size": 0, "learning_rate": 2e-3, "refit": True},
+            "train": _TRAINED_SERIES,
         },
         "streaming": {
             "encoder": {"max_length": 2_000},
-            "augment": {"jitter": 0.05, "scaling": 0.1, "time_warp": 0.2},
+            "augment": _AUGMENTED_SERIES,
             "model": {"embedding_size": 64},
-            "train": {"batch_size": 16, "learning_rate": 2e-3, "refit": True},
+            "train": _TRAINED_SERIES,
         },
     },
     "audio": {
