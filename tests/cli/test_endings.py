@@ -12,7 +12,7 @@ import pytest
 from small_runs import SMALL, Command
 
 from lstmkit.data.encoder import Encoder
-from lstmkit.experiment import opponents, prepare, single
+from lstmkit.experiment import opponents, prepare, single, training
 from lstmkit.train import loop
 from lstmkit.train.checkpoint import Progress
 
@@ -134,7 +134,7 @@ def test_a_resumed_run_says_where_it_goes_on(
     ],
 )
 def test_where_a_run_goes_on_in_words(progress: Progress, words: str) -> None:
-    assert single.resumption(progress, n_epochs=10, n_steps=9) == words
+    assert training.resumption(progress, n_epochs=10, n_steps=9) == words
 
 
 def test_options_that_would_be_passed_over_are_refused(lstmkit: Command, reviews: Path, tmp_path: Path) -> None:

@@ -1,5 +1,25 @@
 """The model folder: safetensors, JSON and the tokenizer. Reading one runs no code of the file's."""
 
-from lstmkit.artifact.folder import FORMAT, Artifact, find_model, find_twin, load_artifact, save_artifact
+from lstmkit.artifact.folder import (
+    FORMAT,
+    Artifact,
+    ForecastArtifact,
+    find_model,
+    find_twin,
+    load_artifact,
+    load_forecaster,
+    save_artifact,
+    task_of,
+)
 
-__all__ = ["FORMAT", "Artifact", "find_model", "find_twin", "load_artifact", "save_artifact"]
+__all__ = [
+    "FORMAT",
+    "Artifact",
+    "ForecastArtifact",
+    "find_model",
+    "find_twin",
+    "load_artifact",
+    "load_forecaster",
+    "save_artifact",
+    "task_of",
+]

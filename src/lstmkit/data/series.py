@@ -132,7 +132,7 @@ class SeriesEncoder:
         scaled = (values.astype(np.float64) - self.means) / np.array(self.deviations)
         gaps = np.isnan(scaled)
         if gaps.any():
-            scaled = _filled(scaled, gaps)
+            scaled = filled(scaled)
         rows = np.concatenate([scaled, gaps[:, list(self.masked)]], 1).astype(np.float32)
         return rows[kept_steps(len(rows), self.max_length, self.truncate)]
 
@@ -149,8 +149,8 @@ def kept_steps(length: int, most: int, truncate: str) -> Int[np.ndarray, " kept"
     return np.concatenate([np.arange(most - n_tail), np.arange(length - n_tail, length)])
 
 
-def _filled(values: np.ndarray, gaps: np.ndarray) -> np.ndarray:
+def filled(values: np.ndarray) -> np.ndarray:
     """Each gap takes the last value before it, or 0 (the mean, in z-scores) where there is none."""
-    steps = np.where(gaps, -1, np.arange(len(values))[:, None])
+    steps = np.where(np.isnan(values), -1, np.arange(len(values))[:, None])
     last = np.maximum.accumulate(steps, 0)
     return np.where(last < 0, 0.0, np.take_along_axis(values, np.maximum(last, 0), 0))

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from lstmkit.core.names import NAMES
+from lstmkit.report.forecast_records import ForecastRun
 from lstmkit.report.records import Evaluation, Lab, Run
 from lstmkit.report.style import colour, label, label_ticks, width_em
 
@@ -31,9 +32,9 @@ class Dot:
     interval: tuple[float, float]
 
 
-def loss(runs: Sequence[Run]) -> Figure:
+def loss(runs: Sequence[Run | ForecastRun], measure: str = "mean cross-entropy (nats)") -> Figure:
     """Training and validation loss by epoch, from zero; one colour per model, the kept epoch marked."""
-    figure, axes = _by_epoch(runs, "Loss by epoch", "mean cross-entropy (nats)")
+    figure, axes = _by_epoch(runs, "Loss by epoch", measure)
     _draw_curves(axes, runs, "loss", 1.0)
     axes.set_ylim(0, axes.get_ylim()[1])
     _direct_labels(axes, runs, "loss", 1.0)
@@ -177,7 +178,7 @@ def _canvas(width: float, height: float, *, left: float, right: float, bottom: f
     return figure, axes
 
 
-def _by_epoch(runs: Sequence[Run], title: str, y_label: str) -> tuple[Figure, Axes]:
+def _by_epoch(runs: Sequence[Run | ForecastRun], title: str, y_label: str) -> tuple[Figure, Axes]:
     figure, axes = _canvas(_WIDTH_IN, 3.3, left=0.6, right=1.18, bottom=0.55)
     axes.set_title(title)
     axes.set_xlabel("epoch")
@@ -189,7 +190,7 @@ def _by_epoch(runs: Sequence[Run], title: str, y_label: str) -> tuple[Figure, Ax
     return figure, axes
 
 
-def _draw_curves(axes: Axes, runs: Sequence[Run], what: str, scale: float) -> None:
+def _draw_curves(axes: Axes, runs: Sequence[Run | ForecastRun], what: str, scale: float) -> None:
     for run in runs:
         for part, dash, width in (("train", (0, (3, 2)), 1.3), ("valid", "solid", 1.9)):
             points = _points(run, f"{part}_{what}", scale)
@@ -202,7 +203,7 @@ def _draw_curves(axes: Axes, runs: Sequence[Run], what: str, scale: float) -> No
                           color=colour("paper"), markeredgecolor=colour(run.cell))  # fmt: skip
 
 
-def _direct_labels(axes: Axes, runs: Sequence[Run], what: str, scale: float) -> None:
+def _direct_labels(axes: Axes, runs: Sequence[Run | ForecastRun], what: str, scale: float) -> None:
     ends = []
     for run in runs:
         for part, words in (("valid", "validation"), ("train", "training")):
@@ -235,7 +236,7 @@ def _spread(values: Sequence[float], step: float, highest: float) -> list[float]
     return placed
 
 
-def _points(run: Run, field: str, scale: float) -> list[tuple[int, float]]:
+def _points(run: Run | ForecastRun, field: str, scale: float) -> list[tuple[int, float]]:
     values = ((epoch.epoch, getattr(epoch, field)) for epoch in run.epochs)
     return [(number, value * scale) for number, value in values if value is not None]
 

@@ -1,0 +1,53 @@
+"""The closing tables of `train`, one for each task."""
+
+from pathlib import Path
+from typing import Any
+
+from lstmkit.cli.screen import duration, table
+from lstmkit.config.schema import Config
+from lstmkit.core.files import read_json
+from lstmkit.core.names import FULL_NAMES
+
+
+def closing_table(folder: Path, config: Config, evaluation: dict[str, Any]) -> list[list[str]]:
+    """The network and what stands beside it; the first row is the head.
+
+    Args:
+        folder: the run's.
+        config: the run's.
+        evaluation: the content of `evaluation.json`.
+    """
+    about = read_json(folder / "details.json")
+    model = {
+        "parameters": about["architecture"]["parameters"]["total"],
+        "seconds": about["seconds"]["train"],
+    }
+    return _TABLES[config.task.kind](config.model.cell, model, evaluation)
+
+
+def _of_classes(cell: str, model: dict[str, Any], evaluation: dict[str, Any]) -> list[list[str]]:
+    scored = {name: evaluation[name] for name in ("accuracy", "accuracy_ci95")}
+    return table({cell: model | scored}, evaluation["baselines"])
+
+
+def _of_forecasts(cell: str, model: dict[str, Any], evaluation: dict[str, Any]) -> list[list[str]]:
+    rows = [["forecast", "parameters", "MASE", "95% interval", "sMAPE", "RMSE", "quantile loss", "in 10-90%", "time"]]
+    rows.append([FULL_NAMES[cell], f"{model['parameters']:,}", *_measures(evaluation), duration(model["seconds"])])
+    for name, measures in evaluation["baselines"].items():
+        rows.append([name.replace("_", "-"), "0", *_measures(measures), ""])
+    return rows
+
+
+def _measures(record: dict[str, Any]) -> list[str]:
+    low, high = record["mase_ci95"]
+    return [
+        f"{record['mase']:.3f}",
+        f"{low:.3f} to {high:.3f}",
+        f"{record['smape']:.2f}%",
+        f"{record['rmse']:.4g}",
+        f"{record['quantile_loss']:.4g}",
+        f"{record['coverage']:.1%}",
+    ]
+
+
+_TABLES = {"classify": _of_classes, "forecast": _of_forecasts}

@@ -1,0 +1,52 @@
+"""What a run may learn to tell, an object each: how the data are prepared, told of, learned from and scored."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from lstmkit.config.schema import Config
+from lstmkit.data.sources import Progress
+from lstmkit.experiment.forecast import prepare_forecast, run_forecast, told_of_forecast
+from lstmkit.experiment.prepare import Prepared, prepare
+from lstmkit.experiment.single import baselines_of, run_one
+from lstmkit.experiment.training import Listener
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Task(Generic[T]):
+    """What a run learns, from its source to its records.
+
+    Attributes:
+        prepare: loads and cuts the source; told how much has been fetched.
+        told: lines on the data, for people.
+        run: trains and scores in an opened folder; gives the content of `evaluation.json`.
+    """
+
+    prepare: Callable[[Config, Progress | None], T]
+    told: Callable[[T], Iterable[str]]
+    run: Callable[[Path, T, Config, Listener], dict[str, Any]]
+
+
+def _told(prepared: Prepared) -> Iterable[str]:
+    yield from prepared.corpus.decisions
+    if n_rejected := len(prepared.corpus.rejected):
+        yield f"skipped {n_rejected:,} rows that cannot be used; rejected.jsonl in the run folder lists them"
+    sizes = ", ".join(f"{split['n']:,} {name}" for name, split in prepared.splits().items())
+    yield f"{prepared.corpus.name}: {sizes}; {len(prepared.encoded.labels)} classes"
+    for warning in prepared.warnings:
+        yield f"warning: {warning['line']}"
+
+
+def _run(folder: Path, prepared: Prepared, config: Config, listener: Listener) -> dict[str, Any]:
+    return run_one(folder, prepared, config, lambda: baselines_of(prepared, config.train.refit, listener), listener)
+
+
+CLASSIFY: Task[Prepared] = Task(prepare, _told, _run)
+TASKS: dict[str, Task[Any]] = {
+    "classify": CLASSIFY,
+    "forecast": Task(prepare_forecast, told_of_forecast, run_forecast),
+}
+"""By `task.kind`."""
