@@ -81,7 +81,7 @@ def test_a_death_between_the_last_checkpoint_and_the_history_loses_no_epoch(
     folder = tmp_path / "run"
     command = ["train", reviews, "--out", folder, "--epochs", 3, *SMALL]
     with monkeypatch.context() as patch:
-        real = single.write_jsonl
+        real = training.write_jsonl
 
         def write_jsonl(path: Path, rows: Any) -> None:
             rows = list(rows)
@@ -89,7 +89,7 @@ def test_a_death_between_the_last_checkpoint_and_the_history_loses_no_epoch(
                 raise MemoryError  # any end will do: the checkpoint of epoch 3 is written
             real(path, rows)
 
-        patch.setattr(single, "write_jsonl", write_jsonl)
+        patch.setattr(training, "write_jsonl", write_jsonl)
         assert lstmkit(*command).status == 1
     assert len((folder / "history.jsonl").read_text().splitlines()) == 2
     assert lstmkit(*command, "--resume").status == 0

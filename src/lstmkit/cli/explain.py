@@ -54,13 +54,13 @@ def explain(
         raise DataError("the text is empty; give a text with at least one token")
 
     from lstmkit.analyze.recording import record_of
-    from lstmkit.api.predictor import load
+    from lstmkit.api.predictor import load_classifier
 
     if threads:
         import torch
 
         torch.set_num_threads(threads)
-    explanation = load(run, engine or "auto").explain(given, seed=seed)
+    explanation = load_classifier(run, engine or "auto").explain(given, seed=seed)
     record = record_of(explanation, run=run.resolve().name, id=id or "", label=label)
     if on_terminal:
         from lstmkit.cli.explanation_text import show

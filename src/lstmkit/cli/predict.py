@@ -38,7 +38,8 @@ def predict(
 ) -> None:
     """Classify texts and write label and probabilities, one row for each, in the order given.
 
-    A table's other columns are kept.
+    A table's other columns are kept. A forecaster's run reads a table of series by --input, and writes a row for each
+    step that follows each series: its time where the steps are regular, and the 10, 50 and 90% quantiles.
 
     Examples: lstmkit predict runs/first "a fine film"; lstmkit predict runs/first --input new.csv --output labels.csv;
     tail -f words.txt | lstmkit predict runs/first --stream --decide 0.95
@@ -65,6 +66,12 @@ def predict(
     target = None if output == "-" else Path(output)
     if target:
         check_output(target)
+    if input is not None and _task_of(run) == "forecast":
+        from lstmkit.cli.forecasting import predict_forecast
+
+        refused = {"--text-column": text_column, "--input-format": input_format}
+        predict_forecast(run, input, target, skip, threads, engine, refused)
+        return
     if input is None:
         given = [Input(k, text, "" if text.strip() else "the text is empty") for k, text in enumerate(texts or [], 1)]
         inputs = Inputs(iter(given))
@@ -79,13 +86,13 @@ def predict(
     for note in inputs.notes:
         sys.stderr.write(note + "\n")
 
-    from lstmkit.api.predictor import load
+    from lstmkit.api.predictor import load_classifier
 
     if threads:
         import torch
 
         torch.set_num_threads(threads)
-    predictor = load(run, engine or "auto")
+    predictor = load_classifier(run, engine or "auto")
     if predictor.kind == "series":
         raise RequestError(
             f"{run}: reads numeric series, and predict takes texts; score a source with lstmkit evaluate, or give "
@@ -114,6 +121,12 @@ def predict(
         sys.stdout.flush()
     if target:
         sys.stderr.write(f"predictions: {target}\n")
+
+
+def _task_of(run: Path) -> str:
+    from lstmkit.artifact import find_model, task_of
+
+    return task_of(find_model(run))
 
 
 class _Names(dict[str, str]):

@@ -1,4 +1,4 @@
-"""The closing tables of `train`, one for each task."""
+"""What `train` and `evaluate` end with, for each task."""
 
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,20 @@ def closing_table(folder: Path, config: Config, evaluation: dict[str, Any]) -> l
         "seconds": about["seconds"]["train"],
     }
     return _TABLES[config.task.kind](config.model.cell, model, evaluation)
+
+
+def summary_of(evaluation: dict[str, Any]) -> dict[str, Any]:
+    """What `evaluate` prints of a record: scores without their details."""
+    if evaluation.get("task") == "forecast":
+        scores = ("mase", "mase_ci95", "smape", "rmse", "quantile_loss", "coverage", "verdict")
+        summary = {name: evaluation[name] for name in ("split", "n", "n_series", "horizon", *scores)}
+        return summary | {"baselines": {name: record["mase"] for name, record in evaluation["baselines"].items()}}
+    scores = ("accuracy", "accuracy_ci95", "loss", "macro_f1", "n_in_training")
+    summary = {name: evaluation[name] for name in ("split", "n", *scores)}
+    summary["baselines"] = {name: record["accuracy"] for name, record in evaluation["baselines"].items()}
+    if "earliness" in evaluation:
+        summary["earliness"] = {name: evaluation["earliness"][name] for name in ("by_share", "decisions")}
+    return summary
 
 
 def _of_classes(cell: str, model: dict[str, Any], evaluation: dict[str, Any]) -> list[list[str]]:

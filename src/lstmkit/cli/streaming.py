@@ -55,13 +55,13 @@ def predict_stream(
     path = Path("/dev/stdin") if given in (None, "-") else Path(given)
     place = "stdin" if given in (None, "-") else given
 
-    from lstmkit.api.predictor import load
+    from lstmkit.api.predictor import load_classifier
 
     if threads:
         import torch
 
         torch.set_num_threads(threads)
-    stream = load(run, engine or "auto").stream()
+    stream = load_classifier(run, engine or "auto").stream()
     labels = stream.labels
     n_ended, is_decided = 0, False
     for pushed in _lines(path, input_format == "jsonl"):

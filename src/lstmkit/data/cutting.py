@@ -90,21 +90,25 @@ class CutPanel:
         return self.encoder.windows(series, origins)
 
 
-def cut_panel(panel: Panel, task: TaskConfig, data: DataConfig) -> CutPanel:
+def cut_panel(panel: Panel, task: TaskConfig, data: DataConfig, has_test: bool = True) -> CutPanel:
     """Cut a panel by time and fit the encoder to what comes first.
 
     Args:
         panel: as it was read.
         task: horizon, season, context, base, and covariates known ahead.
         data: the fractions of the parts, and what to do with a series that cannot be used.
+        has_test: whether there is a test part.
 
     Raises:
-        RequestError: a name in `task.known_ahead` is no covariate, or the season is longer than the training part.
+        RequestError: there is no horizon, a name in `task.known_ahead` is no covariate, or the season is longer than
+            the training part.
         DataError: a series is too short for the horizon, or does not change in its training part.
     """
+    if not task.horizon:
+        raise RequestError("task.horizon = 0: a forecast looks 1 or more steps ahead; say how many with --horizon H")
     lengths = np.array([len(series) for series in panel.series])
     typical = int(np.median(lengths))
-    n_test = max(task.horizon, round(data.test_fraction * typical))
+    n_test = max(task.horizon, round(data.test_fraction * typical)) if has_test else 0
     n_valid = max(task.horizon, round(data.valid_fraction * (typical - n_test)))
     cut = Cut(task.horizon, n_valid, n_test)
     panel = _usable(panel, cut, data)

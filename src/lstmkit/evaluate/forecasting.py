@@ -113,14 +113,12 @@ class Scoring:
 
 
 def scoring_of(data: CutPanel, windows: Windows) -> Scoring:
-    """What forecasts of these windows are scored against."""
-    scales = np.array(
-        [
-            naive_error(series.values[: data.cut.ends(len(series))["train"][1], 0], data.encoder.season)
-            for series in data.panel.series
-        ]
-    )
-    return Scoring(windows.truth, scales[windows.series], windows.series, data.cut.horizon)
+    """What forecasts of these windows are scored against; where there is no training part, the whole series scales."""
+    scales = []
+    for series in data.panel.series:
+        end = data.cut.ends(len(series))["train"][1]
+        scales.append(naive_error(series.values[: end if end > 0 else None, 0], data.encoder.season))
+    return Scoring(windows.truth, np.array(scales)[windows.series], windows.series, data.cut.horizon)
 
 
 def naive_error(target: Float[np.ndarray, " time"], season: int) -> float:
@@ -132,19 +130,26 @@ def naive_error(target: Float[np.ndarray, " time"], season: int) -> float:
     return 1.0  # a series with single values and gaps between: errors are then in its own units
 
 
-def baseline_quantiles(data: CutPanel, windows: Windows) -> dict[str, Float[np.ndarray, "windows horizon quantiles"]]:
+def baseline_quantiles(
+    trained: CutPanel, data: CutPanel, windows: Windows
+) -> dict[str, Float[np.ndarray, "windows horizon quantiles"]]:
     """Forecasts of the naive and, where there is a season, the seasonal-naive rule.
 
     The rule's value is the median; the outer quantiles are those of the rule's own errors in training, at each step
     ahead, in the scale of the window.
+
+    Args:
+        trained: has the training part.
+        data: what the windows were cut from.
+        windows: are answered.
     """
     found = {}
     for name, base in _BASELINES.items():
-        if base == "season" and data.encoder.season == 1:
+        if base == "season" and trained.encoder.season == 1:
             continue
-        rule = replace(data, encoder=replace(data.encoder, base=base))
-        trained, told = rule.windows("train"), _again(rule.encoder, data, windows)
-        errors = trained.part.labels
+        rule = replace(trained, encoder=replace(trained.encoder, base=base))
+        errors = rule.windows("train").part.labels
+        told = _again(rule.encoder, data, windows)
         outer = np.stack([np.nanquantile(errors, level, axis=0) for level in QUANTILES], 1)
         outer[:, QUANTILES.index(0.5)] = 0.0
         found[name] = told.values(np.broadcast_to(np.sort(outer, 1), (len(told), *outer.shape)))

@@ -7,24 +7,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from jaxtyping import Float
 
 from lstmkit.artifact import save_artifact
 from lstmkit.config.schema import Config
 from lstmkit.core.files import read_json, write_json, write_jsonl
 from lstmkit.data.cutting import CutPanel, cut_panel
-from lstmkit.data.sources.calendar import following
 from lstmkit.data.sources.panel import load_panel
 from lstmkit.data.windows import Windows
 from lstmkit.evaluate.forecasting import baseline_quantiles, scoring_of, verdict
 from lstmkit.experiment.folder import claim_data
 from lstmkit.experiment.machine import environment, settle
 from lstmkit.experiment.training import Lesson, Listener, train_and_refit
-from lstmkit.models import Classifier
 from lstmkit.models.build import architecture_of
-from lstmkit.models.quantiles import QUANTILES, n_outputs, quantiles_of
-from lstmkit.models.scoring import outputs
+from lstmkit.models.quantiles import QUANTILES, n_outputs
+from lstmkit.models.scoring import quantile_forecasts
 from lstmkit.report import draw_forecast
 from lstmkit.train.loop import epochs_of, train_step
 from lstmkit.train.objectives import QuantileForecast
@@ -58,11 +55,6 @@ def told_of_forecast(data: CutPanel) -> Iterator[str]:
     yield f"{data.panel.name}: {n:,} series; windows: {counts}; {data.cut.horizon} steps ahead"
 
 
-def quantiles(network: Classifier, windows: Windows) -> Float[np.ndarray, "windows horizon quantiles"]:
-    """The forecast of each window, in the units of its series."""
-    return windows.values(quantiles_of(torch.from_numpy(outputs(network, windows.part))).numpy())
-
-
 def run_forecast(folder: Path, data: CutPanel, config: Config, listener: Listener) -> dict[str, Any]:
     """Train and score one forecaster in an opened run folder; a run that was cut short goes on, a finished one is read.
 
@@ -93,12 +85,12 @@ def run_forecast(folder: Path, data: CutPanel, config: Config, listener: Listene
 
     scoring = datetime.now(UTC)
     test = data.windows("test")
-    answers = quantiles(network, test)  # the test part is scored here, once
+    answers = test.values(quantile_forecasts(network, test.part))  # the test part is scored here, once
     seconds = {
         "train": round(sum(epoch.seconds for epoch in result.history), 3),
         "evaluate": round((datetime.now(UTC) - scoring).total_seconds(), 3),
     }
-    plain = baseline_quantiles(data, test)
+    plain = baseline_quantiles(data, data, test)
     write_jsonl(folder / "predictions.jsonl", prediction_rows(data, test, answers))
     evaluation = score_forecast(data, test, answers, plain, "test", config.seed)
     about = {
@@ -226,9 +218,3 @@ def _shown(
 
 def _plain_time(time: Any) -> Any:
     return time if isinstance(time, str | int | float) else str(time)
-
-
-def next_times(times: Any, horizon: int) -> list[Any]:
-    """The times that a forecast is of, as plain values; None for each where the steps are not regular."""
-    found = following(times, horizon)
-    return [None] * horizon if found is None else [_plain_time(time) for time in found]

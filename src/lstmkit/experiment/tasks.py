@@ -8,7 +8,9 @@ from typing import Any, Generic, TypeVar
 from lstmkit.config.schema import Config
 from lstmkit.data.sources import Progress
 from lstmkit.experiment.forecast import prepare_forecast, run_forecast, told_of_forecast
+from lstmkit.experiment.forecast_scoring import evaluate_forecast
 from lstmkit.experiment.prepare import Prepared, prepare
+from lstmkit.experiment.scoring import Request, evaluate_run
 from lstmkit.experiment.single import baselines_of, run_one
 from lstmkit.experiment.training import Listener
 
@@ -23,11 +25,13 @@ class Task(Generic[T]):
         prepare: loads and cuts the source; told how much has been fetched.
         told: lines on the data, for people.
         run: trains and scores in an opened folder; gives the content of `evaluation.json`.
+        evaluate: scores a run again; told in lines what is done.
     """
 
     prepare: Callable[[Config, Progress | None], T]
     told: Callable[[T], Iterable[str]]
     run: Callable[[Path, T, Config, Listener], dict[str, Any]]
+    evaluate: Callable[[Path, Request, Callable[[str], None]], dict[str, Any]]
 
 
 def _told(prepared: Prepared) -> Iterable[str]:
@@ -44,9 +48,9 @@ def _run(folder: Path, prepared: Prepared, config: Config, listener: Listener) -
     return run_one(folder, prepared, config, lambda: baselines_of(prepared, config.train.refit, listener), listener)
 
 
-CLASSIFY: Task[Prepared] = Task(prepare, _told, _run)
+CLASSIFY: Task[Prepared] = Task(prepare, _told, _run, evaluate_run)
 TASKS: dict[str, Task[Any]] = {
     "classify": CLASSIFY,
-    "forecast": Task(prepare_forecast, told_of_forecast, run_forecast),
+    "forecast": Task(prepare_forecast, told_of_forecast, run_forecast, evaluate_forecast),
 }
 """By `task.kind`."""

@@ -11,6 +11,7 @@ from lstmkit.data.batching import collate, sorted_batches
 from lstmkit.data.encoded import EncodedPart
 from lstmkit.models.classifier import Classifier
 from lstmkit.models.pooling import running_pool
+from lstmkit.models.quantiles import quantiles_of
 
 _ROWS = 65_536  # most padded rows in a scoring batch: bounds memory whatever the lengths
 _RUNNING_ROWS = 16_384  # the same where every row is pooled and has an answer
@@ -30,6 +31,13 @@ def probabilities(network: Classifier, part: EncodedPart, batch_size: int = 256)
 def outputs(network: Classifier, part: EncodedPart, batch_size: int = 256) -> Float[np.ndarray, "n outputs"]:
     """What the last layer gives (float64) for every sequence of a part; arguments as for `probabilities`."""
     return _answers(network, part, batch_size, lambda given: given)
+
+
+def quantile_forecasts(
+    network: Classifier, part: EncodedPart, batch_size: int = 256
+) -> Float[np.ndarray, "n horizon quantiles"]:
+    """Rising quantiles of each step ahead (float64), in the scale of each window; arguments as for `probabilities`."""
+    return quantiles_of(torch.from_numpy(outputs(network, part, batch_size))).numpy()
 
 
 def _answers(

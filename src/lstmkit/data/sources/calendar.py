@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 _DAY_S = 86_400.0
+_SHORTEST_MONTH = timedelta(days=28)
 # Seconds of a usual step, up to a tenth more or less -> steps of the season that calendars suggest.
 _SEASONS = ((3600.0, 24), (_DAY_S, 7), (7 * _DAY_S, 52), (30.4 * _DAY_S, 12), (91.3 * _DAY_S, 4))
 
@@ -33,17 +34,17 @@ def following(times: Sequence[Any], n: int) -> list[Any] | None:
     if moments is None:
         return _numbers_after(times, n)
     steps = set(_steps(moments))
-    if len(steps) == 1:
+    months = {12 * (b.year - a.year) + b.month - a.month for a, b in pairwise(moments)}
+    ends = all((moment + timedelta(days=1)).day == 1 for moment in moments)
+    same_place = (ends or len({moment.day for moment in moments}) == 1) and len({m.timetz() for m in moments}) == 1
+    if len(months) == 1 and same_place and min(steps) >= _SHORTEST_MONTH:
+        n_months = months.pop()
+        found = [_months_on(moments[-1], (k + 1) * n_months, ends) for k in range(n)]
+    elif len(steps) == 1:
         step = steps.pop()
         found = [moments[-1] + (k + 1) * step for k in range(n)]
     else:
-        months = {12 * (b.year - a.year) + b.month - a.month for a, b in pairwise(moments)}
-        ends = all((moment + timedelta(days=1)).day == 1 for moment in moments)
-        clocks = {moment.timetz() for moment in moments}
-        if len(months) != 1 or len(clocks) != 1 or not (ends or len({moment.day for moment in moments}) == 1):
-            return None
-        step_months = months.pop()
-        found = [_months_on(moments[-1], (k + 1) * step_months, ends) for k in range(n)]
+        return None
     if not isinstance(times[-1], str):
         return [moment.date() if type(times[-1]) is date else moment for moment in found]
     has_clock = len(times[-1].strip()) > len("2024-05-01")

@@ -167,7 +167,7 @@ def _found_columns(
     if not target:
         found = f"the columns of numbers are {', '.join(map(repr, numeric))}" if numeric else "no column holds numbers"
         raise DataError(f"{file.path}: which column is to be forecast? {found}; name one with --label-column")
-    if target not in numeric:
+    if target not in numeric and not any(_is_number(row.get(target)) for row in sample):
         raise DataError(f"{file.path}: column {target!r} does not hold numbers; a forecast needs a numeric target")
     beside = tuple(name for name in numeric if name != target)
     reading.decisions.append(f"target: {target!r} ({how})")
@@ -236,6 +236,13 @@ def _refuse(own: _Gathered, reading: Reading, file: SourceFile, line: int, fault
     if not own.is_bad:
         reading.reject(file, line, fault, detail)
     own.is_bad = True
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        return not np.isnan(number_of(value))
+    except (TypeError, ValueError):
+        return False
 
 
 def _are_numbers(sample: Sequence[Mapping[str, Any]], name: str) -> bool:
