@@ -141,7 +141,7 @@ def test_the_future_changes_no_bit_of_the_model(sales: Path) -> None:
 
 def test_what_a_forecast_cannot_be_asked(sales: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["train", str(sales), "--out", "a", *SMALL]) == 0
-    task = ["--set", "task.kind=forecast", "--set", "task.horizon=3"]
+    task = ["--set", "task.goal=forecast", "--set", "task.horizon=3"]
     for words, said in (
         (["analyze", "a"], "the model forecasts series, and one that classifies is needed here"),
         (["explain", "a", "hello"], "the model forecasts series, and one that classifies is needed here"),
@@ -151,8 +151,8 @@ def test_what_a_forecast_cannot_be_asked(sales: Path, capsys: pytest.CaptureFixt
         (["predict", "a", "--input", "-"], "cannot come through a pipe"),
         (["predict", "a", "--input", str(sales), "--text-column", "y"], "--text-column is for texts"),
         (["evaluate", "a", "--earliness"], "--earliness is for classifiers"),
-        (["lab", str(sales), *task], "task.kind = 'forecast': this command is for classifiers"),
-        (["compare", str(sales), *task], "task.kind = 'forecast': this command is for classifiers"),
+        (["lab", str(sales), *task], "task.goal = 'forecast': this command is for classifiers"),
+        (["compare", str(sales), *task], "task.goal = 'forecast': this command is for classifiers"),
         (["train", str(sales), "--task", "forecast"], "a forecast looks 1 or more steps ahead; say how many with"),
         (["train", str(sales), "--task", "forecast", "--horizon", "0"], "a forecast looks 1 or more steps ahead"),
         (["train", str(sales), "--task", "forecast", "--horizon", "-2"], "task.horizon = -2: input should be greater"),

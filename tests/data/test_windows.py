@@ -25,7 +25,7 @@ def wave(n: int = 120, season: int = 6, seed: int = 0) -> np.ndarray:
 
 
 def cut(panel: Panel, horizon: int = 4, **task: Any) -> CutPanel:
-    return cut_panel(panel, TaskConfig(kind="forecast", horizon=horizon, **task), DataConfig())
+    return cut_panel(panel, TaskConfig(goal="forecast", horizon=horizon, **task), DataConfig())
 
 
 @pytest.mark.parametrize("poison", [np.nan, 1e30])
@@ -130,7 +130,7 @@ def test_a_series_that_is_too_short_or_does_not_change_is_named() -> None:
     gone[: -cut(panel_of(gone)).cut.n_test] = np.nan
     with pytest.raises(DataError, match="series 's0' has no value in its training part"):
         cut(panel_of(gone))
-    task = TaskConfig(kind="forecast", horizon=4)
+    task = TaskConfig(goal="forecast", horizon=4)
     left = cut_panel(panel_of(wave(), np.full((120, 1), 3.0)), task, DataConfig(on_bad_row="skip"))
     assert [series.name for series in left.panel.series] == ["s0"]
     assert "is 3 throughout" in left.panel.rejected[0]["reason"]

@@ -58,18 +58,18 @@ def configuration(
     columns = {name: options.get(name) for name in ("text_column", "label_column")}
     kind = kind_of(source, **columns)
     resolved = resolve(preset, file, assignments or [], overrides, default_preset, customary, kind)
-    if not any_task and resolved.task.kind != "classify":
+    if not any_task and resolved.task.goal != "classify":
         from lstmkit.core.errors import RequestError
 
         raise RequestError(
-            f"task.kind = {resolved.task.kind!r}: this command is for classifiers; use lstmkit train, which writes "
+            f"task.goal = {resolved.task.goal!r}: this command is for classifiers; use lstmkit train, which writes "
             "the plain rules beside the network"
         )
     return resolved
 
 
 _KEYS = {
-    "task": "task.kind",
+    "task": "task.goal",
     "horizon": "task.horizon",
     "seed": "seed",
     "epochs": "train.epochs",

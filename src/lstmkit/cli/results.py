@@ -22,7 +22,7 @@ def closing_table(folder: Path, config: Config, evaluation: dict[str, Any]) -> l
         "parameters": about["architecture"]["parameters"]["total"],
         "seconds": about["seconds"]["train"],
     }
-    return _TABLES[config.task.kind](config.model.cell, model, evaluation)
+    return _TABLES[config.task.goal](config.model.cell, model, evaluation)
 
 
 def summary_of(evaluation: dict[str, Any]) -> dict[str, Any]:

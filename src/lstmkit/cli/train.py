@@ -50,7 +50,7 @@ def train(
 
     if finished(resolved, out, resume):
         return
-    learned = TASKS[resolved.task.kind]
+    learned = TASKS[resolved.task.goal]
     with running(learned, resolved, out, resume) as (folder, prepared, screen):
         evaluation = learned.run(folder, prepared, resolved, screen)
         screen.result(closing_table(folder, resolved, evaluation))

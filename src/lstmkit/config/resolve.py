@@ -122,8 +122,8 @@ def differences(one: Config, other: Config) -> list[str]:
 
 def _task_asked(from_file: Mapping[str, Any], assignments: Sequence[str], overrides: Mapping[str, Any]) -> str:
     """The task that a request names, before its values are checked."""
-    assigned = [text.partition("=")[2].strip() for text in assignments if text.partition("=")[0].strip() == "task.kind"]
-    named = (overrides.get("task.kind"), *assigned[::-1], _flat(from_file).get("task.kind"))
+    assigned = [text.partition("=")[2].strip() for text in assignments if text.partition("=")[0].strip() == "task.goal"]
+    named = (overrides.get("task.goal"), *assigned[::-1], _flat(from_file).get("task.goal"))
     return next((str(name) for name in named if name), "classify")
 
 

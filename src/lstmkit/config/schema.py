@@ -21,8 +21,8 @@ class Section(BaseModel):
 class TaskConfig(Section):
     """What is predicted: a class, a number for a whole sequence, or the next values of a series."""
 
-    kind: Literal["classify", "forecast", "regression"] = Field(
-        default="classify", description="a class, the next values of a series, or a number for a whole sequence"
+    goal: Literal["classify", "regression", "forecast"] = Field(
+        default="classify", description="a class, a number for a whole sequence, or the next values of a series"
     )
     horizon: Annotated[int, Field(ge=0)] = Field(
         default=0, description="of a forecast: how many steps ahead; needed, 1 or more"

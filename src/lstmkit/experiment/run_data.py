@@ -20,8 +20,8 @@ def corpus_of(home: Path, config: Config) -> Corpus:
         RequestError: the run does not classify.
         DataError: it cannot be read; where the run named it by a relative path, the message says so.
     """
-    if config.task.kind != "classify":
-        raise RequestError(f"{home}: its task is {config.task.kind}, and this is for classifiers; give another run")
+    if config.task.goal != "classify":
+        raise RequestError(f"{home}: its task is {config.task.goal}, and this is for classifiers; give another run")
     source = Path(config.data.source).expanduser()
     if config.data.source not in CATALOGUE and not source.is_absolute() and not source.exists():
         raise DataError(

@@ -53,4 +53,4 @@ TASKS: dict[str, Task[Any]] = {
     "classify": CLASSIFY,
     "forecast": Task(prepare_forecast, told_of_forecast, run_forecast, evaluate_forecast),
 }
-"""By `task.kind`."""
+"""By `task.goal`."""
