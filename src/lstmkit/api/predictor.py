@@ -10,8 +10,9 @@ from jaxtyping import Float
 
 from lstmkit.api.forecaster import ForecastPredictor
 from lstmkit.api.inputs import Item, texts_of
+from lstmkit.api.numbers import NumberPredictor
 from lstmkit.api.series import series_of
-from lstmkit.artifact import Artifact, find_model, find_twin, load_artifact, load_forecaster, task_of
+from lstmkit.artifact import Artifact, find_model, find_twin, load_artifact, load_forecaster, load_regressor, task_of
 from lstmkit.data.encoded import EncodedPart
 from lstmkit.data.encoding import of_tokens
 from lstmkit.data.series import SeriesEncoder
@@ -143,7 +144,8 @@ def load(run: str | Path, engine: str = "auto") -> Any:
         engine: implementation of the recurrence; see `lstmkit.nn.choose_engine`.
 
     Returns:
-        What suits the run's task: a `Predictor`, or of a forecaster a `lstmkit.api.forecaster.ForecastPredictor`.
+        What suits the run's task: a `Predictor`; of a forecaster a `lstmkit.api.forecaster.ForecastPredictor`; of a
+        regression a `lstmkit.api.numbers.NumberPredictor`.
 
     Raises:
         ArtifactError: the folder is no run, or a file of the model is absent, damaged or of a newer format.
@@ -172,4 +174,13 @@ def _forecaster(run: Path, model: Path, engine: str) -> ForecastPredictor:
     return ForecastPredictor(load_forecaster(model, engine))
 
 
-_LOADERS: dict[str, Callable[[Path, Path, str], Any]] = {"classify": _classifier, "forecast": _forecaster}
+def _regressor(run: Path, model: Path, engine: str) -> NumberPredictor:
+    del run
+    return NumberPredictor(load_regressor(model, engine))
+
+
+_LOADERS: dict[str, Callable[[Path, Path, str], Any]] = {
+    "classify": _classifier,
+    "forecast": _forecaster,
+    "regression": _regressor,
+}

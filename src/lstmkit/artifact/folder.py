@@ -60,6 +60,24 @@ class ForecastArtifact:
     reading: dict[str, str]
 
 
+@dataclass(frozen=True)
+class NumberArtifact:
+    """A trained network that predicts a number for a sequence, with all that a prediction needs.
+
+    Attributes:
+        network: in evaluation mode; its one output is in deviations of the training part.
+        encoder: from text to token numbers, or from a series to scaled rows.
+        architecture: the keywords that built the network.
+        mean, deviation: of the number in the training part.
+    """
+
+    network: Classifier
+    encoder: AnyEncoder
+    architecture: dict[str, Any]
+    mean: float
+    deviation: float
+
+
 def save_artifact(
     folder: Path,
     network: Classifier,
@@ -117,8 +135,7 @@ def load_artifact(folder: Path, engine: str = "auto") -> Artifact:
     about = _about_of(folder, "classify")
     with _described(folder):
         labels = list(about["labels"])
-        contents = {name: _read_checked(folder, about, name) for name in file_names(about["encoder"])}
-        encoder = read_encoder(about["encoder"], contents)
+    encoder = _encoder(folder, about)
     return Artifact(_network(folder, about, engine), encoder, labels, about["architecture"])
 
 
@@ -128,6 +145,16 @@ def load_forecaster(folder: Path, engine: str = "auto") -> ForecastArtifact:
     with _described(folder):
         encoder, reading = WindowEncoder.from_description(about["encoder"]), dict(about["task"]["reading"])
     return ForecastArtifact(_network(folder, about, engine), encoder, about["architecture"], reading)
+
+
+def load_regressor(folder: Path, engine: str = "auto") -> NumberArtifact:
+    """Read the model folder of a network that predicts a number; arguments and errors as for `load_artifact`."""
+    about = _about_of(folder, "regression")
+    with _described(folder):
+        mean, deviation = float(about["task"]["mean"]), float(about["task"]["deviation"])
+    return NumberArtifact(
+        _network(folder, about, engine), _encoder(folder, about), about["architecture"], mean, deviation
+    )
 
 
 def task_of(folder: Path) -> str:
@@ -158,6 +185,12 @@ def _described(folder: Path) -> Iterator[None]:
     except (KeyError, TypeError, ValueError) as error:  # the digest is right, so a program wrote it, but not this one
         reason = str(error).splitlines()[0]
         raise ArtifactError(f"{folder / _ABOUT}: damaged, it describes no model ({reason}); train again") from error
+
+
+def _encoder(folder: Path, about: dict[str, Any]) -> AnyEncoder:
+    with _described(folder):
+        contents = {name: _read_checked(folder, about, name) for name in file_names(about["encoder"])}
+        return read_encoder(about["encoder"], contents)
 
 
 def _network(folder: Path, about: dict[str, Any], engine: str) -> Classifier:

@@ -31,6 +31,10 @@ def summary_of(evaluation: dict[str, Any]) -> dict[str, Any]:
         scores = ("mase", "mase_ci95", "smape", "rmse", "quantile_loss", "coverage", "verdict")
         summary = {name: evaluation[name] for name in ("split", "n", "n_series", "horizon", *scores)}
         return summary | {"baselines": {name: record["mase"] for name, record in evaluation["baselines"].items()}}
+    if evaluation.get("task") == "regression":
+        scores = ("rmse", "rmse_ci95", "mae", "mae_ci95", "r2", "r2_ci95")
+        summary = {name: evaluation[name] for name in ("split", "n", *scores)}
+        return summary | {"baselines": {name: record["rmse"] for name, record in evaluation["baselines"].items()}}
     scores = ("accuracy", "accuracy_ci95", "loss", "macro_f1", "n_in_training")
     summary = {name: evaluation[name] for name in ("split", "n", *scores)}
     summary["baselines"] = {name: record["accuracy"] for name, record in evaluation["baselines"].items()}
@@ -52,6 +56,21 @@ def _of_forecasts(cell: str, model: dict[str, Any], evaluation: dict[str, Any]) 
     return rows
 
 
+def _of_numbers(cell: str, model: dict[str, Any], evaluation: dict[str, Any]) -> list[list[str]]:
+    rows = [["model", "parameters", "test RMSE", "95% interval", "MAE", "R2", "time"]]
+    rows.append([FULL_NAMES[cell], f"{model['parameters']:,}", *_numbers(evaluation), duration(model["seconds"])])
+    ridge, mean = evaluation["baselines"]["ridge"], evaluation["baselines"]["mean"]
+    rows.append([ridge["name"], f"{ridge['n_features']:,} features", *_numbers(ridge), duration(ridge["seconds"])])
+    rows.append(["mean of training", "0", *_numbers(mean), ""])
+    return rows
+
+
+def _numbers(record: dict[str, Any]) -> list[str]:
+    low, high = record["rmse_ci95"]
+    r2 = "-" if record["r2"] is None else f"{record['r2']:.3f}"
+    return [f"{record['rmse']:.4g}", f"{low:.4g} to {high:.4g}", f"{record['mae']:.4g}", r2]
+
+
 def _measures(record: dict[str, Any]) -> list[str]:
     low, high = record["mase_ci95"]
     return [
@@ -64,4 +83,4 @@ def _measures(record: dict[str, Any]) -> list[str]:
     ]
 
 
-_TABLES = {"classify": _of_classes, "forecast": _of_forecasts}
+_TABLES = {"classify": _of_classes, "forecast": _of_forecasts, "regression": _of_numbers}

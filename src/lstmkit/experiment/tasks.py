@@ -10,6 +10,12 @@ from lstmkit.data.sources import Progress
 from lstmkit.experiment.forecast import prepare_forecast, run_forecast, told_of_forecast
 from lstmkit.experiment.forecast_scoring import evaluate_forecast
 from lstmkit.experiment.prepare import Prepared, prepare
+from lstmkit.experiment.regression import (
+    evaluate_regression,
+    prepare_regression,
+    run_regression,
+    told_of_regression,
+)
 from lstmkit.experiment.scoring import Request, evaluate_run
 from lstmkit.experiment.single import baselines_of, run_one
 from lstmkit.experiment.training import Listener
@@ -52,5 +58,6 @@ CLASSIFY: Task[Prepared] = Task(prepare, _told, _run, evaluate_run)
 TASKS: dict[str, Task[Any]] = {
     "classify": CLASSIFY,
     "forecast": Task(prepare_forecast, told_of_forecast, run_forecast, evaluate_forecast),
+    "regression": Task(prepare_regression, told_of_regression, run_regression, evaluate_regression),
 }
 """By `task.goal`."""

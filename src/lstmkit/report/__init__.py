@@ -7,6 +7,7 @@ from lstmkit.report.forecast_page import draw_forecast
 from lstmkit.report.lab_page import draw_lab
 from lstmkit.report.page import draw_run
 from lstmkit.report.probe_page import draw_probe
+from lstmkit.report.regression_page import draw_regression
 from lstmkit.report.trained import draw_trained
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "draw_forecast",
     "draw_lab",
     "draw_probe",
+    "draw_regression",
     "draw_run",
     "draw_trained",
 ]

@@ -7,8 +7,13 @@ from lstmkit.core.errors import ArtifactError
 from lstmkit.core.files import read_json
 from lstmkit.report.forecast_page import draw_forecast
 from lstmkit.report.page import draw_run
+from lstmkit.report.regression_page import draw_regression
 
-_DRAW: dict[str, Callable[[Path], Path]] = {"classify": draw_run, "forecast": draw_forecast}
+_DRAW: dict[str, Callable[[Path], Path]] = {
+    "classify": draw_run,
+    "forecast": draw_forecast,
+    "regression": draw_regression,
+}
 
 
 def draw_trained(folder: Path) -> Path:

@@ -108,3 +108,26 @@ class QuantileForecast:
     def rank(self, epoch: Epoch) -> tuple[float, ...]:
         """By loss."""
         return (epoch.valid_loss or 0.0,)
+
+
+class SquaredError:
+    """Mean squared error of a number for each sequence, in deviations of the training part."""
+
+    has_accuracy = False
+
+    def loss(self, outputs: Float[Tensor, "batch 1"], targets: Float[Tensor, " batch"]) -> Tensor:
+        """Mean squared error of a batch."""
+        return nn.functional.mse_loss(outputs[:, 0], targets.to(outputs.dtype))
+
+    def n_correct(self, outputs: Tensor, targets: Tensor) -> int | None:
+        """None: a number is neither right nor wrong."""
+        del outputs, targets
+        return None
+
+    def validate(self, network: Classifier, part: EncodedPart) -> tuple[float, float | None]:
+        """The same loss over a part."""
+        return float(self.loss(torch.from_numpy(outputs(network, part)), torch.from_numpy(part.labels))), None
+
+    def rank(self, epoch: Epoch) -> tuple[float, ...]:
+        """By loss."""
+        return (epoch.valid_loss or 0.0,)
