@@ -115,7 +115,7 @@ def cut_panel(panel: Panel, task: TaskConfig, data: DataConfig, has_test: bool =
     training = [series.values[: cut.ends(len(series))["train"][1]] for series in panel.series]
     season, how_season = _season(panel.series, training, task, cut)
     longest = max(len(values) for values in training)
-    context = task.context or min(longest - task.horizon, max(_LEAST_CONTEXT, 3 * season, 2 * task.horizon))
+    context = task.context or min(longest - task.horizon, max(_LEAST_CONTEXT, 2 * season, 2 * task.horizon))
     values = np.concatenate(training)
     deviations = np.nanstd(values, axis=0)
     encoder = WindowEncoder(
