@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 import random
 import tarfile
 from collections.abc import Iterator
@@ -56,13 +57,39 @@ def _write_series(path: Path) -> None:
     write_csv(path, ("series_id", "time", "x", "y", "label"), rows)
 
 
+def _write_sales(path: Path) -> None:
+    """Two shops' sales by month, with a price, for five years."""
+    generator = random.Random(16)
+    rows = []
+    for shop in ("north", "south"):
+        for k in range(60):
+            price = generator.choice((4, 5, 6))
+            sales = 100 + 20 * math.sin(math.pi * k / 6) - 5 * price + generator.gauss(0, 2)
+            rows.append((shop, f"{2019 + k // 12}-{k % 12 + 1:02d}-01", round(sales, 1), price))
+    write_csv(path, ("series", "date", "y", "price"), rows)
+
+
+def _write_stars(path: Path) -> None:
+    """Reviews with stars from 1 to 10."""
+    generator = random.Random(17)
+    rows = [
+        (text, generator.randint(*((7, 10) if label == "pos" else (1, 4)))) for text, label in reviews(120, seed=18)
+    ]
+    write_csv(path, ("text", "stars"), rows)
+
+
 def write_own_files(folder: Path) -> None:
-    """A user's files: reviews.csv, other.csv, new.csv, new.txt, faulty.csv, twice.csv; folders texts/ and tables/."""
+    """A user's files, as the pages name them: tables of reviews, gestures, sales and stars; folders texts/ and tables/.
+
+    faulty.csv has rows that cannot be used, twice.csv each row twice.
+    """
     write_csv(folder / "reviews.csv", ("text", "label"), reviews(120, seed=10))
     write_csv(folder / "other.csv", ("text", "label"), reviews(20, seed=11))
     write_csv(folder / "new.csv", ("text",), [(text,) for text, _ in reviews(6, seed=12)])
     _write(folder / "new.txt", "".join(f"{text}\n" for text, _ in reviews(6, seed=13)).encode())
     _write_series(folder / "gestures.csv")
+    _write_sales(folder / "sales.csv")
+    _write_stars(folder / "stars.csv")
     write_csv(folder / "twice.csv", ("text", "label"), [row for row in reviews(60, seed=15) for _ in range(2)])
     write_csv(folder / "faulty.csv", ("text", "label"), [*reviews(60, seed=14), ("", "pos"), ("a fine film", "")])
     for seed, split in enumerate(("train", "test")):
