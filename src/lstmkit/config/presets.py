@@ -50,7 +50,13 @@ FOR_KIND: dict[str, dict[str, dict[str, dict[str, Any]]]] = {
     "forecast": {
         "lab": {"train": {"batch_size": 16}},
         "default": {
-            "model": {"embedding_size": 32, "hidden_size": 64, "head_dropout": 0.1},
+            "model": {
+                "embedding_size": 32,
+                "hidden_size": 64,
+                "bidirectional": False,
+                "pooling": "last",
+                "head_dropout": 0.1,
+            },
             "train": {"epochs": 25, "batch_size": 16, "learning_rate": 2e-3, "refit": True},
         },
     },

@@ -72,22 +72,29 @@ class CutPanel:
             for part in ("train", "valid", "refit", "test")
         }
 
+    def origins(self, part: str) -> list[list[int]]:
+        """Of each series the origins of a part after which a value to predict is known."""
+        least, stride, horizon = self.encoder.least_context, self.strides[part], self.cut.horizon
+        return [
+            [
+                origin
+                for origin in self.cut.origins(len(series), part, least)[::stride]
+                if not np.isnan(series.values[origin + 1 : origin + 1 + horizon, 0]).all()
+            ]
+            for series in self.panel.series
+        ]
+
+    def n_windows(self, part: str) -> int:
+        """How many windows a part has."""
+        return sum(map(len, self.origins(part)))
+
     def windows(self, part: str) -> Windows:
         """The windows of `train`, `valid`, `test`, or `refit`, which is the first two and those between."""
         series = [one.values for one in self.panel.series]
-        least, stride = self.encoder.least_context, self.strides[part]
-        origins = [
-            [
-                origin
-                for origin in self.cut.origins(len(values), part, least)[::stride]
-                if not np.isnan(values[origin + 1 : origin + 1 + self.cut.horizon, 0]).all()
-            ]
-            for values in series
-        ]
         if part == "train" or part == "refit":
             end = self.cut.ends
             series = [values[: end(len(values))[part][1]] for values in series]  # what comes later does not exist
-        return self.encoder.windows(series, origins)
+        return self.encoder.windows(series, self.origins(part))
 
 
 def cut_panel(panel: Panel, task: TaskConfig, data: DataConfig, has_test: bool = True) -> CutPanel:
@@ -239,7 +246,8 @@ def _base(
         return task.base, f"{_NAMES[task.base]}, as asked"
     # On the same origins for all, those that have a season before them.
     strict = replace(encoder, base="season")
-    origins = [range(strict.least_context - 1, len(values) - cut.horizon) for values in training]
+    stride = max(1, sum(map(len, training)) // _MOST_WINDOWS)
+    origins = [range(strict.least_context - 1, len(values) - cut.horizon, stride) for values in training]
     errors: dict[Base, float] = {}
     for base in BASES:
         if base != "season" or encoder.season > 1:

@@ -51,7 +51,7 @@ def told_of_forecast(data: CutPanel) -> Iterator[str]:
     if data.panel.rejected:
         yield f"skipped {len(data.panel.rejected):,} that cannot be used; rejected.jsonl in the run folder lists them"
     n = len(data.panel.series)
-    counts = ", ".join(f"{len(data.windows(part)):,} {part}" for part in ("train", "valid", "test"))
+    counts = ", ".join(f"{data.n_windows(part):,} {part}" for part in ("train", "valid", "test"))
     yield f"{data.panel.name}: {n:,} series; windows: {counts}; {data.cut.horizon} steps ahead"
 
 
@@ -100,7 +100,7 @@ def run_forecast(folder: Path, data: CutPanel, config: Config, listener: Listene
         "decisions": [*data.panel.decisions, *data.decisions],
         "columns": list(data.panel.columns),
         "features": data.encoder.features,
-        "windows": {part: len(data.windows(part)) for part in ("train", "valid", "test")},
+        "windows": {part: data.n_windows(part) for part in ("train", "valid", "test")},
         "steps": {"valid": data.cut.n_valid, "test": data.cut.n_test},
         "context": data.encoder.context,
         "base": data.encoder.base,

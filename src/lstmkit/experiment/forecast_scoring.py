@@ -60,6 +60,8 @@ def evaluate_forecast(run: Path, request: Request, say: Callable[[str], None]) -
         data = _whole(artifact.encoder, artifact.reading, validate({"data": asked}), own)
         for line in data.panel.decisions:
             say(line)
+        for rejected in data.panel.rejected:
+            say(f"skipped {rejected['file']}:{rejected['line']}: {rejected['reason']}")
     windows = data.windows("test")
     answers = windows.values(quantile_forecasts(artifact.network, windows.part))
     plain = baseline_quantiles(own, data, windows)
