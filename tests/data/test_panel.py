@@ -68,6 +68,12 @@ def test_a_series_that_cannot_be_used_can_be_left_out(tmp_path: Path) -> None:
     assert [row["line"] for row in panel.rejected] == [6, 4]
 
 
+def test_gaps_in_time_are_told(tmp_path: Path) -> None:
+    days = [1, 2, 3, 7, 8, 9]
+    panel = panel_of(tmp_path, "date,y\n" + "".join(f"2024-01-0{day},{day}\n" for day in days))
+    assert panel.decisions[-1].startswith("time: 1 gaps; steps are read one after the other, as if there were none")
+
+
 def test_times_go_on_as_they_went() -> None:
     day = date(2024, 2, 27)
     assert following([day + timedelta(days=k) for k in range(3)], 2) == [date(2024, 3, 1), date(2024, 3, 2)]

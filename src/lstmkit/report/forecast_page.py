@@ -48,8 +48,9 @@ def _fans(run: ForecastRun) -> list[tuple[str, str]]:
     """Name and caption of each fan."""
     rule = RULES[run.evaluation.against].lower()
     caption = (
-        f"Black: what was. Blue: the median forecast and the range that 80% of values should fall in, from origins "
-        f"{run.evaluation.horizon} steps apart. Dotted: the {rule} forecast. Nothing right of the line was trained on."
+        f"Thin: what was. Thick and shaded: the median forecast and the range that 80% of values should fall in, from "
+        f"origins {run.evaluation.horizon} steps apart. Dotted: the {rule} forecast. Nothing right of the line was "
+        "trained on."
     )
     return [(f"forecast_{k}", caption) for k in range(1, len(run.details.shown) + 1)]
 
