@@ -1,22 +1,27 @@
 """Cross-validation of a preset on the training part of a set of series; the test part is not touched.
 
+Each fold is left to a network that was trained as `lstmkit train` trains it: validation cut off what is left, the epoch
+chosen, and with `train.refit` trained again on all of it; with `train.select_by=last` there is nothing to choose.
+
 Run it to choose rates and sizes, since such sets are too small for one validation part:
 
     python benchmarks/series_folds.py natops japanese-vowels --seeds 2 --set train.learning_rate=0.001
 """
 
 import argparse
+from dataclasses import replace
 
 import numpy as np
 import torch
 
 from lstmkit.config.resolve import resolve
+from lstmkit.config.schema import Config
 from lstmkit.core.records import Epoch
 from lstmkit.data.augment import Augmentation
 from lstmkit.data.encoded import EncodedPart
 from lstmkit.data.series import SeriesEncoder
-from lstmkit.data.sources import Part, load_corpus
-from lstmkit.models import build
+from lstmkit.data.sources import Part, cut, load_corpus
+from lstmkit.models import Classifier, build
 from lstmkit.models.scoring import probabilities
 from lstmkit.train import train
 
@@ -49,14 +54,34 @@ def correct(source: str, assignments: list[str], seed: int) -> tuple[int, int]:
     for held in range(FOLDS):
         seen, unseen = (part.take(np.flatnonzero(mask)) for mask in (fold != held, fold == held))
         encoder = SeriesEncoder.fit(seen.inputs, config.encoder, corpus.channels)
-        torch.manual_seed(seed)
-        network = build(config, encoder.shape, len(names), max(map(len, seen.inputs)))
-        augment = Augmentation(config.augment, len(encoder.channels), seed)
-        own = encoded(encoder, seen, codes[fold != held])
-        train(network, own, None, config.train, seed=seed, watch=Silent(), augment=augment)
+        whole = encoded(encoder, seen, codes[fold != held])
+        if config.train.select_by == "last":
+            network, _ = trained(config, encoder, whole, None, None)
+        else:
+            parts = cut(replace(corpus, parts={"train": seen, "test": unseen}), config.data, seed)
+            own, valid = (
+                encoded(encoder, parts[name], np.searchsorted(names, list(parts[name].labels)))
+                for name in ("train", "valid")
+            )
+            network, n_epochs = trained(config, encoder, own, valid, None)
+            if config.train.refit:
+                network, _ = trained(config, encoder, whole, None, n_epochs)
         answers = probabilities(network, encoded(encoder, unseen, codes[fold == held]))
         n_correct += int((answers.argmax(1) == codes[fold == held]).sum())
     return n_correct, len(part)
+
+
+def trained(
+    config: Config, encoder: SeriesEncoder, own: EncodedPart, valid: EncodedPart | None, n_epochs: int | None
+) -> tuple[Classifier, int]:
+    """A network, and the epoch that was kept."""
+    torch.manual_seed(config.seed)
+    network = build(config, encoder.shape, int(own.labels.max()) + 1, int(own.lengths.max()))
+    augment = Augmentation(config.augment, len(encoder.channels), config.seed)
+    result = train(
+        network, own, valid, config.train, seed=config.seed, watch=Silent(), n_epochs=n_epochs, augment=augment
+    )
+    return network, result.best_epoch
 
 
 def encoded(encoder: SeriesEncoder, part: Part, codes: np.ndarray) -> EncodedPart:

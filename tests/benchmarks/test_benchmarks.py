@@ -214,3 +214,29 @@ def test_other_probabilities_are_no_measurement(load, monkeypatch: pytest.Monkey
 def test_help(script: str) -> None:
     done = subprocess.run([sys.executable, BENCHMARKS / script, "--help"], capture_output=True, text=True, check=True)
     assert "--json" in done.stdout
+
+
+def test_a_row_of_results(load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    results = load("results")
+    monkeypatch.chdir(tmp_path)
+    options = [
+        "--",
+        "--threads",
+        "1",
+        "--epochs",
+        "1",
+        "--set",
+        "model.hidden_size=4",
+        "--set",
+        "model.embedding_size=4",
+    ]
+    rows = []
+    for _ in range(2):  # the second reads what the first wrote
+        monkeypatch.setattr(sys, "argv", ["results", "digits", "--seeds", "1", *options])
+        results.main()
+        rows.append(capsys.readouterr().out.splitlines()[-1])
+    evaluation = json.loads(Path("runs/results/digits-0/evaluation.json").read_text())
+    accuracy, linear = evaluation["accuracy"], evaluation["baselines"]["linear"]["accuracy"]
+    assert rows[0] == rows[1]
+    assert rows[0].startswith(f"| `digits` (269 test) | {100 * accuracy:.2f} | {100 * accuracy:.2f} (")
+    assert f"| {100 * linear:.2f} |" in rows[0]

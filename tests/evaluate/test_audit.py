@@ -221,3 +221,17 @@ def test_a_count_of_leaks_that_is_at_hand_is_taken(tmp_path: Path) -> None:
     assert audit(prepared.parts, prepared.encoded, {"valid": 0, "test": 0}) == []
     (warning,) = audit(prepared.parts, prepared.encoded, {"test": 100})
     assert warning["measured"].startswith("100 of 100 test texts")
+
+
+def test_a_channel_that_stands_still_is_told(tmp_path: Path) -> None:
+    def table(name: str, still: str) -> Path:
+        rng = random.Random(name)
+        rows = [(k, round(rng.random() + k % 2, 3), still or k % 5, k % 2) for k in range(80) for _ in range(3)]
+        path = tmp_path / name
+        with path.open("w", newline="") as file:
+            csv.writer(file).writerows([("series_id", "x", "y", "label"), *rows])
+        return path
+
+    (finding,) = found(table("still.csv", "7"))
+    assert finding["line"].startswith("1 of 2 channels stand still throughout train (y); they are read as zeros there")
+    assert kinds(table("moving.csv", "")) == []

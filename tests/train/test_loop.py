@@ -224,3 +224,17 @@ def test_without_validation_the_last_epoch_is_kept(parts: Parts, quiet) -> None:
     result = train(network(), parts[0], None, TrainConfig(epochs=5, batch_size=16), seed=0, watch=quiet, n_epochs=2)
     assert result.best_epoch == 2
     assert all(record.valid_loss is None for record in result.history)
+
+
+def test_the_last_epoch_is_kept_where_asked_for(parts: Parts, quiet) -> None:
+    config = TrainConfig(epochs=4, batch_size=16, learning_rate=0.1, early_stopping=1, select_by="last")
+    train_part, valid_part = parts
+    contrary = EncodedPart(valid_part.rows, valid_part.offsets, 1 - valid_part.labels)  # learning makes it worse
+    watched = network()
+    result = train(watched, train_part, contrary, config, seed=0, watch=quiet)
+    history = [record.valid_accuracy or 0.0 for record in result.history]
+    assert (result.best_epoch, len(history)) == (4, 4)
+    assert max(history) > history[-1]  # there was a better one
+    unwatched = network()
+    train(unwatched, train_part, None, config, seed=0, watch=quiet)
+    assert bits(watched) == bits(unwatched)

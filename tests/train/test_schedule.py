@@ -5,6 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lstmkit.config.schema import TrainConfig
+from lstmkit.train.loop import batch_size_of, epochs_of, steps_of
 from lstmkit.train.schedule import learning_rate_at
 
 
@@ -40,3 +42,15 @@ def test_one_cycle_is_torchs() -> None:
 def test_cosine_by_hand() -> None:
     rates = [learning_rate_at(k, 5, peak=1.0, schedule="cosine", warmup_fraction=0.0) for k in range(5)]
     assert rates == pytest.approx([1.0, 0.853553390593, 0.5, 0.146446609407, 0.0])
+
+
+@pytest.mark.parametrize(
+    ("n_examples", "batch_size", "n_steps", "n_epochs"),
+    [(30, 16, 2, 60), (180, 16, 12, 60), (2_700, 27, 100, 20), (6_400, 64, 100, 20), (60_000, 64, 938, 6)],
+)
+def test_what_is_left_to_the_size_of_the_data(n_examples: int, batch_size: int, n_steps: int, n_epochs: int) -> None:
+    config = TrainConfig(epochs=0, batch_size=0)
+    assert batch_size_of(config, n_examples) == batch_size
+    assert steps_of(config, n_examples) == n_steps
+    assert epochs_of(config, n_examples) == n_epochs
+    assert steps_of(TrainConfig(batch_size=7), 15) == 3

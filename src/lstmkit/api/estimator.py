@@ -73,7 +73,7 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         averaging: decay of a running mean of the weights, which is then what is validated and kept; 0: none.
         class_weight: None, or "balanced": classes count inversely to their size.
         early_stopping: epochs without a better validation before stopping; 0: never.
-        select_by: accuracy or loss: what of validation chooses the best epoch.
+        select_by: accuracy or loss: what of validation chooses the best epoch; last: the last epoch is kept.
         validation_fraction: share of each class (at least one example, never all) that is held out to choose the best
             epoch; a class with one example keeps it for training. 0: nothing is held out and the last epoch is kept,
             as also, with a warning, where no class has two examples.

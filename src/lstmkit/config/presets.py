@@ -39,12 +39,12 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
 
 FOR_KIND: dict[str, dict[str, dict[str, dict[str, Any]]]] = {
     "series": {
-        "lab": {"encoder": {"max_length": 2_000}, "train": {"batch_size": 16}},
+        "lab": {"encoder": {"max_length": 2_000}, "train": {"batch_size": 0}},
         "default": {
             "encoder": {"max_length": 2_000},
             "augment": {"jitter": 0.05, "scaling": 0.1, "time_warp": 0.2},
             "model": {"embedding_size": 64, "hidden_size": 128, "bidirectional": True, "pooling": "max_mean"},
-            "train": {"batch_size": 16, "learning_rate": 2e-3, "refit": True},
+            "train": {"batch_size": 0, "learning_rate": 2e-3, "refit": True},
         },
     },
     "forecast": {

@@ -151,7 +151,9 @@ class TrainConfig(Section):
     epochs: Annotated[int, Field(ge=0)] = Field(
         default=10, description="passes over the training part; 0: six, or on small data up to 60, for 2,000 steps"
     )
-    batch_size: Positive = Field(default=64, description="sequences a step")
+    batch_size: Annotated[int, Field(ge=0)] = Field(
+        default=64, description="sequences a step; 0: 64, and on small data a hundredth of it, from 16 on"
+    )
     optimizer: Literal["adam", "adamw"] = Field(
         default="adam", description="adamw decouples weight decay from the gradient"
     )
@@ -179,8 +181,9 @@ class TrainConfig(Section):
     early_stopping: Annotated[int, Field(ge=0)] = Field(
         default=0, description="epochs without a better validation before stopping; 0: never"
     )
-    select_by: Literal["accuracy", "loss"] = Field(
-        default="accuracy", description="what of validation chooses the best epoch"
+    select_by: Literal["accuracy", "loss", "last"] = Field(
+        default="accuracy",
+        description="what of validation chooses the epoch that is kept; last: the last one, and nothing stops early",
     )
     refit: bool = Field(
         default=False, description="train again on training + validation for the chosen number of epochs"

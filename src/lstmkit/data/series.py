@@ -45,6 +45,9 @@ class SeriesEncoder:
             series: float32 `(time, channels)` each, NaN where a value is missing.
             config: the encoder's section of the configuration.
             channels: their names.
+
+        Raises:
+            DataError: no channel varies, and none has gaps.
         """
         n = len(channels)
         counts, sums, squares, missing = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n, dtype=bool)
@@ -63,6 +66,11 @@ class SeriesEncoder:
         deviations = np.sqrt(np.maximum(squares / np.maximum(counts, 1) - means**2, 0))
         # Rounding leaves a constant channel some 1e-8 of its size.
         constant = deviations <= 1e-7 * np.maximum(np.abs(means + origin), 1e-30)
+        if constant.all() and not missing.any():
+            raise DataError(
+                f"every channel stands still in the training part ({', '.join(channels[:3])}{', …' if n > 3 else ''}); "
+                "one that varies is needed; see the source with lstmkit data info"
+            )
         return cls(
             tuple(channels),
             tuple((means + origin).tolist()),

@@ -10,6 +10,7 @@ from jaxtyping import Bool, Int
 from lstmkit.data.duplicates import digest_of_input
 from lstmkit.data.encoded import Encoded
 from lstmkit.data.encoder import UNKNOWN_ID
+from lstmkit.data.series import SeriesEncoder
 from lstmkit.data.sources import Part
 from lstmkit.evaluate.statistics import paired_difference, wilson_interval
 
@@ -24,6 +25,7 @@ CUT_EXAMPLES, CUT_TOKENS = 1 / 2, 1 / 3  # shares of a part
 _N_FOLDS = 5
 _FEWEST = 50  # training examples of which anything is said about their lengths
 _MOST_BINS = 20
+_MOST_NAMED = 5  # channels that a finding lists
 _N_OF_BIN = 50  # training examples of a bin, about, where there are few
 
 _EXAMPLES = {False: "texts", True: "series"}  # what examples are called, by whether they are numeric series
@@ -53,8 +55,8 @@ def audit(parts: Mapping[str, Part], encoded: Encoded, leaked: Mapping[str, int]
         leaked: how many texts of `valid` and of `test` also stand in `train`, where that has been counted already.
 
     Returns:
-        An object for each finding, ready for JSON: `kind` (`leak`, `length`, `vocabulary` or `truncation`), `measured`,
-        `why`, `do`, `line`; none where nothing was found.
+        An object for each finding, ready for JSON: `kind` (`leak`, `length`, `vocabulary`, `constant` or `truncation`),
+        `measured`, `why`, `do`, `line`; none where nothing was found.
     """
     if leaked is None:
         known = {digest_of_input(text) for text in parts["train"].inputs}
@@ -66,7 +68,7 @@ def audit(parts: Mapping[str, Part], encoded: Encoded, leaked: Mapping[str, int]
     found = [
         *_leaks(parts, encoded, leaked),
         *_length(encoded),
-        *(() if _is_series(encoded) else _vocabulary(encoded)),
+        *(_constant(encoded, encoded.encoder) if isinstance(encoded.encoder, SeriesEncoder) else _vocabulary(encoded)),
         *_truncation(encoded),
     ]
     return [asdict(one) | {"line": one.line} for one in found]
@@ -136,6 +138,19 @@ def _vocabulary(encoded: Encoded) -> Iterator[Finding]:
     )
 
 
+def _constant(encoded: Encoded, encoder: SeriesEncoder) -> Iterator[Finding]:
+    features = encoder.features
+    still = [features[k] for k in np.flatnonzero(~np.asarray(encoded.parts["train"].rows).any(0))]
+    if still:
+        shown = ", ".join(still[:_MOST_NAMED]) + (", …" if len(still) > _MOST_NAMED else "")
+        yield Finding(
+            "constant",
+            f"{len(still)} of {len(features)} channels stand still throughout train ({shown})",
+            "they are read as zeros there and tell nothing, and a change in them later is one that training never saw",
+            "leave them out, or see whether the sensor was on",
+        )
+
+
 def _truncation(encoded: Encoded) -> Iterator[Finding]:
     most, examples = encoded.encoder.max_length, _EXAMPLES[_is_series(encoded)]
     for name in encoded.parts:
@@ -193,7 +208,7 @@ def lines_of(warnings: Sequence[Mapping[str, Any]], encoded: Encoded) -> list[st
     untold = "" if _can_tell_length(encoded) else f"length: too few {_EXAMPLES[_is_series(encoded)]} to tell"
     if not warnings:
         length = "" if untold else ", labels told by length"
-        others = "cut series" if _is_series(encoded) else "unknown words, cut texts"
+        others = "constant channels, cut series" if _is_series(encoded) else "unknown words, cut texts"
         looked_for = f"leaks{length}, {others}"
         return [f"warnings: none ({looked_for}{'; ' + untold if untold else ''})"]
     head = f"warnings ({untold})" if untold else "warnings"

@@ -62,8 +62,8 @@ def try_rate(folder: Path, prepared: Prepared, config: Config, listener: Listene
     )
 
 
-def best_of(tried: Sequence[Tried], select_by: Literal["accuracy", "loss"]) -> Tried:
-    """The rate that validation likes best, by the measure that chooses epochs; ties go by the other, then to the lower.
+def best_of(tried: Sequence[Tried], select_by: Literal["accuracy", "loss", "last"]) -> Tried:
+    """The rate that validation likes best, by loss where loss chooses epochs; ties go by accuracy, then to the lower.
 
     Raises:
         TrainingError: every one failed.
@@ -76,6 +76,6 @@ def best_of(tried: Sequence[Tried], select_by: Literal["accuracy", "loss"]) -> T
 
     def rank(one: Tried) -> tuple[float, float, float]:
         accuracy, loss = -(one.valid_accuracy or 0.0), one.valid_loss or 0.0
-        return (accuracy, loss, one.rate) if select_by == "accuracy" else (loss, accuracy, one.rate)
+        return (loss, accuracy, one.rate) if select_by == "loss" else (accuracy, loss, one.rate)
 
     return min(sound, key=rank)

@@ -1,6 +1,5 @@
 """Training in a run folder, whatever the task: engine and resumption are told, history is written each epoch."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from lstmkit.data.encoded import EncodedPart
 from lstmkit.models import Classifier, build
 from lstmkit.train import Result, train
 from lstmkit.train.checkpoint import Progress, read_progress
-from lstmkit.train.loop import epochs_of
+from lstmkit.train.loop import epochs_of, steps_of
 from lstmkit.train.objectives import Objective
 
 
@@ -105,7 +104,7 @@ def train_on(
     n_planned = n_epochs or epochs_of(config.train, len(lesson.train))
     listener.on_model(config.model.cell, network.n_parameters()["total"], n_planned)
     if checkpoint.exists():
-        n_steps = math.ceil(len(lesson.train) / config.train.batch_size)
+        n_steps = steps_of(config.train, len(lesson.train))
         listener.say(resumption(read_progress(checkpoint), n_planned, n_steps))
     result = train(
         network,
@@ -148,7 +147,8 @@ def train_and_refit(
     network, result = train_on(lesson, config, device, listener, recorder, checkpoints / "last.safetensors", None)
     if both is None:
         return network, result
-    listener.say(f"refit: training + validation, {result.best_epoch} epochs as validation chose")
+    why = "" if config.train.select_by == "last" else " as validation chose"
+    listener.say(f"refit: training + validation, {result.best_epoch} epochs{why}")
     recorder = Recorder(folder / "history_refit.jsonl", listener)
     network, again = train_on(
         both, config, device, listener, recorder, checkpoints / "refit.safetensors", result.best_epoch

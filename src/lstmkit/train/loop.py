@@ -55,8 +55,17 @@ class Result:
 
 def epochs_of(config: TrainConfig, n_examples: int) -> int:
     """The epochs of a run: as configured, or for 0 six, and on small data up to 60, for 2,000 steps."""
-    n_steps = math.ceil(n_examples / config.batch_size)
-    return config.epochs or min(60, max(6, math.ceil(2000 / n_steps)))
+    return config.epochs or min(60, max(6, math.ceil(2000 / steps_of(config, n_examples))))
+
+
+def batch_size_of(config: TrainConfig, n_examples: int) -> int:
+    """Sequences of a step: as configured, or for 0 a hundredth of the examples, from 16 to 64."""
+    return config.batch_size or min(64, max(16, n_examples // 100))
+
+
+def steps_of(config: TrainConfig, n_examples: int) -> int:
+    """The steps of an epoch."""
+    return math.ceil(n_examples / batch_size_of(config, n_examples))
 
 
 def train_step(
@@ -115,7 +124,8 @@ def train(
     optimizer = _optimizer(network, config)
     objective = objective or Classification(config, train_part, network.head.out_features)
     n_epochs = n_epochs or epochs_of(config, len(train_part))
-    n_steps = math.ceil(len(train_part) / config.batch_size)
+    n_steps = steps_of(config, len(train_part))
+    batch_size = batch_size_of(config, len(train_part))
     progress, kept = Progress(), Kept()
     if config.averaging:
         kept.mean = weights_of(network)
@@ -137,7 +147,7 @@ def train(
 
     with deferring_signals() as signals:
         while progress.epoch <= n_epochs and not progress.stopped:
-            batches = shuffled_batches(train_part.lengths, config.batch_size, seed, progress.epoch)
+            batches = shuffled_batches(train_part.lengths, batch_size, seed, progress.epoch)
             started_s = saved_s = time.monotonic()
             earlier_s = progress.seconds
             network.train()
@@ -184,7 +194,7 @@ def train(
             network.load_state_dict(kept.mean or own)
             record = _finish_epoch(network, valid_part, objective, progress, rate_at(n_steps - 1))
             progress.history.append(record.as_json())
-            if valid_part is None or _is_better(record, _best_record(progress), objective):
+            if valid_part is None or _is_better(record, _best_record(progress), objective, config.select_by):
                 progress.best_epoch = progress.epoch
                 kept.best = weights_of(network)
             network.load_state_dict(own)
@@ -232,9 +242,9 @@ def _best_record(progress: Progress) -> Epoch | None:
     return Epoch(**progress.history[progress.best_epoch - 1]) if progress.best_epoch else None
 
 
-def _is_better(record: Epoch, best: Epoch | None, objective: Objective) -> bool:
-    """Whether this epoch beats the best so far."""
-    return best is None or objective.rank(record) < objective.rank(best)
+def _is_better(record: Epoch, best: Epoch | None, objective: Objective, select_by: str) -> bool:
+    """Whether this epoch is kept in place of the best so far."""
+    return best is None or select_by == "last" or objective.rank(record) < objective.rank(best)
 
 
 def _optimizer(network: Classifier, config: TrainConfig) -> torch.optim.Optimizer:
