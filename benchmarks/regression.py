@@ -38,8 +38,8 @@ def write_adding(folder: Path, lag: int, n: int = N_ADDING) -> Path:
     return path
 
 
-def write_stars(folder: Path) -> Path:
-    """IMDB's reviews with their stars, a table for each part of the official split."""
+def write_stars(folder: Path, n: int) -> Path:
+    """IMDB's reviews with their stars, a table for each part of the official split; of `n` reviews, evenly taken."""
     corpus = load_corpus(DataConfig(source="imdb"))
     source = folder / "stars"
     source.mkdir(exist_ok=True)
@@ -48,8 +48,9 @@ def write_stars(folder: Path) -> Path:
         with (source / f"{split}.csv").open("w", newline="") as file:
             table = csv.writer(file)
             table.writerow(["text", "stars"])
-            for identity, text in zip(part.ids, part.inputs, strict=True):
-                table.writerow([text, Path(identity).stem.rpartition("_")[2]])
+            chosen = np.unique(np.linspace(0, len(part) - 1, min(n, len(part))).round().astype(int))
+            for k in chosen.tolist():
+                table.writerow([part.inputs[k], Path(part.ids[k]).stem.rpartition("_")[2]])
     return source
 
 
@@ -74,6 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--sources", nargs="+", choices=["adding", "stars"], default=["adding", "stars"])
     parser.add_argument("--lag", type=int, default=100)
     parser.add_argument("--examples", type=int, default=N_ADDING)
+    parser.add_argument("--reviews", type=int, default=25_000, help="of each part")
     parser.add_argument("--seeds", type=int, default=3, help="seeds 0, 1, …")
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
@@ -82,7 +84,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     rows = []
     for name in options.sources:
         source = (
-            write_adding(options.out, options.lag, options.examples) if name == "adding" else write_stars(options.out)
+            write_adding(options.out, options.lag, options.examples)
+            if name == "adding"
+            else write_stars(options.out, options.reviews)
         )
         own = [measured(source, "sum" if name == "adding" else "stars", options.out, seed, options)
                for seed in range(options.seeds)]  # fmt: skip
