@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lstmkit.api.estimator import SequenceClassifier
+    from lstmkit.api.forecast_estimator import SequenceForecaster
     from lstmkit.api.predictor import Predictor, load
 
     __version__: str
 
-__all__ = ["Predictor", "SequenceClassifier", "__version__", "load"]
+__all__ = ["Predictor", "SequenceClassifier", "SequenceForecaster", "__version__", "load"]
 
 _HOMES = {
     "SequenceClassifier": "lstmkit.api.estimator",
+    "SequenceForecaster": "lstmkit.api.forecast_estimator",
     "Predictor": "lstmkit.api.predictor",
     "load": "lstmkit.api.predictor",
 }

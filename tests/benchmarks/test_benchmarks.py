@@ -4,6 +4,7 @@ import importlib
 import json
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
@@ -12,6 +13,7 @@ import pytest
 
 from lstmkit.config.resolve import resolve
 from lstmkit.data.encoded import EncodedPart
+from lstmkit.data.sources import Corpus, Part
 from lstmkit.nn.library import native_library
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
@@ -63,6 +65,59 @@ def test_several_real_batches_are_one_row(engine: ModuleType, load) -> None:
     row = engine.measure(shape, load("measuring").Effort(0.001, 3, 1.0), drawn)
     assert row["n_batches"] == 2
     assert row["difference"] < 1e-5
+
+
+def _toy_rows(name: str) -> list[list[object]]:
+    waves = [10 + np.sin(np.pi * k / 3) + 0.1 * (k % 5) for k in range(90)]
+    return [["year", name], *([1900 + k, round(value, 3)] for k, value in enumerate(waves))]
+
+
+TINY = [*("--threads", "1", "--seeds", "2", "--set", "train.epochs=1", "--set", "model.hidden_size=4")]
+
+
+def test_forecasts_of_real_series(
+    load, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    forecast = load("forecast")
+    assert forecast.HORIZONS == {"sunspots": 11, "co2": 52, "elnino": 12}
+    monkeypatch.setattr(forecast, "HORIZONS", {"toy": 3})
+    monkeypatch.setattr(forecast, "rows_of", _toy_rows)
+    for folds, n_rows in ((0, 4), (2, 8)):
+        out = tmp_path / str(folds)
+        forecast.main(["--out", str(out), "--no-ets", "--folds", str(folds), *TINY])
+        rows = json.loads((out / "forecast.json").read_text())
+        assert [row["model"] for row in rows[:4]] == ["naive", "seasonal-naive", "LSTM", "LSTM"]
+        assert len(rows) == n_rows
+        own = json.loads((out / "toy-fold0-seed1" / "evaluation.json").read_text())
+        assert (rows[3]["mase"], rows[3]["difference"]) == (own["mase"], own["mase_difference"])
+    assert "toy | mean of the LSTMs: mase" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(find_spec("statsmodels") is None, reason="statsmodels is not installed (extra forecast-bench)")
+def test_the_series_and_ets_of_statsmodels(load, tmp_path: Path) -> None:
+    forecast = load("forecast")
+    forecast.main(["--out", str(tmp_path), "--sets", "sunspots", *TINY])
+    rows = json.loads((tmp_path / "forecast.json").read_text())
+    assert [row["model"] for row in rows[:3]] == ["naive", "seasonal-naive", "ETS"]
+    assert rows[2]["n"] == 36
+
+
+def test_numbers_for_whole_sequences(
+    load, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    regression = load("regression")
+    part = Part(
+        ["a fine film", "a dull film"] * 9, ["pos", "neg"] * 9, [f"train/pos/{k}_{k % 4 + 1}.txt" for k in range(18)]
+    )
+    corpus = Corpus("imdb", "text", {"train": part, "test": part}, (), (), "0", {})
+    monkeypatch.setattr(regression, "load_corpus", lambda data: corpus)
+    regression.main(["--out", str(tmp_path), "--lag", "4", "--examples", "60", *TINY])
+    rows = json.loads((tmp_path / "regression.json").read_text())
+    assert [(row["source"], row["seed"]) for row in rows] == [
+        *(("adding", 0), ("adding", 1), ("stars", 0), ("stars", 1))
+    ]
+    assert (tmp_path / "stars" / "test.csv").read_text().startswith("text,stars\na fine film,1\na dull film,2\n")
+    assert "stars | mean RMSE" in capsys.readouterr().out
 
 
 def test_shapes_are_the_ones_promised(load) -> None:

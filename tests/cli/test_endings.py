@@ -12,7 +12,7 @@ import pytest
 from small_runs import SMALL, Command
 
 from lstmkit.data.encoder import Encoder
-from lstmkit.experiment import opponents, prepare, single
+from lstmkit.experiment import opponents, prepare, single, training
 from lstmkit.train import loop
 from lstmkit.train.checkpoint import Progress
 
@@ -81,7 +81,7 @@ def test_a_death_between_the_last_checkpoint_and_the_history_loses_no_epoch(
     folder = tmp_path / "run"
     command = ["train", reviews, "--out", folder, "--epochs", 3, *SMALL]
     with monkeypatch.context() as patch:
-        real = single.write_jsonl
+        real = training.write_jsonl
 
         def write_jsonl(path: Path, rows: Any) -> None:
             rows = list(rows)
@@ -89,7 +89,7 @@ def test_a_death_between_the_last_checkpoint_and_the_history_loses_no_epoch(
                 raise MemoryError  # any end will do: the checkpoint of epoch 3 is written
             real(path, rows)
 
-        patch.setattr(single, "write_jsonl", write_jsonl)
+        patch.setattr(training, "write_jsonl", write_jsonl)
         assert lstmkit(*command).status == 1
     assert len((folder / "history.jsonl").read_text().splitlines()) == 2
     assert lstmkit(*command, "--resume").status == 0
@@ -134,7 +134,7 @@ def test_a_resumed_run_says_where_it_goes_on(
     ],
 )
 def test_where_a_run_goes_on_in_words(progress: Progress, words: str) -> None:
-    assert single.resumption(progress, n_epochs=10, n_steps=9) == words
+    assert training.resumption(progress, n_epochs=10, n_steps=9) == words
 
 
 def test_options_that_would_be_passed_over_are_refused(lstmkit: Command, reviews: Path, tmp_path: Path) -> None:

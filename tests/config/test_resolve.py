@@ -18,7 +18,7 @@ from lstmkit.core.errors import RequestError
 KEYS = list(known_keys())
 FIELDS: dict[str, FieldInfo] = {"preset": Config.model_fields["preset"], "seed": Config.model_fields["seed"]} | {
     f"{section}.{name}": leaf
-    for section in ("data", "encoder", "augment", "model", "train", "run")
+    for section in ("task", "data", "encoder", "augment", "model", "train", "run")
     for name, leaf in type(getattr(Config(), section)).model_fields.items()
 }
 
@@ -33,7 +33,7 @@ def value_at(config: Config, key: str) -> Any:
 def test_the_subjects_are_all_there() -> None:
     assert sorted(PRESETS) == ["default", "lab", "streaming"]
     assert list(FIELDS) == KEYS
-    assert len(KEYS) == 65
+    assert len(KEYS) == 71
     assert all(known_keys().values()), "a key without a meaning"
 
 

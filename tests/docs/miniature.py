@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 import random
 import tarfile
 import zipfile
@@ -73,10 +74,31 @@ def _write_series(path: Path) -> None:
     write_csv(path, ("series_id", "time", "x", "y", "label"), rows)
 
 
-def write_own_files(folder: Path) -> None:
-    """A user's files: reviews.csv, other.csv, new.csv, new.txt, faulty.csv, twice.csv, gestures.csv, new.wav.
+def _write_sales(path: Path) -> None:
+    """Two shops' sales by month, with a price, for five years."""
+    generator = random.Random(16)
+    rows = []
+    for shop in ("north", "south"):
+        for k in range(60):
+            price = generator.choice((4, 5, 6))
+            sales = 100 + 20 * math.sin(math.pi * k / 6) - 5 * price + generator.gauss(0, 2)
+            rows.append((shop, f"{2019 + k // 12}-{k % 12 + 1:02d}-01", round(sales, 1), price))
+    write_csv(path, ("series", "date", "y", "price"), rows)
 
-    And folders: texts/, tables/ and words/.
+
+def _write_stars(path: Path) -> None:
+    """Reviews with stars from 1 to 10."""
+    generator = random.Random(17)
+    rows = [
+        (text, generator.randint(*((7, 10) if label == "pos" else (1, 4)))) for text, label in reviews(120, seed=18)
+    ]
+    write_csv(path, ("text", "stars"), rows)
+
+
+def write_own_files(folder: Path) -> None:
+    """A user's files, as the pages name them: tables of reviews, gestures, sales and stars; new.wav; three folders.
+
+    faulty.csv has rows that cannot be used, twice.csv each row twice.
     """
     write_csv(folder / "reviews.csv", ("text", "label"), reviews(120, seed=10))
     write_csv(folder / "other.csv", ("text", "label"), reviews(20, seed=11))
@@ -85,6 +107,8 @@ def write_own_files(folder: Path) -> None:
     _write_series(folder / "gestures.csv")
     write_whistles(folder / "words", 20)
     write_sound(folder / "new.wav", whistle("rises", 999))
+    _write_sales(folder / "sales.csv")
+    _write_stars(folder / "stars.csv")
     write_csv(folder / "twice.csv", ("text", "label"), [row for row in reviews(60, seed=15) for _ in range(2)])
     write_csv(folder / "faulty.csv", ("text", "label"), [*reviews(60, seed=14), ("", "pos"), ("a fine film", "")])
     for seed, split in enumerate(("train", "test")):

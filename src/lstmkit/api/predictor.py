@@ -9,8 +9,10 @@ import numpy as np
 from jaxtyping import Float
 
 from lstmkit.api.examples import examples_of
+from lstmkit.api.forecaster import ForecastPredictor
 from lstmkit.api.inputs import Item
-from lstmkit.artifact import Artifact, find_model, find_twin, load_artifact
+from lstmkit.api.numbers import NumberPredictor
+from lstmkit.artifact import Artifact, find_model, find_twin, load_artifact, load_forecaster, load_regressor, task_of
 from lstmkit.data.encoded import EncodedPart
 from lstmkit.models.scoring import probabilities
 
@@ -128,15 +130,51 @@ class Predictor:
         return {"labels": self.labels, "parameters": self._artifact.network.n_parameters()["total"]}
 
 
-def load(run: str | Path, engine: str = "auto") -> Predictor:
+def load(run: str | Path, engine: str = "auto") -> Any:
     """Load a trained run (a run folder, a lab folder, a saved estimator, or a model folder).
 
     Args:
         run: the folder.
         engine: implementation of the recurrence; see `lstmkit.nn.choose_engine`.
 
+    Returns:
+        What suits the run's task: a `Predictor`; of a forecaster a `lstmkit.api.forecaster.ForecastPredictor`; of a
+        regression a `lstmkit.api.numbers.NumberPredictor`.
+
     Raises:
         ArtifactError: the folder is no run, or a file of the model is absent, damaged or of a newer format.
     """
+    model = find_model(Path(run))
+    return _LOADERS[task_of(model)](Path(run), model, engine)
+
+
+def load_classifier(run: str | Path, engine: str = "auto") -> Predictor:
+    """As `load`, of a run that classifies.
+
+    Raises:
+        RequestError: the run does something else.
+    """
     twin = find_twin(Path(run))
     return Predictor(load_artifact(find_model(Path(run)), engine), twin and partial(load_artifact, twin, engine))
+
+
+def _classifier(run: Path, model: Path, engine: str) -> Predictor:
+    del model
+    return load_classifier(run, engine)
+
+
+def _forecaster(run: Path, model: Path, engine: str) -> ForecastPredictor:
+    del run
+    return ForecastPredictor(load_forecaster(model, engine))
+
+
+def _regressor(run: Path, model: Path, engine: str) -> NumberPredictor:
+    del run
+    return NumberPredictor(load_regressor(model, engine))
+
+
+_LOADERS: dict[str, Callable[[Path, Path, str], Any]] = {
+    "classify": _classifier,
+    "forecast": _forecaster,
+    "regression": _regressor,
+}

@@ -1,5 +1,31 @@
 """The model folder: safetensors, JSON and the tokenizer. Reading one runs no code of the file's."""
 
-from lstmkit.artifact.folder import FORMAT, Artifact, find_model, find_twin, kind_of_model, load_artifact, save_artifact
+from lstmkit.artifact.folder import (
+    FORMAT,
+    Artifact,
+    ForecastArtifact,
+    NumberArtifact,
+    find_model,
+    find_twin,
+    kind_of_model,
+    load_artifact,
+    load_forecaster,
+    load_regressor,
+    save_artifact,
+    task_of,
+)
 
-__all__ = ["FORMAT", "Artifact", "find_model", "find_twin", "kind_of_model", "load_artifact", "save_artifact"]
+__all__ = [
+    "FORMAT",
+    "Artifact",
+    "ForecastArtifact",
+    "NumberArtifact",
+    "find_model",
+    "find_twin",
+    "kind_of_model",
+    "load_artifact",
+    "load_forecaster",
+    "load_regressor",
+    "save_artifact",
+    "task_of",
+]

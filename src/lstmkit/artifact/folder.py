@@ -1,6 +1,8 @@
 """Write a model folder whole, and read one with every byte checked."""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -11,13 +13,16 @@ import tokenizers
 import torch
 from safetensors import SafetensorError
 
-from lstmkit.core.errors import ArtifactError
+from lstmkit.core.errors import ArtifactError, RequestError
 from lstmkit.core.files import digest_of, read_json, replacing_folder, write_bytes, write_json
 from lstmkit.data.encoding import AnyEncoder, file_names, files_of, read_encoder
+from lstmkit.data.windows import WindowEncoder
 from lstmkit.models import Classifier
 from lstmkit.models.build import build_from
 
-FORMAT = 1
+FORMAT = 2
+"""What is written where a model does not classify: an older lstmkit would take its numbers for classes. Else 1."""
+
 _WEIGHTS, _ABOUT = "model.safetensors", "model.json"
 
 
@@ -38,8 +43,48 @@ class Artifact:
     architecture: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class ForecastArtifact:
+    """A trained forecaster with all that a prediction needs.
+
+    Attributes:
+        network: in evaluation mode; its outputs are read by `quantiles_of`.
+        encoder: from series to windows, and from numbers back to values.
+        architecture: the keywords that built the network.
+        reading: the columns of a table to predict from, as plain data.
+    """
+
+    network: Classifier
+    encoder: WindowEncoder
+    architecture: dict[str, Any]
+    reading: dict[str, str]
+
+
+@dataclass(frozen=True)
+class NumberArtifact:
+    """A trained network that predicts a number for a sequence, with all that a prediction needs.
+
+    Attributes:
+        network: in evaluation mode; its one output is in deviations of the training part.
+        encoder: from text to token numbers, or from a series to scaled rows.
+        architecture: the keywords that built the network.
+        mean, deviation: of the number in the training part.
+    """
+
+    network: Classifier
+    encoder: AnyEncoder
+    architecture: dict[str, Any]
+    mean: float
+    deviation: float
+
+
 def save_artifact(
-    folder: Path, network: Classifier, architecture: dict[str, Any], encoder: AnyEncoder, labels: list[str]
+    folder: Path,
+    network: Classifier,
+    architecture: dict[str, Any],
+    encoder: AnyEncoder | WindowEncoder,
+    labels: list[str],
+    task: dict[str, Any] | None = None,
 ) -> None:
     """Write the model folder, whole or not at all.
 
@@ -48,12 +93,17 @@ def save_artifact(
         network: its weights are written as they are.
         architecture: the keywords that built the network.
         encoder: the fitted encoder.
-        labels: class names in the order of the network's outputs.
+        labels: class names in the order of the network's outputs; none where it does not classify.
+        task: where it does not: its `kind`, and what else a prediction needs.
     """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
-    contents = {_WEIGHTS: safetensors.torch.save(tensors), **files_of(encoder)}
+    contents = {
+        _WEIGHTS: safetensors.torch.save(tensors),
+        **({} if isinstance(encoder, WindowEncoder) else files_of(encoder)),
+    }
     about: dict[str, Any] = {
-        "format": FORMAT,
+        "format": FORMAT if task else 1,
+        **({"task": task} if task else {}),
         "architecture": architecture,
         "encoder": encoder.describe(),
         "labels": labels,
@@ -72,32 +122,87 @@ def save_artifact(
 
 
 def load_artifact(folder: Path, engine: str = "auto") -> Artifact:
-    """Read a model folder.
+    """Read the model folder of a classifier.
 
     Args:
         folder: the folder that holds `model.json`.
         engine: see `lstmkit.nn.choose_engine`.
 
     Raises:
+        RequestError: the model does not classify.
         ArtifactError: a file is absent, truncated, altered, or of a newer format.
     """
+    about = _about_of(folder, "classify")
+    with _described(folder):
+        labels = list(about["labels"])
+    encoder = _encoder(folder, about)
+    return Artifact(_network(folder, about, engine), encoder, labels, about["architecture"])
+
+
+def load_forecaster(folder: Path, engine: str = "auto") -> ForecastArtifact:
+    """Read the model folder of a forecaster; arguments and errors as for `load_artifact`."""
+    about = _about_of(folder, "forecast")
+    with _described(folder):
+        encoder, reading = WindowEncoder.from_description(about["encoder"]), dict(about["task"]["reading"])
+    return ForecastArtifact(_network(folder, about, engine), encoder, about["architecture"], reading)
+
+
+def load_regressor(folder: Path, engine: str = "auto") -> NumberArtifact:
+    """Read the model folder of a network that predicts a number; arguments and errors as for `load_artifact`."""
+    about = _about_of(folder, "regression")
+    with _described(folder):
+        mean, deviation = float(about["task"]["mean"]), float(about["task"]["deviation"])
+    return NumberArtifact(
+        _network(folder, about, engine), _encoder(folder, about), about["architecture"], mean, deviation
+    )
+
+
+def task_of(folder: Path) -> str:
+    """What a model does: classify, forecast or regression.
+
+    Raises:
+        ArtifactError: the folder holds no model, or its description is damaged or of a newer format.
+    """
+    return str(_read_about(folder / _ABOUT).get("task", {}).get("kind", "classify"))
+
+
+_DOES = {"classify": "classifies", "forecast": "forecasts series", "regression": "predicts a number"}
+
+
+def _about_of(folder: Path, task: str) -> dict[str, Any]:
     about = _read_about(folder / _ABOUT)
+    if (own := about.get("task", {}).get("kind", "classify")) != task:
+        raise RequestError(
+            f"{folder}: the model {_DOES[own]}, and one that {_DOES[task]} is needed here; give the run of such a one"
+        )
+    return about
+
+
+@contextmanager
+def _described(folder: Path) -> Iterator[None]:
     try:
-        labels, hashes = list(about["labels"]), dict(about["sha256"])
-        contents = {
-            name: _read_checked(folder / name, hashes[name]) for name in (_WEIGHTS, *file_names(about["encoder"]))
-        }
-        encoder = read_encoder(about["encoder"], contents)
-        network = build_from(about["architecture"], engine)
+        yield
     except (KeyError, TypeError, ValueError) as error:  # the digest is right, so a program wrote it, but not this one
         reason = str(error).splitlines()[0]
         raise ArtifactError(f"{folder / _ABOUT}: damaged, it describes no model ({reason}); train again") from error
+
+
+def _encoder(folder: Path, about: dict[str, Any]) -> AnyEncoder:
+    with _described(folder):
+        contents = {name: _read_checked(folder, about, name) for name in file_names(about["encoder"])}
+        return read_encoder(about["encoder"], contents)
+
+
+def _network(folder: Path, about: dict[str, Any], engine: str) -> Classifier:
+    with _described(folder):
+        content = _read_checked(folder, about, _WEIGHTS)
+        network = build_from(about["architecture"], engine)
     try:
-        network.load_state_dict(safetensors.torch.load(contents[_WEIGHTS]))
+        network.load_state_dict(safetensors.torch.load(content))
     except (SafetensorError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise ArtifactError(f"{folder / _WEIGHTS}: does not hold the model of {_ABOUT} ({reason})") from error
-    return Artifact(network.eval(), encoder, labels, about["architecture"])
+    return network.eval()
 
 
 def kind_of_model(run: Path) -> str:
@@ -136,7 +241,8 @@ def find_twin(folder: Path) -> Path | None:
     return candidate if is_lab and (candidate / "model.json").exists() else None
 
 
-def _read_checked(path: Path, sha256: str) -> bytes:
+def _read_checked(folder: Path, about: dict[str, Any], name: str) -> bytes:
+    path, sha256 = folder / name, about["sha256"][name]
     try:
         content = path.read_bytes()
     except OSError as error:

@@ -57,12 +57,13 @@ def compare(
     )
     from lstmkit.cli.running import finished, running
     from lstmkit.experiment.compare import check_compare, run_compare, terms_of
+    from lstmkit.experiment.tasks import CLASSIFY
 
     terms = terms_of(match, seeds, rates)
     check_compare(resolved, terms, assignments or [])
     if finished(resolved, out, resume, terms.as_json()):
         return
-    with running(resolved, out, resume, terms.as_json()) as (folder, prepared, screen):
+    with running(CLASSIFY, resolved, out, resume, terms.as_json()) as (folder, prepared, screen):
         record = run_compare(folder, prepared, resolved, terms, screen)
         for rows in (_models(record), _pairs(record)):
             screen.result(rows)

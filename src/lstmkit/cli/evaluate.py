@@ -33,7 +33,10 @@ def evaluate(
 
     Example: lstmkit evaluate runs/first other.csv
     """
-    from lstmkit.experiment.scoring import Request, evaluate_run
+    from lstmkit.artifact import find_model, task_of
+    from lstmkit.cli.results import summary_of
+    from lstmkit.experiment.scoring import Request
+    from lstmkit.experiment.tasks import TASKS
 
     request = Request(
         source=source,
@@ -45,21 +48,8 @@ def evaluate(
         engine=engine or "auto",
         earliness=earliness,
     )
-    evaluation = evaluate_run(run, request, _tell)
-    low, high = evaluation["accuracy_ci95"]
-    summary = {
-        "split": evaluation["split"],
-        "n": evaluation["n"],
-        "accuracy": evaluation["accuracy"],
-        "accuracy_ci95": [low, high],
-        "loss": evaluation["loss"],
-        "macro_f1": evaluation["macro_f1"],
-        "n_in_training": evaluation["n_in_training"],
-        "baselines": {name: record["accuracy"] for name, record in evaluation["baselines"].items()},
-    }
-    if "earliness" in evaluation:
-        summary["earliness"] = {name: evaluation["earliness"][name] for name in ("by_share", "decisions")}
-    sys.stdout.write(json.dumps(summary, ensure_ascii=False) + "\n")
+    evaluation = TASKS[task_of(find_model(run))].evaluate(run, request, _tell)
+    sys.stdout.write(json.dumps(summary_of(evaluation), ensure_ascii=False) + "\n")
 
 
 def _tell(line: str) -> None:

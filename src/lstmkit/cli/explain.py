@@ -54,13 +54,13 @@ def explain(
     given = given_input(run, text, id)
 
     from lstmkit.analyze.recording import record_of
-    from lstmkit.api.predictor import load
+    from lstmkit.api.predictor import load_classifier
 
     if threads:
         import torch
 
         torch.set_num_threads(threads)
-    explanation = load(run, engine or "auto").explain(given.item, seed=seed)
+    explanation = load_classifier(run, engine or "auto").explain(given.item, seed=seed)
     record = record_of(explanation, run=run.resolve().name, id=given.id, label=given.label)
     if on_terminal:
         from lstmkit.cli.explanation_text import show

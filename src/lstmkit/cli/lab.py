@@ -41,11 +41,12 @@ def lab(
     from lstmkit.cli.running import finished, running
     from lstmkit.cli.screen import table
     from lstmkit.experiment.lab import check_lab, run_lab
+    from lstmkit.experiment.tasks import CLASSIFY
 
     check_lab(resolved)
     if finished(resolved, out, resume):
         return
-    with running(resolved, out, resume) as (folder, prepared, screen):
+    with running(CLASSIFY, resolved, out, resume) as (folder, prepared, screen):
         record = run_lab(folder, prepared, resolved, screen)
         screen.result(table(record["models"], record["baselines"]))
         screen.say(f"report: {folder / 'report.html'}")

@@ -23,7 +23,11 @@ Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda.  [default: 
 Threads = Annotated[int | None, typer.Option(min=0, help="CPU threads.  [default: as torch chooses]")]
 Engine = Annotated[str | None, typer.Option(help="auto, native, torch or reference.  [default: auto]")]
 TextColumn = Annotated[str | None, typer.Option(help="Column that holds the text.  [default: found]")]
-LabelColumn = Annotated[str | None, typer.Option(help="Column that holds the label.  [default: found]")]
+LabelColumn = Annotated[
+    str | None, typer.Option(help="Column that holds the label, or the number to predict.  [default: found]")
+]
+Task = Annotated[str | None, typer.Option(help="classify, forecast or regression.  [default: classify]")]
+Horizon = Annotated[int | None, typer.Option(help="Of a forecast: how many steps ahead.")]
 OnBadRow = Annotated[str | None, typer.Option(help="fail, or skip and list in rejected.jsonl.  [default: fail]")]
 
 
@@ -34,6 +38,7 @@ def configuration(
     preset: str | None,
     file: Path | None,
     assignments: list[str] | None,
+    any_task: bool = False,
     **options: Any,
 ) -> "Config":
     """One configuration from a command's options.
@@ -42,6 +47,7 @@ def configuration(
         default_preset: the command's preset.
         source: the SOURCE.
         preset, file, assignments: `--preset`, `--config`, `--set`.
+        any_task: whether the command is for other tasks than classification too.
         options: values of options that are short for a key, under the names in `_KEYS`.
     """
     from lstmkit.config.resolve import resolve  # pydantic, which --help does without
@@ -51,10 +57,20 @@ def configuration(
     overrides = {"data.source": source} | {_KEYS[name]: value for name, value in options.items()}
     columns = {name: options.get(name) for name in ("text_column", "label_column")}
     kind = kind_of(source, **columns)
-    return resolve(preset, file, assignments or [], overrides, default_preset, customary, kind)
+    resolved = resolve(preset, file, assignments or [], overrides, default_preset, customary, kind)
+    if not any_task and resolved.task.goal != "classify":
+        from lstmkit.core.errors import RequestError
+
+        raise RequestError(
+            f"task.goal = {resolved.task.goal!r}: this command is for classifiers; use lstmkit train, which writes "
+            "the plain rules beside the network"
+        )
+    return resolved
 
 
 _KEYS = {
+    "task": "task.goal",
+    "horizon": "task.horizon",
     "seed": "seed",
     "epochs": "train.epochs",
     "device": "run.device",

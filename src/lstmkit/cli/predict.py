@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -40,7 +41,9 @@ def predict(
 ) -> None:
     """Classify texts, recordings or series and write label and probabilities, one row for each, in the order given.
 
-    A table's other columns are kept.
+    A table's other columns are kept. A regression's run gives a number in the place of label and probabilities. A
+    forecaster's run reads a table of series by --input, and writes a row for each
+    step that follows each series: its time where the steps are regular, and the 10, 50 and 90% quantiles.
 
     Examples: lstmkit predict runs/first "a fine film"; lstmkit predict runs/first --input new.csv --output labels.csv;
     lstmkit predict runs/words yes.wav no.flac;
@@ -70,6 +73,13 @@ def predict(
     target = None if output == "-" else Path(output)
     if target:
         check_output(target)
+    task = _task_of(run)
+    if input is not None and task == "forecast":
+        from lstmkit.cli.forecasting import predict_forecast
+
+        refused = {"--text-column": text_column, "--input-format": input_format}
+        predict_forecast(run, input, target, skip, threads, engine, refused)
+        return
     if input == "-" and input_format in ("tsv", "parquet"):
         raise RequestError(
             f"--input-format {input_format} cannot come through a pipe; give a file, or lines, csv or jsonl"
@@ -96,26 +106,28 @@ def predict(
     for note in inputs.notes:
         sys.stderr.write(note + "\n")
 
-    from lstmkit.api.predictor import load
+    from lstmkit.api.predictor import load, load_classifier
 
     if threads:
         import torch
 
         torch.set_num_threads(threads)
-    predictor = load(run, engine or "auto")
-    answered = ["predicted", "probability"]
-    flat = [f"probability_{name}" for name in predictor.labels]
+    predictor = load(run, engine or "auto") if task == "regression" else load_classifier(run, engine or "auto")
+    answers = _numbers if task == "regression" else _classes
+    answered = ["predicted"] if task == "regression" else ["predicted", "probability"]
+    flat = [] if task == "regression" else [f"probability_{name}" for name in predictor.labels]
     name_of = _Names({"line", called, "probabilities", *answered, *flat})
     is_flat = target is not None and target.suffix.lower() != ".jsonl"
     rows = _usable(inputs.rows, place, skip)
-    predictions = _predictions(predictor, rows, called, name_of, (lambda value: value) if is_flat else plain)
+    kept = (lambda value: value) if is_flat else plain
+    predictions = _predictions(partial(answers, predictor), rows, called, name_of, kept)
     if target and is_flat:
         columns = {
             "line": "int64",
             called: "string",
             **{name_of(name): kind or "string" for name, kind in inputs.columns.items()},
-            "predicted": "string",
-            **dict.fromkeys(["probability", *flat], "double"),
+            "predicted": "double" if task == "regression" else "string",
+            **dict.fromkeys([*answered[1:], *flat], "double"),
         }
         write_table(target, (_flat(row, columns, place) for row in predictions), columns)
     elif target:
@@ -126,6 +138,12 @@ def predict(
         sys.stdout.flush()
     if target:
         sys.stderr.write(f"predictions: {target}\n")
+
+
+def _task_of(run: Path) -> str:
+    from lstmkit.artifact import find_model, task_of
+
+    return task_of(find_model(run))
 
 
 class _Names(dict[str, str]):
@@ -162,29 +180,41 @@ def _usable(rows: Iterator[Any], place: str, skip: bool) -> Iterator[Any]:
 
 
 def _predictions(
-    predictor: Any, rows: Iterator[Any], called: str, name_of: Callable[[str], str], kept: Callable[[Any], Any]
+    answer: Callable[[list[Any]], Iterator[dict[str, Any]]],
+    rows: Iterator[Any],
+    called: str,
+    name_of: Callable[[str], str],
+    kept: Callable[[Any], Any],
 ) -> Iterator[dict[str, Any]]:
     from itertools import islice
 
-    labels = predictor.labels
     while chunk := list(islice(rows, _CHUNK)):
         items = [row.text if row.item is None else row.item for row in chunk]
-        for row, answer in zip(chunk, predictor.predict_proba(items), strict=True):
-            best = int(answer.argmax())
-            yield {
-                "line": row.line,
-                called: row.text,
-                **{name_of(name): kept(value) for name, value in row.others.items()},
-                "predicted": labels[best],
-                "probability": float(answer[best]),
-                "probabilities": {name: float(p) for name, p in zip(labels, answer, strict=True)},
-            }
+        for row, answered in zip(chunk, answer(items), strict=True):
+            others = {name_of(name): kept(value) for name, value in row.others.items()}
+            yield {"line": row.line, called: row.text, **others, **answered}
+
+
+def _classes(predictor: Any, items: list[Any]) -> Iterator[dict[str, Any]]:
+    labels = predictor.labels
+    for answer in predictor.predict_proba(items):
+        best = int(answer.argmax())
+        yield {
+            "predicted": labels[best],
+            "probability": float(answer[best]),
+            "probabilities": {name: float(p) for name, p in zip(labels, answer, strict=True)},
+        }
+
+
+def _numbers(predictor: Any, items: list[Any]) -> Iterator[dict[str, Any]]:
+    for number in predictor.predict(items).tolist():
+        yield {"predicted": number}
 
 
 def _flat(row: dict[str, Any], columns: Mapping[str, Any], place: str) -> dict[str, Any]:
     from lstmkit.core.errors import DataError
 
-    probabilities = row.pop("probabilities")
+    probabilities = row.pop("probabilities", {})
     for name in row:
         if name not in columns:
             raise DataError(

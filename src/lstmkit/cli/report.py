@@ -13,14 +13,14 @@ def report(run: o.Run) -> None:
     Example: lstmkit report runs/first
     """
     from lstmkit.core.errors import ArtifactError
-    from lstmkit.report import draw_analysis, draw_compare, draw_lab, draw_probe, draw_run
+    from lstmkit.report import draw_analysis, draw_compare, draw_lab, draw_probe, draw_trained
 
     if (run / "compare.json").exists():
         page = draw_compare(run)
     elif (run / "lab.json").exists():
         page = draw_lab(run)
     elif (run / "evaluation.json").exists():
-        page = draw_run(run)
+        page = draw_trained(run)
     elif (run / "probe.json").exists():
         page = draw_probe(run)
     elif (run / "config.toml").exists() or (run / "plan.json").exists():

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from lstmkit.cli.screen import Screen
 from lstmkit.config.schema import Config
@@ -12,8 +12,10 @@ from lstmkit.core.errors import Interrupted, RequestError
 from lstmkit.core.names import STEPS
 from lstmkit.experiment.folder import default_folder, is_finished, opened_folder
 from lstmkit.experiment.machine import settle
-from lstmkit.experiment.prepare import Prepared, prepare
+from lstmkit.experiment.tasks import Task
 from lstmkit.nn import choose_engine
+
+T = TypeVar("T")
 
 
 def finished(config: Config, out: Path | None, resume: bool, protocol: dict[str, Any] | None = None) -> bool:
@@ -34,11 +36,12 @@ def finished(config: Config, out: Path | None, resume: bool, protocol: dict[str,
 
 @contextmanager
 def running(
-    config: Config, out: Path | None, resume: bool, protocol: dict[str, Any] | None = None
-) -> Iterator[tuple[Path, Prepared, Screen]]:
+    task: Task[T], config: Config, out: Path | None, resume: bool, protocol: dict[str, Any] | None = None
+) -> Iterator[tuple[Path, T, Screen]]:
     """Check the request, open the run folder, load the data. Where the data are wrong, a folder begun is taken back.
 
     Args:
+        task: what is learned.
         config, out, resume: as the command's options have them.
         protocol: of a comparison; see `opened_folder`. Its many networks have no epoch lines.
 
@@ -51,16 +54,10 @@ def running(
     screen = Screen(epochs=protocol is None)
     try:
         with opened_folder(folder, config, resume, protocol):
-            prepared = prepare(config, screen.on_fetch)
-        screen.unit = STEPS[prepared.corpus.kind]
-        for line in prepared.decisions:
+            prepared = task.prepare(config, screen.on_fetch)
+        screen.unit = STEPS[task.kind_of(prepared)]
+        for line in task.told(prepared):
             screen.say(line)
-        if n_rejected := len(prepared.corpus.rejected):
-            screen.say(f"skipped {n_rejected:,} rows that cannot be used; rejected.jsonl in the run folder lists them")
-        sizes = ", ".join(f"{split['n']:,} {name}" for name, split in prepared.splits().items())
-        screen.say(f"{prepared.corpus.name}: {sizes}; {len(prepared.encoded.labels)} classes")
-        for warning in prepared.warnings:
-            screen.say(f"warning: {warning['line']}")
         yield folder, prepared, screen
     except Interrupted as stop:
         stop.note = stop.note or f"what is written in {folder} is kept, --resume goes on from it"

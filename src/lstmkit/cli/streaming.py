@@ -55,13 +55,13 @@ def predict_stream(
     path = Path("/dev/stdin") if given in (None, "-") else Path(given)
     place = "stdin" if given in (None, "-") else given
 
-    from lstmkit.api.predictor import load
+    from lstmkit.api.predictor import load_classifier
 
     if threads:
         import torch
 
         torch.set_num_threads(threads)
-    predictor = load(run, engine or "auto")
+    predictor = load_classifier(run, engine or "auto")
     stream, reads_series = predictor.stream(), predictor.kind == "series"
     labels, is_json = stream.labels, input_format == "jsonl"
     parse = (_series_json if is_json else _numbers) if reads_series else (_from_json if is_json else Pushed)

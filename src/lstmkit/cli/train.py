@@ -18,10 +18,13 @@ def train(
     text_column: o.TextColumn = None,
     label_column: o.LabelColumn = None,
     on_bad_row: o.OnBadRow = None,
+    task: o.Task = None,
+    horizon: o.Horizon = None,
 ) -> None:
     """Train one model, keep its best epoch on validation, and score the test split once beside its baselines.
 
-    Example: lstmkit train reviews.csv --out runs/reviews --set train.epochs=8
+    Examples: lstmkit train reviews.csv --out runs/reviews --set train.epochs=8;
+    lstmkit train sales.csv --task forecast --horizon 12 --out runs/sales
     """
     resolved = o.configuration(
         default_preset="default",
@@ -37,24 +40,20 @@ def train(
         text_column=text_column,
         label_column=label_column,
         on_bad_row=on_bad_row,
+        task=task,
+        horizon=horizon,
+        any_task=True,
     )
+    from lstmkit.cli.results import closing_table
     from lstmkit.cli.running import finished, running
-    from lstmkit.cli.screen import table
-    from lstmkit.core.files import read_json
-    from lstmkit.experiment.single import baselines_of, run_one
+    from lstmkit.experiment.tasks import TASKS
 
     if finished(resolved, out, resume):
         return
-    with running(resolved, out, resume) as (folder, prepared, screen):
-        evaluation = run_one(
-            folder, prepared, resolved, lambda: baselines_of(prepared, resolved.train.refit, screen), screen
-        )
-        about = read_json(folder / "details.json")
-        model = {
-            "parameters": about["architecture"]["parameters"]["total"],
-            "seconds": about["seconds"]["train"],
-            "accuracy": evaluation["accuracy"],
-            "accuracy_ci95": evaluation["accuracy_ci95"],
-        }
-        screen.result(table({resolved.model.cell: model}, evaluation["baselines"]))
+    learned = TASKS[resolved.task.goal]
+    with running(learned, resolved, out, resume) as (folder, prepared, screen):
+        evaluation = learned.run(folder, prepared, resolved, screen)
+        screen.result(closing_table(folder, resolved, evaluation))
+        if verdict := evaluation.get("verdict"):
+            screen.say(verdict)
         screen.say(f"report: {folder / 'report.html'}")

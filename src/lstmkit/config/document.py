@@ -25,6 +25,8 @@ OPTIONS = {
     "--text-column": "data.text_column",
     "--label-column": "data.label_column",
     "--on-bad-row": "data.on_bad_row",
+    "--task": "task.goal",
+    "--horizon": "task.horizon",
 }
 EXAMPLE = {"model": {"cell": "gru", "hidden_size": 64}, "train": {"epochs": 8, "class_weights": "balanced"}}
 WRONG = (

@@ -75,4 +75,17 @@ FOR_KIND: dict[str, dict[str, dict[str, dict[str, Any]]]] = {
             "train": {"batch_size": 32, "learning_rate": 2e-3, "refit": True},
         },
     },
+    "forecast": {
+        "lab": {"train": {"batch_size": 16}},
+        "default": {
+            "model": {
+                "embedding_size": 32,
+                "hidden_size": 64,
+                "bidirectional": False,
+                "pooling": "last",
+                "head_dropout": 0.1,
+            },
+            "train": {"epochs": 25, "batch_size": 16, "learning_rate": 2e-3, "refit": True},
+        },
+    },
 }

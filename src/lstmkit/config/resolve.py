@@ -44,6 +44,8 @@ def resolve(
             f"preset {name!r} is unknown; there are {', '.join(sorted(PRESETS))}{nearest(name, PRESETS)}"
         )
     tree: dict[str, Any] = {"preset": name}
+    if _task_asked(from_file, assignments, overrides or {}) == "forecast":
+        kind = "forecast"  # of series, but another network suits it
     for starting in (PRESETS[name], FOR_KIND.get(kind, {}).get(name, {})):
         for key, value in _flat(starting).items():
             _put(tree, key, value)
@@ -116,6 +118,13 @@ def differences(one: Config, other: Config) -> list[str]:
     """Dotted keys in which two configurations differ, with both values."""
     first, second = _flat(one.model_dump()), _flat(other.model_dump())
     return [f"{key} ({first[key]!r} there, {second[key]!r} here)" for key in first if first[key] != second[key]]
+
+
+def _task_asked(from_file: Mapping[str, Any], assignments: Sequence[str], overrides: Mapping[str, Any]) -> str:
+    """The task that a request names, before its values are checked."""
+    assigned = [text.partition("=")[2].strip() for text in assignments if text.partition("=")[0].strip() == "task.goal"]
+    named = (overrides.get("task.goal"), *assigned[::-1], _flat(from_file).get("task.goal"))
+    return next((str(name) for name in named if name), "classify")
 
 
 def _leaves(section: type[BaseModel], prefix: str = "") -> dict[str, tuple[Any, str]]:

@@ -18,12 +18,40 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
+class TaskConfig(Section):
+    """What is predicted: a class, a number for a whole sequence, or the next values of a series."""
+
+    goal: Literal["classify", "regression", "forecast"] = Field(
+        default="classify", description="a class, a number for a whole sequence, or the next values of a series"
+    )
+    horizon: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="of a forecast: how many steps ahead; needed, 1 or more"
+    )
+    season: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="of a forecast: steps of a season, 1 for none; 0: found from times or training data"
+    )
+    context: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="of a forecast: most steps read before it; 0: found from season and horizon"
+    )
+    base: Literal["auto", "last", "season", "mean"] = Field(
+        default="auto",
+        description="of a forecast: what the network corrects: the last value, the season before, or the context's "
+        "mean; auto: the one with the smallest error in training",
+    )
+    known_ahead: str = Field(
+        default="", description="of a forecast: covariates whose future is known, their names separated by commas"
+    )
+
+
 class DataConfig(Section):
     """Where the examples come from and how they are split."""
 
     source: str = Field(default="", description="catalogue name, file or folder; filled in from the command's SOURCE")
     text_column: str = Field(default="", description="column that holds the text; empty: found by name and content")
-    label_column: str = Field(default="", description="column that holds the label; empty: found by name and content")
+    label_column: str = Field(
+        default="",
+        description="column that holds the label, or the number to predict; empty: found by name and content",
+    )
     series_column: str = Field(
         default="", description="column that names the series of a table with a row for each step; empty: found"
     )
@@ -215,6 +243,7 @@ class Config(Section):
     seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(
         default=0, description="splits, initial weights, order of batches, dropout"
     )
+    task: TaskConfig = TaskConfig()
     data: DataConfig = DataConfig()
     encoder: EncoderConfig = EncoderConfig()
     augment: AugmentConfig = AugmentConfig()

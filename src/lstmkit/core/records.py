@@ -6,11 +6,12 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Epoch:
-    """One line of `history.jsonl`. Accuracies are shares between 0 and 1; losses are mean cross-entropy in nats."""
+    """One line of `history.jsonl`. Accuracies are shares between 0 and 1, and None where answers are neither
+    right nor wrong; losses are mean cross-entropy in nats, or the task's own."""
 
     epoch: int
     train_loss: float
-    train_accuracy: float
+    train_accuracy: float | None
     valid_loss: float | None
     valid_accuracy: float | None
     learning_rate: float
@@ -19,10 +20,13 @@ class Epoch:
 
     def line(self, n_epochs: int) -> str:
         """The epoch line of the contract."""
-        text = f"Epoch {self.epoch}/{n_epochs} - Loss: {self.train_loss:.4f}, Accuracy: {self.train_accuracy:.2%}"
-        if self.valid_loss is None or self.valid_accuracy is None:
+        text = f"Epoch {self.epoch}/{n_epochs} - Loss: {self.train_loss:.4f}"
+        if self.train_accuracy is not None:
+            text += f", Accuracy: {self.train_accuracy:.2%}"
+        if self.valid_loss is None:
             return text
-        return f"{text} - Val loss: {self.valid_loss:.4f}, Val accuracy: {self.valid_accuracy:.2%}"
+        text += f" - Val loss: {self.valid_loss:.4f}"
+        return text if self.valid_accuracy is None else f"{text}, Val accuracy: {self.valid_accuracy:.2%}"
 
     def as_json(self) -> dict[str, Any]:
         """The object that stands in `history.jsonl`."""

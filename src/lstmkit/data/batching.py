@@ -2,7 +2,7 @@
 
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Int, Shaped
 from torch import Tensor
 
 from lstmkit.data.encoded import EncodedPart
@@ -36,11 +36,12 @@ def sorted_batches(lengths: Int[np.ndarray, " sequences"], batch_size: int) -> l
     return _cut(np.argsort(-lengths, kind="stable"), batch_size)
 
 
-def collate(part: EncodedPart, chosen: Int[np.ndarray, " batch"]) -> tuple[Ragged, Int[Tensor, " batch"]]:
+def collate(part: EncodedPart, chosen: Int[np.ndarray, " batch"]) -> tuple[Ragged, Shaped[Tensor, "batch *targets"]]:
     """Lay the chosen sequences out as a batch.
 
     Returns:
-        A ragged batch of tokens (int64 rows) or of a series' rows (float32), and the labels in the order of `chosen`.
+        A ragged batch of tokens (int64 rows) or of a series' rows (float32), and the labels, or the numbers
+        to predict, in the order of `chosen`.
     """
     starts = torch.from_numpy(part.offsets[chosen])
     given = torch.from_numpy(part.offsets[chosen + 1]) - starts

@@ -29,12 +29,13 @@ class EncodedPart:
         rows: what the network reads, all sequences end to end: token numbers, int32 `(rows,)`, or of a series float32
             `(rows, features)`.
         offsets: int64 `(sequences + 1,)`, where each begins.
-        labels: int64 `(sequences,)`, an index into the label names.
+        labels: int64 `(sequences,)`, an index into the label names; or float32 numbers to predict, one for each
+            sequence or several, NaN where one is missing.
     """
 
     rows: Int[np.ndarray, " rows"] | Float[np.ndarray, "rows features"]
     offsets: Int[np.ndarray, " sequences_plus_1"]
-    labels: Int[np.ndarray, " sequences"]
+    labels: Int[np.ndarray, " sequences"] | Float[np.ndarray, "sequences *targets"]
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -154,9 +154,7 @@ class SeriesEncoder:
         """
         rows, scaled, gaps = self._scaled(values)
         if gaps is not None:
-            steps = np.where(gaps, -1, np.arange(len(values))[:, None])
-            latest = np.maximum.accumulate(steps, 0)
-            scaled[:] = np.where(latest < 0, last, np.take_along_axis(scaled, np.maximum(latest, 0), 0))
+            scaled[:] = filled(scaled, last)
         if len(rows):
             last[:] = scaled[-1]
         return rows
@@ -213,3 +211,10 @@ def kept_steps(length: int, most: int, truncate: str) -> Int[np.ndarray, " kept"
         return np.arange(length - most, length)
     n_tail = most // 2
     return np.concatenate([np.arange(most - n_tail), np.arange(length - n_tail, length)])
+
+
+def filled(values: Float[np.ndarray, "steps channels"], last: Any = 0.0) -> Float[np.ndarray, "steps channels"]:
+    """Each gap takes the last value before it, or where there is none `last`: of z-scores, 0 is the mean."""
+    steps = np.where(np.isnan(values), -1, np.arange(len(values))[:, None])
+    latest = np.maximum.accumulate(steps, 0)
+    return np.where(latest < 0, last, np.take_along_axis(values, np.maximum(latest, 0), 0))

@@ -82,10 +82,10 @@ def analyze_run(folder: Path, request: AnalysisRequest, watcher: Watcher) -> dic
     homes = _homes(folder)
     if request.threads:
         torch.set_num_threads(request.threads)
+    artifacts = {cell: load_artifact(home / "model") for cell, home in homes.items()}
     config = load_config(next(iter(homes.values())) / "config.toml")
     corpus, test = scored_part(homes.values(), config)
     chosen = _sample(len(test), request)
-    artifacts = {cell: load_artifact(home / "model") for cell, home in homes.items()}
     part = _encoded(next(iter(artifacts.values())), test.take(chosen))
     unit = STEPS[corpus.kind]
     watcher.say(f"{corpus.name}: {len(part):,} of {len(test):,} test examples, {len(part.rows):,} {unit}")

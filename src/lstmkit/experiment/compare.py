@@ -22,7 +22,8 @@ from lstmkit.experiment.folder import claim_data, open_part
 from lstmkit.experiment.machine import environment, settle
 from lstmkit.experiment.prepare import Prepared, write_rejected
 from lstmkit.experiment.rates import RATES, Tried, best_of, try_rate
-from lstmkit.experiment.single import Listener, baselines_with_predictions, run_one
+from lstmkit.experiment.single import baselines_with_predictions, run_one
+from lstmkit.experiment.training import Listener
 from lstmkit.models.build import architecture_of
 from lstmkit.models.sizes import matched_hidden_size, n_parameters
 from lstmkit.nn import choose_engine

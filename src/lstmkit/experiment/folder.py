@@ -101,6 +101,11 @@ def claim_data(folder: Path, fingerprint: str) -> None:
         )
 
 
+def same_data(folder: Path, fingerprint: str) -> bool:
+    """Whether data are those that a run was begun with."""
+    return read_json(folder / "checkpoints" / "data.json")["fingerprint"] == fingerprint
+
+
 def check_resumable(folder: Path, config: Config, protocol: dict[str, Any] | None = None) -> None:
     """See that a folder holds a run that this configuration began, or this configuration and protocol.
 

@@ -13,7 +13,8 @@ from lstmkit.experiment.folder import open_part
 from lstmkit.experiment.neighbours import neighbours
 from lstmkit.experiment.prepare import Prepared
 from lstmkit.experiment.records import read_correct
-from lstmkit.experiment.single import Listener, baselines_of, run_one
+from lstmkit.experiment.single import baselines_of, run_one
+from lstmkit.experiment.training import Listener
 from lstmkit.nn import choose_engine
 from lstmkit.report import draw_lab
 

@@ -10,7 +10,8 @@ from lstmkit.core.errors import TrainingError
 from lstmkit.experiment.folder import claim_data, open_part
 from lstmkit.experiment.machine import settle
 from lstmkit.experiment.prepare import Prepared
-from lstmkit.experiment.single import Listener, train_and_choose
+from lstmkit.experiment.single import train_and_choose
+from lstmkit.experiment.training import Listener
 
 RATES = (0.0003, 0.001, 0.003, 0.01)  # half a power of ten apart; on digits no cell's best is at an end
 

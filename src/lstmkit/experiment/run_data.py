@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from lstmkit.config.schema import Config
-from lstmkit.core.errors import DataError
+from lstmkit.core.errors import DataError, RequestError
 from lstmkit.core.files import read_json, read_jsonl
 from lstmkit.data.sources import CATALOGUE, Corpus, Part, cut, load_corpus
 
@@ -17,8 +17,11 @@ def corpus_of(home: Path, config: Config) -> Corpus:
         config: the run's.
 
     Raises:
+        RequestError: the run does not classify.
         DataError: it cannot be read; where the run named it by a relative path, the message says so.
     """
+    if config.task.goal != "classify":
+        raise RequestError(f"{home}: its task is {config.task.goal}, and this is for classifiers; give another run")
     source = Path(config.data.source).expanduser()
     if config.data.source not in CATALOGUE and not source.is_absolute() and not source.exists():
         raise DataError(

@@ -3,14 +3,13 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 
 from lstmkit.artifact import save_artifact
 from lstmkit.config.schema import Config
 from lstmkit.core.files import read_json, write_json, write_jsonl
-from lstmkit.core.records import Epoch
 from lstmkit.data.audio.augment import SpeechAugmentation
 from lstmkit.data.augment import Augment, Augmentation
 from lstmkit.data.encoding import AnyEncoder
@@ -22,46 +21,12 @@ from lstmkit.experiment.machine import environment, settle
 from lstmkit.experiment.opponents import ANNOUNCED, baselines
 from lstmkit.experiment.prepare import Prepared, prepare_refit, write_rejected
 from lstmkit.experiment.records import details, prediction_rows
-from lstmkit.models import Classifier, build
+from lstmkit.experiment.training import Lesson, Listener, Recorder, train_and_refit, train_on
+from lstmkit.models import Classifier
 from lstmkit.models.build import architecture_of
 from lstmkit.models.scoring import probabilities
 from lstmkit.report import draw_run
-from lstmkit.train import Result, train
-from lstmkit.train.checkpoint import Progress, read_progress
-from lstmkit.train.loop import epochs_of, steps_of
-
-
-class Listener(Protocol):
-    """Who shows how a run goes."""
-
-    def say(self, line: str) -> None:
-        """A note for people."""
-        ...
-
-    def on_model(self, name: str, n_parameters: int, n_epochs: int) -> None:
-        """A model is about to be trained."""
-        ...
-
-    def on_step(self, epoch: int, step: int, n_steps: int, loss: float, tokens_per_second: float) -> None:
-        """See `lstmkit.train.Watch`."""
-        ...
-
-    def on_epoch(self, record: Epoch, history: list[Epoch]) -> None:
-        """See `lstmkit.train.Watch`."""
-        ...
-
-
-class _Recorder:
-    """Writes `history.jsonl` whole at each epoch, and passes everything on."""
-
-    def __init__(self, path: Path, listener: Listener) -> None:
-        self.path = path
-        self.on_step = listener.on_step
-        self.listener = listener
-
-    def on_epoch(self, record: Epoch, history: list[Epoch]) -> None:
-        write_jsonl(self.path, (epoch.as_json() for epoch in history))
-        self.listener.on_epoch(record, history)
+from lstmkit.train import Result
 
 
 def baselines_of(prepared: Prepared, refit: bool, listener: Listener) -> dict[str, Any]:
@@ -139,22 +104,6 @@ def run_one(
     return evaluation
 
 
-def resumption(progress: Progress, n_epochs: int, n_steps: int) -> str:
-    """In words, where a run goes on.
-
-    Args:
-        progress: as the checkpoint has it.
-        n_epochs: epochs of the run.
-        n_steps: steps of an epoch.
-    """
-    n_done = progress.epoch - 1
-    if progress.stopped or n_done >= n_epochs:
-        return f"resuming after the last epoch, {n_done} of {n_epochs}: training is done, scoring follows"
-    if progress.step:
-        return f"resuming in epoch {progress.epoch} of {n_epochs}, after batch {progress.step} of {n_steps}"
-    return f"resuming after epoch {n_done} of {n_epochs}"
-
-
 def train_and_choose(
     folder: Path, prepared: Prepared, config: Config, device: torch.device, listener: Listener
 ) -> tuple[Classifier, Result]:
@@ -162,65 +111,31 @@ def train_and_choose(
 
     `run_one` in the same folder then goes on from the checkpoint, which is that of the last epoch.
     """
-    recorder = _Recorder(folder / "history.jsonl", listener)
-    return _train_on(prepared, config, device, listener, recorder, folder / "checkpoints" / "last.safetensors", None)
+    recorder = Recorder(folder / "history.jsonl", listener)
+    checkpoint = folder / "checkpoints" / "last.safetensors"
+    return train_on(_lesson(prepared, config), config, device, listener, recorder, checkpoint, None)
 
 
 def _train(
     folder: Path, prepared: Prepared, config: Config, device: torch.device, listener: Listener
 ) -> tuple[Classifier, Result, Prepared]:
     """Choose the best epoch on validation; with `train.refit`, train again on training + validation for as many."""
-    network, result = train_and_choose(folder, prepared, config, device, listener)
+    lesson = _lesson(prepared, config)
     if not config.train.refit:
-        return network, result, prepared
+        return *train_and_refit(folder, lesson, None, config, device, listener), prepared
     final = prepare_refit(prepared, config)
-    why = "" if config.train.select_by == "last" else " as validation chose"
-    listener.say(f"refit: training + validation, {result.best_epoch} epochs{why}")
-    recorder = _Recorder(folder / "history_refit.jsonl", listener)
-    network, again = _train_on(
-        final, config, device, listener, recorder, folder / "checkpoints" / "refit.safetensors", result.best_epoch
-    )
-    total = Result([*result.history, *again.history], result.best_epoch)
-    return network, total, final
+    return *train_and_refit(folder, lesson, _lesson(final, config), config, device, listener), final
 
 
-def _train_on(
-    prepared: Prepared,
-    config: Config,
-    device: torch.device,
-    listener: Listener,
-    recorder: _Recorder,
-    checkpoint: Path,
-    n_epochs: int | None,
-) -> tuple[Classifier, Result]:
+def _lesson(prepared: Prepared, config: Config) -> Lesson:
     encoded = prepared.encoded
-    torch.manual_seed(config.seed)
-    longest = int(encoded.parts["train"].lengths.max())
-    network = build(config, encoded.encoder.shape, len(encoded.labels), longest).to(device)
-    engine = network.recurrence.engine
-    listener.say(
-        f"device: {device.type}, {torch.get_num_threads()} threads; engine: {engine.name} ({engine.reason}); "
-        f"seed: {config.seed}"
-    )
-    n_planned = n_epochs or epochs_of(config.train, len(encoded.parts["train"]))
-    listener.on_model(config.model.cell, network.n_parameters()["total"], n_planned)
-    if checkpoint.exists():
-        n_steps = steps_of(config.train, len(encoded.parts["train"]))
-        listener.say(resumption(read_progress(checkpoint), n_planned, n_steps))
-    result = train(
-        network,
+    return Lesson(
         encoded.parts["train"],
         encoded.parts.get("valid"),
-        config.train,
-        seed=config.seed,
-        watch=recorder,
-        n_epochs=n_epochs,
-        checkpoint=checkpoint,
+        encoded.encoder.shape,
+        len(encoded.labels),
         augment=augmentation_of(encoded.encoder, config),
     )
-    # A death between the last checkpoint and this file has left it one epoch short.
-    write_jsonl(recorder.path, (epoch.as_json() for epoch in result.history))
-    return network, result
 
 
 def augmentation_of(encoder: AnyEncoder, config: Config) -> Augment | None:

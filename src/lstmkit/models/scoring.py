@@ -1,13 +1,17 @@
 """A network's answers for many sequences."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from jaxtyping import Float, Int
+from torch import Tensor
 
 from lstmkit.data.batching import collate, sorted_batches
 from lstmkit.data.encoded import EncodedPart
 from lstmkit.models.classifier import Classifier
 from lstmkit.models.pooling import running_pool
+from lstmkit.models.quantiles import quantiles_of
 
 _ROWS = 65_536  # most padded rows in a scoring batch: bounds memory whatever the lengths
 _RUNNING_ROWS = 16_384  # the same where every row is pooled and has an answer
@@ -21,6 +25,24 @@ def probabilities(network: Classifier, part: EncodedPart, batch_size: int = 256)
         part: encoded sequences; their labels are not looked at.
         batch_size: most sequences at once; long ones go in smaller batches.
     """
+    return _answers(network, part, batch_size, lambda logits: logits.softmax(1))
+
+
+def outputs(network: Classifier, part: EncodedPart, batch_size: int = 256) -> Float[np.ndarray, "n outputs"]:
+    """What the last layer gives (float64) for every sequence of a part; arguments as for `probabilities`."""
+    return _answers(network, part, batch_size, lambda given: given)
+
+
+def quantile_forecasts(
+    network: Classifier, part: EncodedPart, batch_size: int = 256
+) -> Float[np.ndarray, "n horizon quantiles"]:
+    """Rising quantiles of each step ahead (float64), in the scale of each window; arguments as for `probabilities`."""
+    return quantiles_of(torch.from_numpy(outputs(network, part, batch_size))).numpy()
+
+
+def _answers(
+    network: Classifier, part: EncodedPart, batch_size: int, finish: Callable[[Tensor], Tensor]
+) -> Float[np.ndarray, "n outputs"]:
     was_training = network.training
     network.eval()
     answers = np.zeros((len(part), network.head.out_features))
@@ -30,8 +52,8 @@ def probabilities(network: Classifier, part: EncodedPart, batch_size: int = 256)
             for start in range(0, len(group), size):
                 chosen = group[start : start + size]
                 batch, _ = collate(part, chosen)
-                logits = network(batch.to(network.head.weight.device))
-                answers[chosen] = logits.double().softmax(1).cpu().numpy()
+                given = network(batch.to(network.head.weight.device))
+                answers[chosen] = finish(given.double()).cpu().numpy()
     network.train(was_training)
     return answers
 

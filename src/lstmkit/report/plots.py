@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
@@ -10,7 +11,9 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from lstmkit.config.schema import Cell
 from lstmkit.core.names import NAMES, STEPS
+from lstmkit.core.records import Epoch
 from lstmkit.report.records import Evaluation, Lab, Run
 from lstmkit.report.style import colour, label, label_ticks, width_em
 
@@ -19,6 +22,34 @@ _LARGEST_WITH_NUMBERS = 12
 # Under numbers a square stays pale enough for the ink to have a contrast of 4.5 to 1 on it, in light and in dark.
 _STRONGEST, _STRONGEST_UNDER_NUMBERS = 1.0, 0.5
 _SMALLEST_CELL_IN, _LARGEST_CELL_IN, _MATRIX_IN = 0.125, 0.95, 4.2
+
+
+class Kept(Protocol):
+    """Details of a run that tell which epoch was kept."""
+
+    @property
+    def best_epoch(self) -> int:
+        """Counted from 1."""
+        ...
+
+
+class Curved(Protocol):
+    """A run, of whatever task, as curves by epoch need it."""
+
+    @property
+    def cell(self) -> Cell:
+        """The recurrent cell."""
+        ...
+
+    @property
+    def epochs(self) -> tuple[Epoch, ...]:
+        """The history."""
+        ...
+
+    @property
+    def details(self) -> Kept:
+        """Which epoch was kept."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -31,9 +62,9 @@ class Dot:
     interval: tuple[float, float]
 
 
-def loss(runs: Sequence[Run]) -> Figure:
+def loss(runs: Sequence[Curved], measure: str = "mean cross-entropy (nats)") -> Figure:
     """Training and validation loss by epoch, from zero; one colour per model, the kept epoch marked."""
-    figure, axes = _by_epoch(runs, "Loss by epoch", "mean cross-entropy (nats)")
+    figure, axes = _by_epoch(runs, "Loss by epoch", measure)
     _draw_curves(axes, runs, "loss", 1.0)
     axes.set_ylim(0, axes.get_ylim()[1])
     _direct_labels(axes, runs, "loss", 1.0)
@@ -177,7 +208,7 @@ def _canvas(width: float, height: float, *, left: float, right: float, bottom: f
     return figure, axes
 
 
-def _by_epoch(runs: Sequence[Run], title: str, y_label: str) -> tuple[Figure, Axes]:
+def _by_epoch(runs: Sequence[Curved], title: str, y_label: str) -> tuple[Figure, Axes]:
     figure, axes = _canvas(_WIDTH_IN, 3.3, left=0.6, right=1.18, bottom=0.55)
     axes.set_title(title)
     axes.set_xlabel("epoch")
@@ -189,7 +220,7 @@ def _by_epoch(runs: Sequence[Run], title: str, y_label: str) -> tuple[Figure, Ax
     return figure, axes
 
 
-def _draw_curves(axes: Axes, runs: Sequence[Run], what: str, scale: float) -> None:
+def _draw_curves(axes: Axes, runs: Sequence[Curved], what: str, scale: float) -> None:
     for run in runs:
         for part, dash, width in (("train", (0, (3, 2)), 1.3), ("valid", "solid", 1.9)):
             points = _points(run, f"{part}_{what}", scale)
@@ -202,7 +233,7 @@ def _draw_curves(axes: Axes, runs: Sequence[Run], what: str, scale: float) -> No
                           color=colour("paper"), markeredgecolor=colour(run.cell))  # fmt: skip
 
 
-def _direct_labels(axes: Axes, runs: Sequence[Run], what: str, scale: float) -> None:
+def _direct_labels(axes: Axes, runs: Sequence[Curved], what: str, scale: float) -> None:
     ends = []
     for run in runs:
         for part, words in (("valid", "validation"), ("train", "training")):
@@ -235,7 +266,7 @@ def _spread(values: Sequence[float], step: float, highest: float) -> list[float]
     return placed
 
 
-def _points(run: Run, field: str, scale: float) -> list[tuple[int, float]]:
+def _points(run: Curved, field: str, scale: float) -> list[tuple[int, float]]:
     values = ((epoch.epoch, getattr(epoch, field)) for epoch in run.epochs)
     return [(number, value * scale) for number, value in values if value is not None]
 

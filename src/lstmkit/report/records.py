@@ -272,20 +272,13 @@ class LabRecord(Record):
 
 
 @dataclass(frozen=True)
-class Run:
-    """A run folder, read and checked."""
+class Trained:
+    """What every run folder holds, whatever its task; read and checked."""
 
     config: Config
     config_text: str
     epochs: tuple[Epoch, ...]
-    evaluation: Evaluation
-    details: Details
     environment: dict[str, Any]
-
-    @property
-    def cell(self) -> Cell:
-        """The recurrent cell: the model's name on every page and plot."""
-        return self.details.architecture.cell
 
     @property
     def date(self) -> str:
@@ -296,6 +289,19 @@ class Run:
     def command_line(self) -> str:
         """The command that made the run, as a shell takes it; empty where the environment does not tell."""
         return command_line_of(self.environment)
+
+
+@dataclass(frozen=True)
+class Run(Trained):
+    """The run folder of a classifier, read and checked."""
+
+    evaluation: Evaluation
+    details: Details
+
+    @property
+    def cell(self) -> Cell:
+        """The recurrent cell: the model's name on every page and plot."""
+        return self.details.architecture.cell
 
     @property
     def lines(self) -> list[str]:
@@ -328,11 +334,20 @@ def command_line_of(environment: dict[str, Any]) -> str:
 
 
 def read_run(folder: Path) -> Run:
-    """Read the records of one run.
+    """Read the records of one classifier's run.
 
     Raises:
         ArtifactError: a record is absent, damaged, or not of this format; one line naming the file.
     """
+    return Run(
+        **vars(read_trained(folder)),
+        evaluation=read_record(Evaluation, folder / "evaluation.json"),
+        details=read_record(Details, folder / "details.json"),
+    )
+
+
+def read_trained(folder: Path) -> Trained:
+    """Read what every run folder holds; errors as for `read_run`."""
     config_path = folder / "config.toml"
     try:
         config, config_text = load_config(config_path), config_path.read_text("utf-8")
@@ -344,14 +359,7 @@ def read_run(folder: Path) -> Run:
     )
     if not epochs:
         raise ArtifactError(f"{history}: no epoch; a trained run has at least one: finish it with --resume")
-    return Run(
-        config=config,
-        config_text=config_text,
-        epochs=epochs,
-        evaluation=read_record(Evaluation, folder / "evaluation.json"),
-        details=read_record(Details, folder / "details.json"),
-        environment=read_record(dict[str, Any], folder / "environment.json"),
-    )
+    return Trained(config, config_text, epochs, read_record(dict[str, Any], folder / "environment.json"))
 
 
 def read_lab(folder: Path) -> Lab:

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from lstmkit.config.schema import TrainConfig
 from lstmkit.core.errors import Interrupted, TrainingError
@@ -19,10 +18,10 @@ from lstmkit.data.augment import Augment
 from lstmkit.data.batching import collate, shuffled_batches
 from lstmkit.data.encoded import EncodedPart
 from lstmkit.models import Classifier
-from lstmkit.models.scoring import probabilities
 from lstmkit.nn import Adam, clip_gradients
 from lstmkit.ragged import Ragged
 from lstmkit.train.checkpoint import Kept, Progress, Weights, load_checkpoint, save_checkpoint, weights_of
+from lstmkit.train.objectives import Classification, Objective
 from lstmkit.train.schedule import learning_rate_at
 
 Criterion = Callable[[Tensor, Tensor], Tensor]
@@ -74,19 +73,19 @@ def train_step(
     optimizer: torch.optim.Optimizer,
     criterion: Criterion,
     batch: Ragged,
-    labels: Tensor,
+    targets: Tensor,
     clip_norm: float,
-) -> tuple[float, int]:
+) -> tuple[float, Tensor]:
     """One step of training: the sheet's pseudocode, line by line."""
-    logits = network(batch)  # forward pass
-    loss = criterion(logits, labels)  # compute loss
+    outputs = network(batch)  # forward pass
+    loss = criterion(outputs, targets)  # compute loss
     optimizer.zero_grad()
     loss.backward()  # backpropagate
     norm = clip_gradients(network.parameters(), clip_norm or math.inf)
     if not torch.isfinite(loss + norm):
-        return math.nan, 0
+        return math.nan, outputs
     optimizer.step()  # update weights
-    return loss.item(), int((logits.argmax(1) == labels).sum())  # track accuracy and loss
+    return loss.item(), outputs  # track accuracy and loss
 
 
 def train(
@@ -100,6 +99,7 @@ def train(
     n_epochs: int | None = None,
     checkpoint: Path | None = None,
     augment: Augment | None = None,
+    objective: Objective | None = None,
 ) -> Result:
     """Train a network in place.
 
@@ -114,6 +114,7 @@ def train(
         checkpoint: the file to write checkpoints to; where it exists, training goes on from it to the same bits as
             a run that never stopped.
         augment: changes each batch before it is learned from.
+        objective: what is learned; None: to classify, as the configuration says.
 
     Raises:
         TrainingError: a loss or gradient is not finite; the checkpoint of before stays.
@@ -121,7 +122,7 @@ def train(
     """
     device = network.head.weight.device
     optimizer = _optimizer(network, config)
-    criterion = _criterion(network, train_part, config, device)
+    objective = objective or Classification(config, train_part, network.head.out_features)
     n_epochs = n_epochs or epochs_of(config, len(train_part))
     n_steps = steps_of(config, len(train_part))
     batch_size = batch_size_of(config, len(train_part))
@@ -151,12 +152,13 @@ def train(
             earlier_s = progress.seconds
             network.train()
             while progress.step < n_steps:
-                batch, labels = collate(train_part, batches[progress.step])
+                batch, targets = collate(train_part, batches[progress.step])
                 batch = augment(batch, progress.epoch, progress.step) if augment else batch
                 for group in optimizer.param_groups:
                     group["lr"] = rate_at(progress.step)
-                loss, n_correct = train_step(
-                    network, optimizer, criterion, batch.to(device), labels.to(device), config.clip_norm
+                targets = targets.to(device)
+                loss, outputs = train_step(
+                    network, optimizer, objective.loss, batch.to(device), targets, config.clip_norm
                 )
                 if math.isnan(loss):
                     advice = "; the last good checkpoint is kept" if checkpoint else ""
@@ -168,9 +170,9 @@ def train(
                 if kept.mean:
                     _average(kept.mean, network, config.averaging, (progress.epoch - 1) * n_steps + progress.step)
                 progress.step += 1
-                progress.loss_sum += loss * len(labels)
-                progress.n_correct += n_correct
-                progress.n_seen += len(labels)
+                progress.loss_sum += loss * len(targets)
+                progress.n_correct += objective.n_correct(outputs, targets) or 0
+                progress.n_seen += len(targets)
                 progress.n_tokens += len(batch.rows)
                 now_s = time.monotonic()
                 progress.seconds = earlier_s + now_s - started_s
@@ -190,9 +192,9 @@ def train(
                     saved_s = time.monotonic()
             own = weights_of(network)
             network.load_state_dict(kept.mean or own)
-            record = _finish_epoch(network, valid_part, progress, rate_at(n_steps - 1))
+            record = _finish_epoch(network, valid_part, objective, progress, rate_at(n_steps - 1))
             progress.history.append(record.as_json())
-            if valid_part is None or _is_better(record, _best_record(progress), config):
+            if valid_part is None or _is_better(record, _best_record(progress), objective, config.select_by):
                 progress.best_epoch = progress.epoch
                 kept.best = weights_of(network)
             network.load_state_dict(own)
@@ -205,22 +207,21 @@ def train(
     return Result([Epoch(**row) for row in progress.history], progress.best_epoch)
 
 
-def _finish_epoch(network: Classifier, valid_part: EncodedPart | None, progress: Progress, rate: float) -> Epoch:
+def _finish_epoch(
+    network: Classifier, valid_part: EncodedPart | None, objective: Objective, progress: Progress, rate: float
+) -> Epoch:
     valid_loss = valid_accuracy = None
     if valid_part is not None:
-        answers = probabilities(network, valid_part)
-        right = answers[np.arange(len(valid_part)), valid_part.labels]
-        valid_loss = float(-np.log(np.maximum(right, 1e-300)).mean())
+        valid_loss, valid_accuracy = objective.validate(network, valid_part)
         if not math.isfinite(valid_loss):
             raise TrainingError(
                 f"epoch {progress.epoch}, after its last batch: the validation loss is not finite; try a lower "
                 f"train.learning_rate (now {rate:.2g})"
             )
-        valid_accuracy = float((answers.argmax(1) == valid_part.labels).mean())
     return Epoch(
         epoch=progress.epoch,
         train_loss=progress.loss_sum / progress.n_seen,
-        train_accuracy=progress.n_correct / progress.n_seen,
+        train_accuracy=progress.n_correct / progress.n_seen if objective.has_accuracy else None,
         valid_loss=valid_loss,
         valid_accuracy=valid_accuracy,
         learning_rate=rate,
@@ -241,17 +242,9 @@ def _best_record(progress: Progress) -> Epoch | None:
     return Epoch(**progress.history[progress.best_epoch - 1]) if progress.best_epoch else None
 
 
-def _is_better(record: Epoch, best: Epoch | None, config: TrainConfig) -> bool:
-    """Whether this epoch is kept in place of the best so far; the other measure breaks a tie."""
-    if best is None or config.select_by == "last":
-        return True
-    rank = [
-        (-(epoch.valid_accuracy or 0.0), epoch.valid_loss or 0.0)
-        if config.select_by == "accuracy"
-        else (epoch.valid_loss or 0.0, -(epoch.valid_accuracy or 0.0))
-        for epoch in (record, best)
-    ]
-    return rank[0] < rank[1]
+def _is_better(record: Epoch, best: Epoch | None, objective: Objective, select_by: str) -> bool:
+    """Whether this epoch is kept in place of the best so far."""
+    return best is None or select_by == "last" or objective.rank(record) < objective.rank(best)
 
 
 def _optimizer(network: Classifier, config: TrainConfig) -> torch.optim.Optimizer:
@@ -261,12 +254,3 @@ def _optimizer(network: Classifier, config: TrainConfig) -> torch.optim.Optimize
         weight_decay=config.weight_decay,
         decoupled=config.optimizer == "adamw",
     )
-
-
-def _criterion(network: Classifier, part: EncodedPart, config: TrainConfig, device: torch.device) -> Criterion:
-    weights = None
-    if config.class_weights == "balanced":
-        # n / (classes * count), as scikit-learn's "balanced" (King and Zeng 2001).
-        counts = np.bincount(part.labels, minlength=network.head.out_features)
-        weights = torch.tensor(len(part) / (len(counts) * np.maximum(counts, 1)), dtype=torch.float32, device=device)
-    return nn.CrossEntropyLoss(weight=weights, label_smoothing=config.label_smoothing)

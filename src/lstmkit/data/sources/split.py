@@ -12,7 +12,7 @@ from lstmkit.data.sources.corpus import SPLITS, Corpus, Part
 _MOST_SHOWN = 8  # labels in an error
 
 
-def cut(corpus: Corpus, data: DataConfig, seed: int) -> dict[str, Part]:
+def cut(corpus: Corpus, data: DataConfig, seed: int, by_label: bool = True) -> dict[str, Part]:
     """The three parts of an experiment, in the order train, valid, test.
 
     A test part that the source lacks is cut first (`data.test_fraction` of the training part), then a validation part
@@ -23,6 +23,7 @@ def cut(corpus: Corpus, data: DataConfig, seed: int) -> dict[str, Part]:
         corpus: what `load_corpus` gave.
         data: the fractions.
         seed: decides which examples are cut; the same corpus and seed give the same parts.
+        by_label: whether labels are classes; otherwise the share is that of all examples.
 
     Raises:
         DataError: no training part; one label only; a label that the training part never has; or fewer examples of a
@@ -33,13 +34,17 @@ def cut(corpus: Corpus, data: DataConfig, seed: int) -> dict[str, Part]:
         parts["train"] = parts.pop("all")
     if "train" not in parts:
         raise DataError(f"{corpus.name}: no training part ({', '.join(parts)} only); add one, or give a single table")
-    _check_labels(corpus.name, parts)
+    if by_label:
+        _check_labels(corpus.name, parts)
+    elif len(parts["train"]) < len(SPLITS):
+        raise DataError(f"{corpus.name}: {_examples(len(parts['train']))}; three parts need {len(SPLITS)} or more")
     missing = [split for split in ("test", "valid") if split not in parts]
     for position, split in enumerate(missing):
         train = parts["train"]
         fraction = {"test": data.test_fraction, "valid": data.valid_fraction}[split]
         others = len(missing) - position  # parts that an example of each label must be left for
-        chosen = _stratified(corpus.name, train.labels, fraction, others, missing, np.random.PCG64([seed, position]))
+        labels = train.labels if by_label else [""] * len(train)
+        chosen = _stratified(corpus.name, labels, fraction, others, missing, np.random.PCG64([seed, position]))
         parts[split] = train.take(np.flatnonzero(chosen))
         parts["train"] = train.take(np.flatnonzero(~chosen))
     return {split: parts[split] for split in SPLITS}

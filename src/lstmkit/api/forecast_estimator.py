@@ -1,0 +1,367 @@
+"""`SequenceForecaster`: the forecaster as a scikit-learn estimator."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from lstmkit.api.borrowed import borrowed, device_for
+from lstmkit.api.forecaster import forecast_after, last_read
+from lstmkit.api.parameters import InputError, as_value_errors, plain
+from lstmkit.api.series import series_of
+from lstmkit.artifact import load_forecaster, save_artifact
+from lstmkit.config.resolve import validate
+from lstmkit.config.schema import Config
+from lstmkit.core.errors import ArtifactError, DataError, RequestError
+from lstmkit.core.files import digest_of, read_json, replacing_folder, write_json
+from lstmkit.core.records import Epoch
+from lstmkit.data.cutting import cut_panel
+from lstmkit.data.encoded import EncodedPart
+from lstmkit.data.sources.panel import Panel, Timed
+from lstmkit.evaluate.forecasting import naive_error
+from lstmkit.models import Classifier, build
+from lstmkit.models.build import architecture_of
+from lstmkit.models.quantiles import QUANTILES, n_outputs
+from lstmkit.train import Result, train
+from lstmkit.train.loop import epochs_of
+from lstmkit.train.objectives import QuantileForecast
+
+_ABOUT, _MODEL = "forecaster.json", "model"
+_FORMAT = 1
+_KEYS = {
+    **{name: f"task.{name}" for name in ("horizon", "season", "context", "base")},
+    **{
+        name: f"model.{name}"
+        for name in ("cell", "embedding_size", "hidden_size", "num_layers", "bidirectional", "pooling", "layer_dropout",
+                     "head_dropout")
+    },
+    **{
+        name: f"train.{name}"
+        for name in ("epochs", "batch_size", "learning_rate", "schedule", "warmup_fraction", "clip_norm",
+                     "weight_decay", "averaging", "early_stopping", "refit")
+    },
+    "validation_fraction": "data.valid_fraction",
+    **{name: f"run.{name}" for name in ("device", "threads", "engine")},
+}  # fmt: skip
+"""The configuration key that says what each parameter may be."""
+
+
+class SequenceForecaster(BaseEstimator):
+    """A recurrent forecaster of series with quantiles, as a scikit-learn estimator.
+
+    `X` is one series `(time,)`; a list of series, arrays or lists `(time,)` or `(time, columns)`, the column to
+    forecast first; a 2-D array, a series in each row; or a 3-D array `(n, columns, time)`. NaN or None where a value is
+    missing. The constructor stores its keywords; their values are checked by `fit`.
+
+    Args:
+        horizon: steps of a forecast.
+        season: steps of a season, 1 for none; 0: found in the training part.
+        context: most steps read before a forecast; 0: found from season and horizon.
+        base: what the network corrects: last, season or mean; auto: the one that errs least in training.
+        known_ahead: numbers of the columns whose future is known, counted from 1; a series to predict goes on with rows
+            that have these and no value to forecast.
+        cell: lstm, gru or rnn.
+        embedding_size: features per step, as the recurrence reads them.
+        hidden_size: units of each layer and direction.
+        num_layers: recurrent layers.
+        bidirectional: read each window from both ends.
+        pooling: from states to one vector: last, mean, max or max_mean.
+        layer_dropout: dropout between layers; needs num_layers of 2 or more.
+        head_dropout: dropout before the last layer.
+        epochs: passes over the windows; 0: six, or more on small data.
+        batch_size: windows a step.
+        learning_rate: highest learning rate of the schedule.
+        schedule: constant, one_cycle or cosine.
+        warmup_fraction: share of the run in which one_cycle and cosine climb.
+        clip_norm: largest norm of the gradient; 0: no clipping.
+        weight_decay: the optimizer's weight decay.
+        averaging: decay of a running mean of the weights, which is then what is validated and kept; 0: none.
+        early_stopping: epochs without a better validation before stopping; 0: never.
+        refit: train again on all steps for the number of epochs that validation chose.
+        validation_fraction: share of each series, its end, that chooses the best epoch.
+        random_state: int, None or RandomState: initial weights, order of batches, dropout.
+        device: auto, cpu or cuda.
+        threads: CPU threads while fitting and predicting; 0: as torch is set.
+        engine: implementation of the recurrence: auto, native, torch or reference.
+        verbose: 1 prints a line for each epoch.
+
+    Attributes:
+        encoder_: the fitted `lstmkit.data.windows.WindowEncoder`.
+        network_: the fitted network.
+        decisions_: what was decided, one line each.
+        history_: a record for each epoch that validation saw, with the keys of a run's `history.jsonl`.
+        best_epoch_: the epoch that validation chose, counted from 1.
+        config_: what `fit` made of the parameters.
+    """
+
+    def __init__(
+        self,
+        *,
+        horizon: int = 1,
+        season: int = 0,
+        context: int = 0,
+        base: str = "auto",
+        known_ahead: Sequence[int] = (),
+        cell: str = "lstm",
+        embedding_size: int = 32,
+        hidden_size: int = 64,
+        num_layers: int = 1,
+        bidirectional: bool = False,
+        pooling: str = "last",
+        layer_dropout: float = 0.0,
+        head_dropout: float = 0.1,
+        epochs: int = 25,
+        batch_size: int = 16,
+        learning_rate: float = 2e-3,
+        schedule: str = "one_cycle",
+        warmup_fraction: float = 0.3,
+        clip_norm: float = 1.0,
+        weight_decay: float = 0.0,
+        averaging: float = 0.998,
+        early_stopping: int = 0,
+        refit: bool = True,
+        validation_fraction: float = 0.1,
+        random_state: int | np.random.RandomState | None = None,
+        device: str = "auto",
+        threads: int = 0,
+        engine: str = "auto",
+        verbose: int = 0,
+    ) -> None:
+        self.horizon = horizon
+        self.season = season
+        self.context = context
+        self.base = base
+        self.known_ahead = known_ahead
+        self.cell = cell
+        self.embedding_size = embedding_size
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.bidirectional = bidirectional
+        self.pooling = pooling
+        self.layer_dropout = layer_dropout
+        self.head_dropout = head_dropout
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.schedule = schedule
+        self.warmup_fraction = warmup_fraction
+        self.clip_norm = clip_norm
+        self.weight_decay = weight_decay
+        self.averaging = averaging
+        self.early_stopping = early_stopping
+        self.refit = refit
+        self.validation_fraction = validation_fraction
+        self.random_state = random_state
+        self.device = device
+        self.threads = threads
+        self.engine = engine
+        self.verbose = verbose
+
+    def fit(self, X: Any, y: Any = None) -> "SequenceForecaster":  # noqa: N803  (scikit-learn's name)
+        """Train on the windows of series; torch's random state and thread count are left as they were.
+
+        Args:
+            X: see the class.
+            y: not used; series hold what is forecast.
+
+        Raises:
+            InputError: X cannot be used; a `ValueError`, as scikit-learn's own refusals are.
+            ParameterError: a parameter's value is not allowed; a `ValueError` too.
+            TrainingError: the loss is not finite.
+        """
+        del y
+        with as_value_errors():
+            seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+            series = _listed(X)
+            n_columns = series[0].shape[1]
+            names = ["y", *(f"x{k}" for k in range(1, n_columns))]
+            ahead = [names[k] if 0 < k < n_columns else str(k) for k in self.known_ahead]
+            config = self._config(seed, ",".join(ahead))
+            data = cut_panel(_panel_of(series, names), config.task, config.data, has_test=False)
+            device = device_for(config.run.device)
+            with borrowed(config.run.threads, device, seed):
+                windows, valid = data.windows("train").part, data.windows("valid").part
+                network, result = self._trained(config, data.encoder.shape, windows, valid, None)
+                if config.train.refit:
+                    both = data.windows("refit").part
+                    network, _ = self._trained(config, data.encoder.shape, both, None, result.best_epoch)
+        self.config_ = config
+        self.decisions_ = list(data.decisions)
+        self.encoder_ = data.encoder
+        self.network_ = network.eval()
+        self.history_ = [epoch.as_json() for epoch in result.history]
+        self.best_epoch_ = result.best_epoch
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:  # noqa: N803
+        """The median of each step that follows each series, `(n, horizon)`; errors as `predict_quantiles`."""
+        return self.predict_quantiles(X)[..., QUANTILES.index(0.5)]
+
+    def predict_quantiles(self, X: Any) -> np.ndarray:  # noqa: N803
+        """The 10, 50 and 90% quantiles of the steps that follow each series, `(n, horizon, 3)`.
+
+        Raises:
+            sklearn.exceptions.NotFittedError: `fit` was not called.
+            InputError: X cannot be used, or a series is too short; a `ValueError`.
+        """
+        check_is_fitted(self)
+        with as_value_errors():
+            series = _listed(X, len(self.encoder_.columns))
+            with borrowed(self.config_.run.threads, self.network_.head.weight.device):
+                return forecast_after(self.network_, self.encoder_, series)
+
+    def score(self, X: Any, y: Any = None) -> float:  # noqa: N803
+        """Minus the MASE of the last `horizon` steps of each series, forecast from those before; more is better.
+
+        Raises:
+            sklearn.exceptions.NotFittedError: `fit` was not called.
+            InputError: X cannot be used, or a series is too short; a `ValueError`.
+        """
+        del y
+        check_is_fitted(self)
+        horizon = self.encoder_.horizon
+        with as_value_errors():
+            series = _listed(X, len(self.encoder_.columns))
+            errors = []
+            known = []
+            for k, one in enumerate(series):
+                end = last_read(self.encoder_, one) + 1 - horizon
+                if end < 1:
+                    raise InputError(f"series {k} has {len(one)} steps; to score {horizon} of them there must be more")
+                history = one.copy()
+                history[end:, [c for c in range(one.shape[1]) if c not in self.encoder_.known_ahead]] = np.nan
+                known.append(history if self.encoder_.known_ahead else one[:end])
+            medians = self.predict(known)
+            for one, history, median in zip(series, known, medians, strict=True):
+                begin = last_read(self.encoder_, history) + 1
+                truth = one[begin : begin + horizon, 0]
+                scale = naive_error(one[:begin, 0].astype(np.float64), self.encoder_.season)
+                errors.append(np.nanmean(np.abs(truth - median[: len(truth)])) / scale)
+        return -float(np.mean(errors))
+
+    def save(self, folder: str | Path) -> None:
+        """Write the fitted estimator: `model/`, which `lstmkit.load` reads too, and `forecaster.json`. No pickle.
+
+        Whole or not at all; a forecaster saved there before is replaced. A RandomState for random_state becomes None.
+
+        Raises:
+            sklearn.exceptions.NotFittedError: `fit` was not called.
+            RequestError: the folder holds something else.
+        """
+        check_is_fitted(self)
+        folder = Path(folder)
+        if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / _ABOUT).exists())):
+            raise RequestError(f"{folder}: holds something else than a saved forecaster; save takes a new folder")
+        parameters = {name: plain(value) for name, value in self.get_params().items() if name != "known_ahead"}
+        if isinstance(self.random_state, np.random.RandomState):
+            parameters["random_state"] = None
+        about: dict[str, Any] = {
+            "format": _FORMAT,
+            "parameters": {**parameters, "known_ahead": [int(k) for k in self.known_ahead]},
+            "config": self.config_.model_dump(),
+            "decisions": self.decisions_,
+            "history": self.history_,
+            "best_epoch": self.best_epoch_,
+        }
+        about["digest"] = digest_of(about)
+        longest = self.network_.recurrence.chrono_length
+        architecture = architecture_of(self.config_, self.encoder_.shape, n_outputs(self.encoder_.horizon), longest)
+        task = {"kind": "forecast", "reading": {"series": "", "time": ""}}
+        with replacing_folder(folder) as fresh:
+            save_artifact(fresh / _MODEL, self.network_, architecture, self.encoder_, [], task)
+            write_json(fresh / _ABOUT, about)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "SequenceForecaster":
+        """Read a forecaster that `save` wrote; its network is on the CPU. Runs no code of the folder's.
+
+        Raises:
+            ArtifactError: the folder holds no saved forecaster, or a file is damaged or of a newer format.
+        """
+        path = Path(folder) / _ABOUT
+        if not path.exists():
+            raise ArtifactError(f"{folder}: holds no saved SequenceForecaster ({_ABOUT} is missing)")
+        about = read_json(path)
+        digest = about.pop("digest", None) if isinstance(about, dict) else None
+        if digest != digest_of(about):
+            raise ArtifactError(f"{path}: damaged or altered (its digest is another); save the forecaster again")
+        if about["format"] > _FORMAT or set(about["parameters"]) - set(cls().get_params()):
+            raise ArtifactError(f"{path}: written by a newer lstmkit; upgrade lstmkit")
+        estimator = cls(**about["parameters"])
+        artifact = load_forecaster(Path(folder) / _MODEL, about["config"]["run"]["engine"])
+        estimator.config_ = validate(about["config"])
+        estimator.decisions_ = about["decisions"]
+        estimator.encoder_ = artifact.encoder
+        estimator.network_ = artifact.network
+        estimator.history_ = about["history"]
+        estimator.best_epoch_ = about["best_epoch"]
+        return estimator
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "network_")
+
+    def _config(self, seed: int, known_ahead: str) -> Config:
+        tree: dict[str, Any] = {"seed": seed, "task": {"goal": "forecast", "known_ahead": known_ahead}}
+        for name, key in _KEYS.items():
+            section, leaf = key.split(".")
+            tree.setdefault(section, {})[leaf] = plain(getattr(self, name))
+        return validate(tree)
+
+    def _trained(
+        self, config: Config, shape: dict[str, int], part: EncodedPart, valid: EncodedPart | None, n_epochs: int | None
+    ) -> tuple[Classifier, Result]:
+        network = build(config, shape, n_outputs(config.task.horizon), int(part.lengths.max()))
+        network = network.to(device_for(config.run.device))
+        watch = _Printer(n_epochs or epochs_of(config.train, len(part)), bool(self.verbose))
+        objective = QuantileForecast()
+        result = train(
+            network, part, valid, config.train, seed=config.seed, watch=watch, n_epochs=n_epochs, objective=objective
+        )
+        return network, result
+
+
+class _Printer:
+    """Shows an epoch as a run does, or nothing."""
+
+    def __init__(self, n_epochs: int, speaks: bool) -> None:
+        self.n_epochs = n_epochs
+        self.speaks = speaks
+
+    def on_step(self, epoch: int, step: int, n_steps: int, loss: float, tokens_per_second: float) -> None:
+        """Steps are not shown."""
+
+    def on_epoch(self, record: Epoch, history: list[Epoch]) -> None:
+        """One line."""
+        if self.speaks:
+            sys.stdout.write(record.line(self.n_epochs) + "\n")
+
+
+def _listed(X: Any, n_columns: int = 0) -> list[np.ndarray]:  # noqa: N803
+    """Series as float64 arrays `(time, columns)`.
+
+    Raises:
+        DataError: there are none, or one cannot be used.
+    """
+    if isinstance(X, str) or not hasattr(X, "__len__"):
+        raise DataError(f"X is a {type(X).__name__}; give a series, or a list of series")
+    is_one = len(X) > 0 and all(np.ndim(value) == 0 for value in X)
+    series = [one.astype(np.float64) for one in series_of([X] if is_one else X, n_columns)]
+    if not series:
+        raise DataError("X holds no series; give one or more")
+    return series
+
+
+def _panel_of(series: Sequence[np.ndarray], names: Sequence[str]) -> Panel:
+    timed = []
+    for k, values in enumerate(series):
+        there = np.flatnonzero(~np.isnan(values[:, 0]))
+        if not len(there):
+            raise DataError(f"series {k} has no value to forecast, all are missing; leave it out")
+        own = values[there[0] :]
+        timed.append(Timed(str(k), k, range(len(own)), own))
+    return Panel("X", tuple(names), "", "", tuple(timed), [], [], "", {})

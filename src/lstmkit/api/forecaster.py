@@ -1,0 +1,104 @@
+"""A trained forecaster as an object that predicts."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from lstmkit.api.series import series_of
+from lstmkit.artifact import ForecastArtifact
+from lstmkit.core.errors import DataError
+from lstmkit.data.windows import WindowEncoder, Windows
+from lstmkit.models import Classifier
+from lstmkit.models.quantiles import QUANTILES
+from lstmkit.models.scoring import quantile_forecasts
+
+
+class ForecastPredictor:
+    """Forecasts series with a trained model.
+
+    Args:
+        artifact: as read by `lstmkit.artifact.load_forecaster`.
+    """
+
+    def __init__(self, artifact: ForecastArtifact) -> None:
+        self._artifact = artifact
+
+    @property
+    def horizon(self) -> int:
+        """Steps of a forecast."""
+        return self._artifact.encoder.horizon
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the columns of a series, the one to forecast first."""
+        return list(self._artifact.encoder.columns)
+
+    def predict(self, series: Iterable[Any]) -> Float[np.ndarray, "n horizon"]:
+        """The median of each of the steps that follow each series; see `predict_quantiles`."""
+        return self.predict_quantiles(series)[..., QUANTILES.index(0.5)]
+
+    def predict_quantiles(self, series: Iterable[Any]) -> Float[np.ndarray, "n horizon quantiles"]:
+        """The 10, 50 and 90% quantiles of the steps that follow each series; each depends on its own series alone.
+
+        Args:
+            series: arrays or lists `(time, columns)`, the column to forecast first, or `(time,)` where there is no
+                other; NaN or None where a value is missing. Where covariates are known ahead, a series goes on with
+                rows that have these and no value to forecast.
+
+        Raises:
+            DataError: a series is no such array, or too short for the model.
+        """
+        items = [series] if isinstance(series, np.ndarray) and series.ndim == 1 else series
+        return forecast_after(self._artifact.network, self._artifact.encoder, series_of(items, len(self.columns)))
+
+    def describe(self) -> dict[str, Any]:
+        """The model in a few plain words and numbers."""
+        encoder = self._artifact.encoder
+        return {
+            "columns": self.columns,
+            "horizon": encoder.horizon,
+            "season": encoder.season,
+            "context": encoder.context,
+            "parameters": self._artifact.network.n_parameters()["total"],
+        }
+
+
+def forecast_after(
+    network: Classifier, encoder: WindowEncoder, series: Sequence[np.ndarray], names: Sequence[str] = ()
+) -> Float[np.ndarray, "n horizon quantiles"]:
+    """What follows the last row of each series, or with covariates known ahead its last row with a value to forecast.
+
+    Args:
+        network: a forecaster's.
+        encoder: its own.
+        series: `(time, columns)`, NaN where a value is missing.
+        names: of the series, for errors; none: their numbers.
+
+    Raises:
+        DataError: a series is too short, or has no value to forecast.
+    """
+    values = [one.astype(np.float64) for one in series]
+    origins = [last_read(encoder, one) for one in values]
+    for k, (one, origin) in enumerate(zip(values, origins, strict=True)):
+        known = np.flatnonzero(~np.isnan(one[: origin + 1, 0]))
+        n_read = origin + 1 - int(known[0]) if len(known) else 0
+        if n_read < encoder.least_context:
+            name = repr(names[k]) if names else str(k)
+            raise DataError(
+                f"series {name} has {n_read} steps from its first value on; this model reads {encoder.least_context} "
+                "or more before a forecast; give longer series"
+            )
+        values[k] = one[known[0] :]
+        origins[k] -= int(known[0])
+    if not values:
+        return np.zeros((0, encoder.horizon, len(QUANTILES)))
+    windows: Windows = encoder.windows(values, [[origin] for origin in origins])
+    return windows.values(quantile_forecasts(network, windows.part))
+
+
+def last_read(encoder: WindowEncoder, values: Float[np.ndarray, "time columns"]) -> int:
+    """The step after which a series' forecast begins, counted from 0; -1 where there is none."""
+    known = np.flatnonzero(~np.isnan(values[:, 0]))
+    return int(known[-1]) if encoder.known_ahead and len(known) else len(values) - 1

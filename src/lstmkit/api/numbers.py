@@ -1,0 +1,47 @@
+"""A trained network that predicts a number, as an object."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from lstmkit.api.examples import examples_of
+from lstmkit.api.inputs import Item
+from lstmkit.artifact import NumberArtifact
+from lstmkit.data.encoded import EncodedPart
+from lstmkit.models.scoring import outputs
+
+
+class NumberPredictor:
+    """Predicts a number for each sequence.
+
+    Args:
+        artifact: as read by `lstmkit.artifact.load_regressor`.
+    """
+
+    def __init__(self, artifact: NumberArtifact) -> None:
+        self._artifact = artifact
+
+    @property
+    def kind(self) -> str:
+        """What an example is to the model: words, subwords, characters or tokens of a text, or a series."""
+        return self._artifact.encoder.kind
+
+    def predict(self, items: Iterable[Item]) -> Float[np.ndarray, " n"]:
+        """The number of each example, in the order given; each depends on its own example alone.
+
+        Raises:
+            DataError: an example is empty or not of the kind that the model reads; see `Predictor.predict_proba`.
+        """
+        encoder: Any = self._artifact.encoder
+        rows, offsets = encoder.encode(examples_of(items, encoder))
+        n = len(offsets) - 1
+        if not n:
+            return np.zeros(0)
+        found = outputs(self._artifact.network, EncodedPart(rows, offsets, np.zeros(n, dtype=np.float32)))
+        return self._artifact.mean + self._artifact.deviation * found[:, 0]
+
+    def describe(self) -> dict[str, Any]:
+        """The model in a few plain words and numbers."""
+        return {"kind": self.kind, "parameters": self._artifact.network.n_parameters()["total"]}

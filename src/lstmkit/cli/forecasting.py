@@ -1,0 +1,82 @@
+"""`lstmkit predict` of a forecaster's run: what follows each series of a table."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+
+def predict_forecast(
+    run: Path,
+    input: str,  # noqa: A002
+    target: Path | None,
+    skip: bool,
+    threads: int | None,
+    engine: str | None,
+    refused: Mapping[str, Any],
+) -> None:
+    """Read series from a table and write a row for each step that follows each of them, quantiles with it.
+
+    Args:
+        run: the run folder.
+        input: the table.
+        target: the file to write; None: JSONL to stdout.
+        skip: leave out series that cannot be used.
+        threads, engine: the options.
+        refused: options that are for other models, with what was given.
+
+    Raises:
+        RequestError: an option is refused, or the series come through a pipe.
+        DataError: the table cannot be used.
+    """
+    from lstmkit.config.resolve import validate
+    from lstmkit.core.errors import RequestError
+    from lstmkit.core.tables import jsonl_lines, write_table
+
+    for name, given in refused.items():
+        if given:
+            raise RequestError(f"{name} is for texts, and {run} forecasts series; leave it out")
+    if input == "-":
+        raise RequestError(f"{run} forecasts series, which cannot come through a pipe; give a table by --input FILE")
+
+    from lstmkit.api.forecaster import forecast_after, last_read
+    from lstmkit.artifact import find_model, load_forecaster
+    from lstmkit.data.sources.panel import PanelColumns, load_panel
+
+    if threads:
+        import torch
+
+        torch.set_num_threads(threads)
+    model = load_forecaster(find_model(run), engine or "auto")
+    encoder, reading = model.encoder, model.reading
+    data = validate({"data": {"source": input, "on_bad_row": "skip" if skip else "fail"}}).data
+    columns = PanelColumns(encoder.columns[0], encoder.columns[1:], reading["series"], reading["time"])
+    panel = load_panel(data, columns)
+    for rejected in panel.rejected:
+        sys.stderr.write(f"skipped {rejected['file']}:{rejected['line']}: {rejected['reason']}\n")
+    names = [series.name for series in panel.series]
+    answers = forecast_after(model.network, encoder, [series.values for series in panel.series], names)
+    origins = [last_read(encoder, series.values) for series in panel.series]
+    rows = _rows(panel.series, origins, answers)
+    if target is None:
+        for line in jsonl_lines(rows):
+            sys.stdout.write(line)
+        sys.stdout.flush()
+        return
+    write_table(
+        target, rows, {"series": "string", "step": "int64", "time": "string", **dict.fromkeys(_NAMES, "double")}
+    )
+    sys.stderr.write(f"predictions: {target}\n")
+
+
+_NAMES = ("q10", "q50", "q90")
+
+
+def _rows(series: Any, origins: list[int], answers: Any) -> Iterator[dict[str, Any]]:
+    from lstmkit.data.sources.calendar import following
+
+    for one, origin, forecast in zip(series, origins, answers, strict=True):
+        times = following(one.times[: origin + 1], len(forecast)) or [None] * len(forecast)
+        for step, (time, row) in enumerate(zip(times, forecast.tolist(), strict=True), start=1):
+            shown = time if time is None or isinstance(time, str | int | float) else str(time)
+            yield {"series": one.name, "step": step, "time": shown, **dict(zip(_NAMES, row, strict=True))}

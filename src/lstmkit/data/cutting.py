@@ -1,0 +1,258 @@
+"""A panel cut by time, and the window encoder fitted to its training part: nothing later is looked at."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Float
+
+from lstmkit.config.schema import DataConfig, TaskConfig
+from lstmkit.core.errors import DataError, RequestError
+from lstmkit.data.series import filled
+from lstmkit.data.sources.calendar import calendar_season
+from lstmkit.data.sources.panel import Panel, Timed
+from lstmkit.data.windows import BASES, Base, WindowEncoder, Windows
+
+_MOST_WINDOWS = 50_000  # of a part: beyond it, origins are taken every second step, every third, …
+_LEAST_CONTEXT = 16
+_SEASON_CORRELATION = 0.3  # of the training part with itself a season later, its trend taken off
+_NAMES: Mapping[Base, str] = {"last": "the last value", "season": "the season before", "mean": "the context's mean"}
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Where validation and test begin: the last steps of every series, as many in each.
+
+    Attributes:
+        horizon: steps of a forecast.
+        n_valid, n_test: steps of the two parts, each at least `horizon`.
+    """
+
+    horizon: int
+    n_valid: int
+    n_test: int
+
+    def ends(self, n_steps: int) -> dict[str, tuple[int, int]]:
+        """The first and the last step, one past it, of what each part may predict."""
+        test = n_steps - self.n_test
+        valid = test - self.n_valid
+        return {"train": (0, valid), "valid": (valid, test), "refit": (0, test), "test": (test, n_steps)}
+
+    def origins(self, n_steps: int, part: str, least_context: int) -> range:
+        """Origins whose whole horizon lies in a part: the last steps read, counted from 0."""
+        first, end = self.ends(n_steps)[part]
+        return range(max(first, least_context) - 1, end - self.horizon)
+
+
+@dataclass(frozen=True, eq=False)
+class CutPanel:
+    """A panel, its cut, and the encoder fitted to its training part.
+
+    Attributes:
+        panel: the series that are used.
+        cut: by time.
+        encoder: fitted on training steps alone.
+        decisions: what was decided, one line each.
+    """
+
+    panel: Panel
+    cut: Cut
+    encoder: WindowEncoder
+    decisions: Sequence[str]
+
+    @cached_property
+    def strides(self) -> dict[str, int]:
+        """How many steps lie between two origins of a part."""
+        lengths = [len(series) for series in self.panel.series]
+        return {
+            part: max(
+                1, -(-sum(len(self.cut.origins(n, part, self.encoder.least_context)) for n in lengths) // _MOST_WINDOWS)
+            )
+            for part in ("train", "valid", "refit", "test")
+        }
+
+    def origins(self, part: str) -> list[list[int]]:
+        """Of each series the origins of a part after which a value to predict is known."""
+        least, stride, horizon = self.encoder.least_context, self.strides[part], self.cut.horizon
+        return [
+            [
+                origin
+                for origin in self.cut.origins(len(series), part, least)[::stride]
+                if not np.isnan(series.values[origin + 1 : origin + 1 + horizon, 0]).all()
+            ]
+            for series in self.panel.series
+        ]
+
+    def n_windows(self, part: str) -> int:
+        """How many windows a part has."""
+        return sum(map(len, self.origins(part)))
+
+    def windows(self, part: str) -> Windows:
+        """The windows of `train`, `valid`, `test`, or `refit`, which is the first two and those between."""
+        series = [one.values for one in self.panel.series]
+        if part == "train" or part == "refit":
+            end = self.cut.ends
+            series = [values[: end(len(values))[part][1]] for values in series]  # what comes later does not exist
+        return self.encoder.windows(series, self.origins(part))
+
+
+def cut_panel(panel: Panel, task: TaskConfig, data: DataConfig, has_test: bool = True) -> CutPanel:
+    """Cut a panel by time and fit the encoder to what comes first.
+
+    Args:
+        panel: as it was read.
+        task: horizon, season, context, base, and covariates known ahead.
+        data: the fractions of the parts, and what to do with a series that cannot be used.
+        has_test: whether there is a test part.
+
+    Raises:
+        RequestError: there is no horizon, a name in `task.known_ahead` is no covariate, or the season is longer than
+            the training part.
+        DataError: a series is too short for the horizon, or does not change in its training part.
+    """
+    if not task.horizon:
+        raise RequestError("task.horizon = 0: a forecast looks 1 or more steps ahead; say how many with --horizon H")
+    lengths = np.array([len(series) for series in panel.series])
+    typical = int(np.median(lengths))
+    n_test = max(task.horizon, round(data.test_fraction * typical)) if has_test else 0
+    n_valid = max(task.horizon, round(data.valid_fraction * (typical - n_test)))
+    cut = Cut(task.horizon, n_valid, n_test)
+    panel = _usable(panel, cut, data)
+    training = [series.values[: cut.ends(len(series))["train"][1]] for series in panel.series]
+    season, how_season = _season(panel.series, training, task, cut)
+    longest = max(len(values) for values in training)
+    context = task.context or min(longest - task.horizon, max(_LEAST_CONTEXT, 2 * season, 2 * task.horizon))
+    values = np.concatenate(training)
+    deviations = np.nanstd(values, axis=0)
+    encoder = WindowEncoder(
+        columns=panel.columns,
+        known_ahead=_known_ahead(panel, task),
+        horizon=task.horizon,
+        context=max(context, season if season <= longest - task.horizon else 2),
+        season=season,
+        base="last",
+        means=tuple(np.nan_to_num(np.nanmean(values, axis=0)).tolist()),
+        deviations=tuple(np.where(np.nan_to_num(deviations) > 0, deviations, 1.0).tolist()),
+        masked=tuple(np.flatnonzero(np.isnan(values).any(0)).tolist()),
+    )
+    base, how_base = _base(encoder, training, task, cut)
+    encoder = replace(encoder, base=base)
+    found = CutPanel(panel, cut, encoder, ())
+    decisions = [
+        f"cut by time: of each series the last {n_test} steps are the test part, the {n_valid} before them validation",
+        f"season: {how_season}; read before a forecast: up to {encoder.context} steps",
+        f"what the network corrects: {how_base}",
+    ]
+    if found.strides["train"] > 1:
+        decisions.append(
+            f"origins: every {found.strides['train']} steps, so that they are not more than {_MOST_WINDOWS:,}"
+        )
+    return replace(found, decisions=decisions)
+
+
+def _usable(panel: Panel, cut: Cut, data: DataConfig) -> Panel:
+    """The series that can be cut and learned from.
+
+    Raises:
+        DataError: one cannot, and is not to be skipped; or none can.
+    """
+    good: list[Timed] = []
+    rejected = list(panel.rejected)
+    needed = 2 + cut.horizon + cut.n_valid + cut.n_test
+    for series in panel.series:
+        fault = ""
+        if len(series) < needed:
+            fault = (
+                f"series {series.name!r} has {len(series)} steps; a horizon of {cut.horizon} needs {needed} or more "
+                f"({cut.n_test} for test, {cut.n_valid} for validation, the horizon, and 2 to go on)"
+            )
+        elif np.unique(known := _known(series.values[: cut.ends(len(series))["train"][1], 0])).size < 2:
+            what = f"is {known[0]:g} throughout" if len(known) else "has no value"
+            fault = f"series {series.name!r} {what} in its training part; there is nothing to learn"
+        if not fault:
+            good.append(series)
+        elif data.on_bad_row == "skip":
+            rejected.append({"file": next(iter(panel.files)), "line": series.line, "reason": fault})
+        else:
+            remedy = "give a shorter --horizon or longer series" if len(series) < needed else "leave it out"
+            raise DataError(f"{panel.name}: {fault}; {remedy}, or leave such series out with --on-bad-row skip")
+    if not good:
+        raise DataError(f"{panel.name}: {rejected[-1]['reason']}; no series is usable, so none can be skipped")
+    return replace(panel, series=tuple(good), rejected=rejected)
+
+
+def _known(values: Float[np.ndarray, " steps"]) -> Float[np.ndarray, " known"]:
+    return values[~np.isnan(values)]
+
+
+def _known_ahead(panel: Panel, task: TaskConfig) -> tuple[int, ...]:
+    names = [name.strip() for name in task.known_ahead.split(",") if name.strip()]
+    for name in names:
+        if name not in panel.columns[1:]:
+            there = ", ".join(panel.columns[1:]) or "none"
+            raise RequestError(f"task.known_ahead = {name!r}: no covariate; there are {there}; name some of them")
+    return tuple(panel.columns.index(name) for name in names)
+
+
+def _season(
+    series: Sequence[Timed], training: Sequence[Float[np.ndarray, "time columns"]], task: TaskConfig, cut: Cut
+) -> tuple[int, str]:
+    shortest = min(len(values) for values in training) - task.horizon
+    if task.season > shortest:
+        raise RequestError(
+            f"task.season = {task.season}: longer than what the training part of the shortest series has before a "
+            f"forecast ({shortest} steps); give a shorter one, or 1 for none"
+        )
+    if task.season:
+        return task.season, f"{task.season} steps, as asked" if task.season > 1 else "none, as asked"
+    told = calendar_season(series[0].times[: cut.ends(len(series[0]))["train"][1]])
+    if 1 < told <= shortest:
+        return told, f"{told} steps, by the calendar"
+    found, correlation = _season_within([values[:, 0] for values in training], shortest)
+    if found == 1:
+        return 1, "none found in the training part"
+    return found, f"{found} steps, found in the training part (correlation {correlation:.2f})"
+
+
+def _season_within(targets: Sequence[Float[np.ndarray, " time"]], most: int) -> tuple[int, float]:
+    """The lag at which the training parts resemble themselves most, past the first time that they do not."""
+    most = min(most, min(len(target) for target in targets) // 3)
+    if most < 3:
+        return 1, 0.0
+    correlations = np.mean([_autocorrelation(target, most) for target in targets], axis=0)
+    below = np.flatnonzero(correlations < 0)
+    if not len(below):
+        return 1, 0.0
+    lag = int(below[0]) + int(correlations[below[0] :].argmax())
+    return (lag, float(correlations[lag])) if correlations[lag] >= _SEASON_CORRELATION else (1, 0.0)
+
+
+def _autocorrelation(target: Float[np.ndarray, " time"], most: int) -> Float[np.ndarray, " lags"]:
+    """With itself 0 to `most` steps later, a straight line taken off."""
+    values = filled(target[:, None])[:, 0]
+    steps = np.arange(len(values))
+    values = values - np.polyval(np.polyfit(steps, values, 1), steps)
+    total = float(values @ values) or 1.0
+    return np.array([float(values[lag:] @ values[: len(values) - lag]) / total for lag in range(most + 1)])
+
+
+def _base(
+    encoder: WindowEncoder, training: Sequence[Float[np.ndarray, "time columns"]], task: TaskConfig, cut: Cut
+) -> tuple[Base, str]:
+    if task.base != "auto":
+        if task.base == "season" and encoder.season == 1:
+            raise RequestError("task.base = 'season': there is no season; give task.season, or another base")
+        return task.base, f"{_NAMES[task.base]}, as asked"
+    # On the same origins for all, those that have a season before them.
+    strict = replace(encoder, base="season")
+    stride = max(1, sum(map(len, training)) // _MOST_WINDOWS)
+    origins = [range(strict.least_context - 1, len(values) - cut.horizon, stride) for values in training]
+    errors: dict[Base, float] = {}
+    for base in BASES:
+        if base != "season" or encoder.season > 1:
+            windows = replace(encoder, base=base).windows(training, origins)
+            errors[base] = float(np.nanmean(np.abs(windows.part.labels)))
+    best = min(errors, key=lambda base: errors[base])
+    others = ", ".join(f"{_NAMES[base]} {error:.3g}" for base, error in errors.items())
+    return best, f"{_NAMES[best]}, which errs least in training (mean error in scales of its window: {others})"

@@ -1,0 +1,253 @@
+"""Tables of series to forecast: a row a step, a number to predict, other numbers beside it, perhaps times."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from lstmkit.config.schema import DataConfig
+from lstmkit.core.errors import DataError
+from lstmkit.core.files import digest_of, sha256_of
+from lstmkit.data.sources.columns import by_name, require_column
+from lstmkit.data.sources.parquet import parquet_columns, parquet_rows
+from lstmkit.data.sources.plan import Reading, SourceFile, readable
+from lstmkit.data.sources.series_tables import SERIES_NAMES, TIME_NAMES, number_of
+from lstmkit.data.sources.tables import Record, is_table, open_table
+from lstmkit.data.sources.times import checked_times, times_of
+
+TARGET_NAMES = ("target", "y", "value", "label")
+_TIME_NAMES = (*TIME_NAMES, "ds", "period", "year")
+_SAMPLE_ROWS = 200
+_GAP = 1.5  # usual steps: a longer one is a gap
+
+
+@dataclass(frozen=True, eq=False)
+class Timed:
+    """One series of a panel.
+
+    Attributes:
+        name: as the table has it; the panel's name where there is one series.
+        line: where it begins.
+        times: as the table has them, rising; the numbers of the rows, from 1, where there is no time column.
+        values: NaN where one is missing; the target is the first column, and the first step has it.
+    """
+
+    name: str
+    line: int
+    times: Sequence[Any]
+    values: Float[np.ndarray, "time columns"]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """One or many series with the same columns.
+
+    Attributes:
+        name: the file's.
+        columns: names of the columns of values, the target's first.
+        series_column: the column that names a series; empty: none.
+        time: the column of times; empty: none.
+        series: in the order in which they begin.
+        rejected: series left out under on_bad_row="skip".
+        decisions: what was decided while reading, one line each.
+        fingerprint: same content and options, same fingerprint.
+        files: name -> SHA-256.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    series_column: str
+    time: str
+    series: tuple[Timed, ...]
+    rejected: Sequence[Mapping[str, Any]]
+    decisions: Sequence[str]
+    fingerprint: str
+    files: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class PanelColumns:
+    """Which columns of a table are what; empty: none."""
+
+    target: str
+    others: tuple[str, ...]
+    series: str
+    time: str
+
+
+@dataclass
+class _Gathered:
+    line: int
+    times: list[Any] = field(default_factory=list)
+    values: list[list[float]] = field(default_factory=list)
+    is_bad: bool = False
+
+
+def load_panel(data: DataConfig, columns: PanelColumns | None = None) -> Panel:
+    """Read a table of series.
+
+    Args:
+        data: the source, the columns asked for (`label_column` is the number to predict), what to do with bad rows.
+        columns: those of a trained run, which a table to predict from must have; None: found.
+
+    Raises:
+        DataError: it is no table, has no column of numbers to predict, or a row or series cannot be used and is not to
+            be skipped.
+    """
+    path = Path(data.source).expanduser()
+    if not data.source or not path.is_file() or not is_table(path):
+        raise DataError(
+            f"{data.source or 'no source'}: no table; a forecast reads .csv, .tsv, .jsonl or .parquet with a row for "
+            "each step"
+        )
+    file = SourceFile(path, path.name)
+    reading = Reading(data)
+    names, records = _opened(file, reading)
+    head = list(islice(records, _SAMPLE_ROWS))
+    sample = [record.values for record in head if not record.fault]
+    names = names or list(dict.fromkeys(name for values in sample for name in values))
+    if not sample:
+        raise DataError(f"{path}: no rows; a row for each step with a number to predict is needed")
+    if columns is None:
+        columns = _found_columns(file, names, sample, reading)
+    for name in (columns.target, *columns.others, columns.series, columns.time):
+        if name:
+            require_column(file, name, names)
+    gathered = _gathered(file, chain(head, records), columns, reading, path.stem)
+    series = tuple(_checked(file, gathered, columns, reading))
+    reading.finish(len(series), path)
+    sha256 = sha256_of(path)
+    chosen = [columns.target, *columns.others, columns.series, columns.time]
+    return Panel(
+        path.stem,
+        (columns.target, *columns.others),
+        columns.series,
+        columns.time,
+        series,
+        reading.rejected,
+        reading.decisions,
+        digest_of([sha256, chosen, data.on_bad_row]),
+        {file.name: sha256},
+    )
+
+
+def _opened(file: SourceFile, reading: Reading) -> tuple[Sequence[str], Iterator[Record]]:
+    if file.path.suffix.lower() == ".parquet":
+        rows = enumerate(parquet_rows(file.path), start=1)
+        return parquet_columns(file.path), (Record(number, row) for number, row in rows)
+    with readable(file.path):
+        table = open_table(file, reading)
+    return table.names, table.records
+
+
+def _found_columns(
+    file: SourceFile, names: Sequence[str], sample: Sequence[Mapping[str, Any]], reading: Reading
+) -> PanelColumns:
+    data = reading.data
+    for name in (data.label_column, data.series_column, data.time_column):
+        if name:
+            require_column(file, name, names)
+    time = data.time_column or by_name(names, _TIME_NAMES, taken=data.label_column)
+    series = data.series_column or by_name(names, SERIES_NAMES, taken=time)
+    if not data.series_column and len({str(row.get(series)) for row in sample}) == len(sample):
+        series = ""  # another name for the rows
+    others = [name for name in names if name not in (time, series)]
+    numeric = [name for name in others if _are_numbers(sample, name)]
+    target = data.label_column or by_name(numeric, TARGET_NAMES, taken="")
+    how = "as asked" if data.label_column else "by its name" if target else "the only column of numbers"
+    if not target and len(numeric) == 1:
+        target = numeric[0]
+    if not target:
+        found = f"the columns of numbers are {', '.join(map(repr, numeric))}" if numeric else "no column holds numbers"
+        raise DataError(f"{file.path}: which column is to be forecast? {found}; name one with --label-column")
+    if target not in numeric and not any(_is_number(row.get(target)) for row in sample):
+        raise DataError(f"{file.path}: column {target!r} does not hold numbers; a forecast needs a numeric target")
+    beside = tuple(name for name in numeric if name != target)
+    reading.decisions.append(f"target: {target!r} ({how})")
+    by_series = f"series by {series!r}" if series else "one series"
+    reading.decisions.append(f"{by_series}; {f'time by {time!r}' if time else 'steps in the order of the rows'}")
+    if beside:
+        reading.decisions.append(f"covariates: {', '.join(beside)}")
+    if unused := [name for name in others if name not in numeric]:
+        reading.decisions.append(f"not read, no numbers: {', '.join(unused)}")
+    return PanelColumns(target, beside, series, time)
+
+
+def _gathered(
+    file: SourceFile, records: Iterator[Record], columns: PanelColumns, reading: Reading, only: str
+) -> dict[str, _Gathered]:
+    found: dict[str, _Gathered] = {}
+    for line, values, fault, detail, raw in records:
+        if fault:
+            reading.reject(file, line, fault, detail, raw)
+            continue
+        own = found.setdefault(str(values.get(columns.series)) if columns.series else only, _Gathered(line))
+        row = []
+        for column in (columns.target, *columns.others):
+            try:
+                row.append(number_of(values.get(column)))
+            except (TypeError, ValueError):
+                _refuse(own, reading, file, line, "not a number", f" ({values.get(column)!r} in column {column!r})")
+                row.append(np.nan)
+            if np.isinf(row[-1]):
+                _refuse(own, reading, file, line, "an infinite value", f" in column {column!r}")
+        own.values.append(row)
+        own.times.append(values.get(columns.time) if columns.time else len(own.times) + 1)
+    return found
+
+
+def _checked(
+    file: SourceFile, gathered: Mapping[str, _Gathered], columns: PanelColumns, reading: Reading
+) -> Iterator[Timed]:
+    n_gaps = 0
+    for name, own in gathered.items():
+        if own.is_bad:
+            continue
+        times, fault = times_of(own.times)
+        fault = fault or checked_times(times)
+        values = np.array(own.values, dtype=np.float64)
+        if not fault and np.isnan(values[:, 0]).all():
+            fault = ("every value to predict is missing", f" (series {name!r}, column {columns.target!r})")
+        if fault:
+            reason, detail = fault
+            where = f" of series {name!r}" if columns.series and "series" not in detail else ""
+            _refuse(own, reading, file, own.line, reason, where + detail)
+            continue
+        first = int((~np.isnan(values[:, 0])).argmax())  # before the first value there is nothing to go on
+        steps = np.diff(times)
+        n_gaps += int((steps > _GAP * np.median(steps)).sum()) if len(steps) else 0
+        yield Timed(name, own.line, own.times[first:], values[first:])
+    if columns.time and n_gaps:
+        reading.decisions.append(
+            f"time: {n_gaps:,} gaps; steps are read one after the other, as if there were none (give a row with an "
+            "empty value for each step that is missing)"
+        )
+
+
+def _refuse(own: _Gathered, reading: Reading, file: SourceFile, line: int, fault: str, detail: str) -> None:
+    """Leave a series out, with the first reason that there is: a hole would move its later steps."""
+    if not own.is_bad:
+        reading.reject(file, line, fault, detail)
+    own.is_bad = True
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        return not np.isnan(number_of(value))
+    except (TypeError, ValueError):
+        return False
+
+
+def _are_numbers(sample: Sequence[Mapping[str, Any]], name: str) -> bool:
+    try:
+        numbers = [number_of(row.get(name)) for row in sample]
+    except (TypeError, ValueError):
+        return False
+    return not np.isnan(numbers).all()

@@ -1,0 +1,192 @@
+"""A number for a whole sequence: train, keep the best epoch on validation, score the test part; score it again."""
+
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from lstmkit.artifact import NumberArtifact, find_model, load_regressor, save_artifact
+from lstmkit.config.resolve import load_config, validate
+from lstmkit.config.schema import Config
+from lstmkit.core.errors import DataError, RequestError
+from lstmkit.core.files import read_json, write_json, write_jsonl
+from lstmkit.data.encoded import EncodedPart
+from lstmkit.data.numbers import Numbered, numbered, numbers_of
+from lstmkit.data.sources import CATALOGUE, Part, Progress, cut, load_corpus
+from lstmkit.evaluate.regression import number_baselines, number_scores
+from lstmkit.experiment.folder import claim_data, same_data
+from lstmkit.experiment.machine import environment, settle
+from lstmkit.experiment.scoring import Request
+from lstmkit.experiment.training import Lesson, Listener, train_and_refit
+from lstmkit.models.build import architecture_of
+from lstmkit.models.scoring import outputs
+from lstmkit.report import draw_regression
+from lstmkit.train.loop import epochs_of, train_step
+from lstmkit.train.objectives import SquaredError
+
+
+def prepare_regression(config: Config, progress: Progress | None = None) -> Numbered:
+    """Load, cut and encode `config.data.source`; see `lstmkit.experiment.prepare.prepare`."""
+    corpus = load_corpus(config.data, progress)
+    return numbered(corpus, cut(corpus, config.data, config.split_seed, by_label=False), config)
+
+
+def told_of_regression(data: Numbered) -> Iterator[str]:
+    """What was decided and left out, and how much is learned from."""
+    yield from data.corpus.decisions
+    if data.corpus.rejected:
+        n_rejected = len(data.corpus.rejected)
+        yield f"skipped {n_rejected:,} rows that cannot be used; rejected.jsonl in the run folder lists them"
+    sizes = ", ".join(f"{len(part):,} {name}" for name, part in data.parts.items())
+    yield f"{data.corpus.name}: {sizes}; the numbers have mean {data.mean:.4g} and deviation {data.deviation:.4g}"
+
+
+def run_regression(folder: Path, data: Numbered, config: Config, listener: Listener) -> dict[str, Any]:
+    """Train and score one network in an opened run folder; a run that was cut short goes on, a finished one is read.
+
+    Args:
+        folder: opened by `opened_folder`.
+        data: the sequences and their numbers.
+        config: the whole configuration.
+        listener: shown how it goes.
+
+    Returns:
+        The content of `evaluation.json`.
+    """
+    if (folder / "report.html").exists():
+        listener.say(f"{folder}: this run is finished")
+        return read_json(folder / "evaluation.json")
+    claim_data(folder, data.corpus.fingerprint)
+    started = datetime.now(UTC)
+    device = settle(config.run)
+    if data.corpus.rejected:
+        write_jsonl(folder / "rejected.jsonl", data.corpus.rejected)
+    final = _joined(data, config) if config.train.refit else data
+    both = _lesson(final, None) if config.train.refit else None
+    lesson = _lesson(data, data.encoded["valid"])
+    network, result = train_and_refit(folder, lesson, both, config, device, listener)
+    architecture = architecture_of(config, final.encoder.shape, 1, network.recurrence.chrono_length)
+    task = {"kind": "regression", "mean": final.mean, "deviation": final.deviation}
+    save_artifact(folder / "model", network, architecture, final.encoder, [], task)
+
+    scoring = datetime.now(UTC)
+    predicted = final.values(outputs(network, final.encoded["test"]))  # the test part is scored here, once
+    seconds = {
+        "train": round(sum(epoch.seconds for epoch in result.history), 3),
+        "evaluate": round((datetime.now(UTC) - scoring).total_seconds(), 3),
+    }
+    test, truth = data.parts["test"], data.numbers["test"]
+    write_jsonl(folder / "predictions.jsonl", _rows(test, truth, predicted))
+    evaluation = _record("test", truth, predicted)
+    evaluation["baselines"] = number_baselines(data, truth, test.inputs, config.train.refit, listener.say)
+    about = {
+        "format": 1,
+        "source": data.corpus.name,
+        "title": CATALOGUE[config.data.source].title if config.data.source in CATALOGUE else data.corpus.name,
+        "kind": data.corpus.kind,
+        "splits": {name: len(part) for name, part in data.parts.items()},
+        "decisions": list(data.corpus.decisions),
+        "mean": data.mean,
+        "deviation": data.deviation,
+        "architecture": {**architecture, "parameters": network.n_parameters()},
+        "best_epoch": result.best_epoch,
+        "epochs_run": len(result.history),
+        "epochs_planned": epochs_of(config.train, len(lesson.train)),
+        "refit": config.train.refit,
+        "seconds": seconds,
+        "loop_source": inspect.getsource(train_step),
+    }
+    write_json(folder / "details.json", about)
+    write_json(
+        folder / "environment.json",
+        environment(device, network.recurrence.engine, config.seed, dict(data.corpus.files), started),
+    )
+    write_json(folder / "evaluation.json", evaluation)
+    draw_regression(folder)
+    return evaluation
+
+
+def evaluate_regression(run: Path, request: Request, say: Callable[[str], None]) -> dict[str, Any]:
+    """Score a run's network again, and its baselines fitted again to the run's training data.
+
+    Args:
+        run: the run folder.
+        request: what to score on; without a source the run's own test part.
+        say: told in a line each what is done.
+
+    Returns:
+        A record with the keys of `evaluation.json`; for another source it is written under `evaluations/` too.
+
+    Raises:
+        RequestError: earliness is asked for, or there is no such split.
+        DataError: the source cannot be read, or the run's data have changed.
+    """
+    if request.earliness:
+        raise RequestError(f"--earliness is for classifiers, and {run} predicts a number; leave it out")
+    if request.threads:
+        torch.set_num_threads(request.threads)
+    model = find_model(run)
+    home = model.parent
+    artifact = load_regressor(model, request.engine)
+    config = load_config(home / "config.toml")
+    data = prepare_regression(config)
+    if not same_data(home, data.corpus.fingerprint):
+        raise DataError(f"{home}: the data of {data.corpus.name} have changed since this run was trained; train again")
+    if request.source is None:
+        test = data.parts["test"]
+        evaluation = _record("test", data.numbers["test"], predicted_by(artifact, test))
+        before = read_json(home / "evaluation.json")
+        agrees = "agrees with" if before["rmse"] == evaluation["rmse"] else "DIFFERS from"
+        say(f"the RMSE {agrees} evaluation.json ({before['rmse']:.4g})")
+        return evaluation | {"baselines": before["baselines"]}
+    asked = {
+        "source": request.source,
+        "text_column": request.text_column or "",
+        "label_column": request.label_column or "",
+        "on_bad_row": request.on_bad_row or config.data.on_bad_row,
+    }
+    corpus = load_corpus(validate({"data": asked}).data)
+    split = request.split or ("test" if "test" in corpus.parts else "all")
+    if split not in corpus.parts:
+        raise RequestError(f"{request.source}: no split {split!r}; there are {', '.join(corpus.parts)}; name one")
+    part = corpus.parts[split]
+    truth = numbers_of(part)
+    evaluation = _record(split, truth, predicted_by(artifact, part)) | {"source": request.source}
+    evaluation["baselines"] = number_baselines(data, truth, part.inputs, config.train.refit, say)
+    name = re.sub(r"[^\w.-]+", "_", corpus.name)
+    path = home / "evaluations" / f"{name}-{split}-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.json"
+    write_json(path, evaluation)
+    say(f"record: {path}")
+    return evaluation
+
+
+def predicted_by(artifact: NumberArtifact, part: Part) -> Float[np.ndarray, " n"]:
+    """The numbers that a model predicts for a part."""
+    rows, offsets = artifact.encoder.encode(part.inputs)
+    encoded = EncodedPart(rows, offsets, np.zeros(len(offsets) - 1, dtype=np.float32))
+    return artifact.mean + artifact.deviation * outputs(artifact.network, encoded)[:, 0]
+
+
+def _joined(data: Numbered, config: Config) -> Numbered:
+    train, valid = data.parts["train"], data.parts["valid"]
+    joined = Part(*([*getattr(train, f), *getattr(valid, f)] for f in ("inputs", "labels", "ids")))
+    return numbered(data.corpus, {"train": joined, "test": data.parts["test"]}, config)
+
+
+def _lesson(data: Numbered, valid: EncodedPart | None) -> Lesson:
+    return Lesson(data.encoded["train"], valid, data.encoder.shape, 1, SquaredError())
+
+
+def _record(split: str, truth: np.ndarray, predicted: np.ndarray) -> dict[str, Any]:
+    return {"task": "regression", "split": split, "n": len(truth), **number_scores(truth, predicted)}
+
+
+def _rows(part: Part, truth: np.ndarray, predicted: np.ndarray) -> Iterator[dict[str, Any]]:
+    for identity, number, answer in zip(part.ids, truth.tolist(), predicted.tolist(), strict=True):
+        yield {"id": identity, "number": number, "predicted": answer}

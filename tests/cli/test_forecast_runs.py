@@ -1,0 +1,180 @@
+"""Forecasts through the commands: trained, killed to the same bits, predicted, scored again, refused in a line."""
+
+import csv
+import json
+import math
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lstmkit import load
+from lstmkit.cli.main import run
+from lstmkit.core.errors import DataError
+from lstmkit.train import loop
+
+SMALL = [
+    *("--task", "forecast", "--horizon", "3", "--threads", "1", "--epochs", "2"),
+    *("--set", "model.hidden_size=8", "--set", "model.embedding_size=4"),
+]
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def sales(tmp_path: Path) -> Path:
+    """Two shops by month, one with gaps, and a covariate."""
+    path = tmp_path / "sales.csv"
+    random = np.random.default_rng(0)
+    with path.open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["id", "date", "y", "price"])
+        for shop in ("a", "b"):
+            for k in range(60):
+                y = 100 + 10 * math.sin(math.pi * k / 6) + random.standard_normal()
+                gap = shop == "b" and k in (20, 21)
+                table.writerow([shop, f"{2015 + k // 12}-{k % 12 + 1:02d}-01", "" if gap else round(y, 2), k % 5])
+    return path
+
+
+def lines_of(path: str) -> list[dict[str, object]]:
+    return [json.loads(line) for line in Path(path).read_text().splitlines()]
+
+
+def test_a_run_and_all_that_follows(sales: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["train", str(sales), "--out", "a", *SMALL]) == 0
+    out, err = capsys.readouterr()
+    assert "Epoch 1/2 - Loss: " in out
+    assert "ccuracy" not in out
+    assert "seasonal-naive" in out
+    assert "season: 12 steps, by the calendar" in err
+    assert "By MASE the network" in err
+    history = lines_of("a/history.jsonl")
+    assert [(row["train_accuracy"], row["valid_accuracy"]) for row in history] == [(None, None)] * 2
+    evaluation = json.loads(Path("a/evaluation.json").read_text())
+    assert (evaluation["task"], evaluation["n"], evaluation["n_series"], evaluation["season"]) == (
+        "forecast",
+        14,
+        2,
+        12,
+    )
+    assert set(evaluation["baselines"]) == {"naive", "seasonal_naive"}
+    predictions = lines_of("a/predictions.jsonl")
+    assert len(predictions) == 14
+    assert predictions[0]["origin"] == "2019-03-01"
+    page = Path("a/report.html").read_text()
+    assert "By MASE the network" in page
+    assert page.count('id="forecast_') == 0 or "Forecasts over the truth" in page
+    assert {path.name for path in Path("a/plots").glob("*.png")} == {
+        *("loss.png", "error_by_step.png", "forecast_1.png", "forecast_2.png")
+    }
+
+    assert run(["evaluate", "a"]) == 0
+    out, err = capsys.readouterr()
+    assert "agrees with evaluation.json" in err
+    assert json.loads(out)["mase"] == evaluation["mase"]
+    assert run(["evaluate", "a", str(sales)]) == 0
+    assert json.loads(capsys.readouterr().out)["n"] == 2 * (60 - 12 - 3 + 1)
+    Path("a/report.html").unlink()
+    assert run(["report", "a"]) == 0
+    assert Path("a/report.html").read_text() == page
+
+    assert run(["predict", "a", "--input", str(sales)]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()[1:]]
+    assert [(row["series"], row["step"], row["time"]) for row in rows[:3]] == [
+        ("a", 1, "2020-01-01"), ("a", 2, "2020-02-01"), ("a", 3, "2020-03-01")
+    ]  # fmt: skip
+    assert all(row["q10"] <= row["q50"] <= row["q90"] for row in rows)
+    assert run(["predict", "a", "--input", str(sales), "--output", "next.csv"]) == 0
+    assert Path("next.csv").read_text().startswith("series,step,time,q10,q50,q90\na,1,2020-01-01,")
+
+    model = load("a")
+    with sales.open() as file:
+        own = [[float(row["y"] or "nan"), float(row["price"])] for row in csv.DictReader(file) if row["id"] == "a"]
+    answer = model.predict_quantiles([own])
+    np.testing.assert_allclose(answer[0, :, 1], [row["q50"] for row in rows[:3]], rtol=1e-6)
+    np.testing.assert_array_equal(model.predict([own]), answer[..., 1])
+    assert model.predict([]).shape == (0, 3)
+    with pytest.raises(DataError, match="series 0 has 5 steps from its first value on; this model reads 12 or more"):
+        model.predict([own[:5]])
+    with pytest.raises(DataError, match="example 0 has 1 channels, 2 are read"):
+        model.predict([[1.0, 2.0]])
+
+
+def test_a_run_that_was_interrupted_ends_with_the_same_bits(sales: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    command = ["train", str(sales), *SMALL, "--set", "train.refit=false", "--set", "model.head_dropout=0.5"]
+    assert run([*command, "--out", "whole"]) == 0
+    step = loop.train_step
+    calls = []
+
+    def killing(*arguments: object) -> object:
+        calls.append(1)
+        if len(calls) == 7:
+            signal.raise_signal(signal.SIGINT)
+        return step(*arguments)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "train_step", killing)
+        assert run([*command, "--out", "cut"]) == 130
+    assert not Path("cut/evaluation.json").exists()
+    assert run([*command, "--out", "cut", "--resume"]) == 0
+    losses = [
+        [(row["train_loss"], row["valid_loss"]) for row in lines_of(f"{name}/history.jsonl")]
+        for name in ("cut", "whole")
+    ]
+    assert losses[0] == losses[1]
+    for name in ("model/model.safetensors", "predictions.jsonl", "evaluation.json"):
+        assert Path("cut", name).read_bytes() == Path("whole", name).read_bytes()
+
+
+def test_the_future_changes_no_bit_of_the_model(sales: Path) -> None:
+    """What stands in the test part does not reach the weights, whatever it is."""
+    rows = sales.read_text().splitlines()
+    poisoned = [rows[0]]
+    for k, row in enumerate(rows[1:]):
+        id_, date, _, price = row.split(",")
+        poisoned.append(f"{id_},{date},9e20,{price}" if k % 60 >= 51 else row)
+    Path("poisoned.csv").write_text("\n".join(poisoned) + "\n")
+    assert run(["train", str(sales), "--out", "a", *SMALL]) == 0
+    assert run(["train", "poisoned.csv", "--out", "b", *SMALL]) == 0
+    assert Path("a/model/model.safetensors").read_bytes() == Path("b/model/model.safetensors").read_bytes()
+    assert Path("a/history.jsonl").read_text() != ""
+
+
+def test_what_a_forecast_cannot_be_asked(sales: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["train", str(sales), "--out", "a", *SMALL]) == 0
+    task = ["--set", "task.goal=forecast", "--set", "task.horizon=3"]
+    for words, said in (
+        (["analyze", "a"], "the model forecasts series, and one that classifies is needed here"),
+        (["explain", "a", "hello"], "the model forecasts series, and one that classifies is needed here"),
+        (["explain", "a", "--id", "a@2019-03-01"], "its task is forecast, and this is for classifiers"),
+        (["predict", "a", "hello"], "the model forecasts series, and one that classifies is needed here"),
+        (["predict", "a", "--stream"], "the model forecasts series, and one that classifies is needed here"),
+        (["predict", "a", "--input", "-"], "cannot come through a pipe"),
+        (["predict", "a", "--input", str(sales), "--text-column", "y"], "--text-column is for texts"),
+        (["evaluate", "a", "--earliness"], "--earliness is for classifiers"),
+        (["lab", str(sales), *task], "task.goal = 'forecast': this command is for classifiers"),
+        (["compare", str(sales), *task], "task.goal = 'forecast': this command is for classifiers"),
+        (["train", str(sales), "--task", "forecast"], "a forecast looks 1 or more steps ahead; say how many with"),
+        (["train", str(sales), "--task", "forecast", "--horizon", "0"], "a forecast looks 1 or more steps ahead"),
+        (["train", str(sales), "--task", "forecast", "--horizon", "-2"], "task.horizon = -2: input should be greater"),
+        (
+            ["train", str(sales), "--task", "forecast", "--horizon", "40"],
+            "series 'a' has 60 steps; a horizon of 40 needs",
+        ),
+        (
+            ["train", str(sales), "--task", "forecast", "--horizon", "3", "--label-column", "date"],
+            "does not hold numbers",
+        ),
+        (["train", "digits", "--task", "forecast", "--horizon", "3"], "digits: no table; a forecast reads .csv"),
+    ):
+        capsys.readouterr()
+        assert run(words) == 2, words
+        error = capsys.readouterr().err
+        assert said in error, words
+        assert error.count("error: ") == 1
+    assert not any(Path("runs").iterdir())

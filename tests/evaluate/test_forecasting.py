@@ -1,0 +1,75 @@
+"""Measures of forecasts against figures by hand, and intervals that know that windows overlap."""
+
+import numpy as np
+import pytest
+
+from lstmkit.evaluate.forecasting import Scoring, naive_error, verdict
+
+
+def scoring(n: int = 40, horizon: int = 4, n_series: int = 1, seed: int = 0) -> tuple[Scoring, np.ndarray]:
+    random = np.random.default_rng(seed)
+    truth = random.standard_normal((n * n_series, horizon))
+    quantiles = np.sort(random.standard_normal((n * n_series, horizon, 3)), 2)
+    return Scoring(truth, np.full(len(truth), 2.0), np.repeat(np.arange(n_series), n), horizon), quantiles
+
+
+def test_measures_by_hand() -> None:
+    truth = np.array([[1.0, np.nan], [2.0, -4.0]])
+    quantiles = np.array([[[0, 1, 2], [9, 9, 9]], [[3, 4, 5], [-5, -2, -1]]], dtype=np.float64)
+    found = Scoring(truth, np.array([2.0, 4.0]), np.zeros(2, dtype=np.int64), 2).measures(quantiles, seed=0)
+    assert found["mase"] == pytest.approx((0 / 2 + 2 / 4 + 2 / 4) / 3)
+    assert found["smape"] == pytest.approx((0 + 200 * 2 / 6 + 200 * 2 / 6) / 3)
+    assert found["rmse"] == pytest.approx(np.sqrt(8 / 3))
+    # levels 0.1, 0.5, 0.9 of errors (1, 0, -1), (-1, -2, -3) and (1, -2, -3)
+    assert found["quantile_loss"] == pytest.approx(((0.1 + 0 + 0.1) + (0.9 + 1 + 0.3) + (0.1 + 1 + 0.3)) / 9)
+    assert found["coverage"] == pytest.approx(2 / 3)
+    assert found["by_step"]["mase"] == pytest.approx([0.25, 0.5])
+
+
+def test_intervals_hold_the_figure_and_widen_with_overlap() -> None:
+    ours, quantiles = scoring()
+    found = ours.measures(quantiles, seed=0)
+    for name in ("mase", "smape", "rmse", "quantile_loss", "coverage"):
+        low, high = found[f"{name}_ci95"]
+        assert low < found[name] < high
+    assert ours.measures(quantiles, seed=0) == found
+    assert ours.n_spans == 10
+    # Neighbours that tell the same: eight blocks of five windows know less than forty windows of their own.
+    repeated = np.repeat(np.random.default_rng(1).standard_normal(8), 5)[:, None] * np.ones((40, 5))
+    zeros = np.zeros((40, 5, 3))
+    series = np.zeros(40, dtype=np.int64)
+
+    def width(horizon: int) -> float:
+        low, high = Scoring(repeated, np.ones(40), series, horizon).measures(zeros, seed=0)["mase_ci95"]
+        return high - low
+
+    assert width(5) > 1.5 * width(1)
+
+
+def test_a_difference_is_drawn_in_pairs() -> None:
+    ours, quantiles = scoring(n_series=12)
+    worse = quantiles + 0.01
+    difference, (low, high) = ours.mase_difference(quantiles, worse, seed=0)
+    assert low <= difference <= high
+    alone = ours.measures(quantiles, seed=0)["mase_ci95"]
+    assert high - low < 0.1 * (alone[1] - alone[0])
+    assert ours.mase_difference(quantiles, quantiles, seed=0) == (0.0, [0.0, 0.0])
+
+
+def test_the_scale_is_the_naive_error_in_training() -> None:
+    assert naive_error(np.array([1.0, 2, 3, 4, np.nan]), 2) == 2.0
+    assert naive_error(np.array([1.0, 2, 1, 2, 1]), 2) == 1.0  # a season explains all; a step does not
+    assert naive_error(np.array([1.0, np.nan, np.nan]), 1) == 1.0
+
+
+def test_the_verdict_is_plain() -> None:
+    record = {"mase": 0.9, "against": "seasonal_naive", "baselines": {"seasonal_naive": {"mase": 1.0}}}
+    won = verdict(record | {"mase_difference": -0.1, "mase_difference_ci95": [-0.2, -0.05]})
+    assert won == (
+        "By MASE the network (0.900) against the seasonal-naive forecast (1.000): it beats it by 0.100 "
+        "(95% interval -0.200 to -0.050)."
+    )
+    assert "not shown for other spans" in verdict(
+        record | {"mase_difference": -0.1, "mase_difference_ci95": [-0.2, 0.1]}
+    )
+    assert "does NOT beat it" in verdict(record | {"mase_difference": 0.1, "mase_difference_ci95": [0.05, 0.2]})
