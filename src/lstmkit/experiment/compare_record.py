@@ -64,6 +64,7 @@ def comparison(
     record: dict[str, Any] = {
         "format": 1,
         "source": prepared.corpus.name,
+        "kind": prepared.corpus.kind,
         "title": CATALOGUE[config.data.source].title if config.data.source in CATALOGUE else prepared.corpus.name,
         "match": match,
         "rates": list(rates),

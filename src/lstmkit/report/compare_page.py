@@ -6,6 +6,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from lstmkit.core.names import STEPS
 from lstmkit.report import compare_plots
 from lstmkit.report.compare_plots import NAMED, SHORT
 from lstmkit.report.compare_records import Comparison, read_compared
@@ -74,7 +75,7 @@ def _alternatives(record: Comparison) -> dict[str, str]:
     pairs = "; ".join(f"{NAMED[p.one]} minus {NAMED[p.other]} {100 * p.difference:+.2f} points" for p in record.pairs)
     rates = ", ".join(f"{NAMED[cell]} {model.learning_rate:g}" for cell, model in record.models.items())
     lengths = "; ".join(
-        f"{NAMED[cell]}: " + ", ".join(f"{b.first} to {b.last} tokens {b.accuracy:.1%}" for b in bins)
+        f"{NAMED[cell]}: " + ", ".join(f"{b.first} to {b.last} {STEPS[record.kind]} {b.accuracy:.1%}" for b in bins)
         for cell, bins in [
             *((cell, model.accuracy_by_length) for cell, model in record.models.items()),
             ("linear", record.baselines.linear.accuracy_by_length),

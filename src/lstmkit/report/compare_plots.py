@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
 
 from lstmkit.config.schema import Cell
-from lstmkit.core.names import NAMES
+from lstmkit.core.names import NAMES, STEPS
 from lstmkit.report.compare_records import Compared, Comparison, Network
 from lstmkit.report.plots import _WIDTH_IN, _canvas, _cropped, _floor, _label_ends
 from lstmkit.report.records import LengthBin, Run
@@ -168,7 +168,7 @@ def accuracy_by_length(record: Comparison) -> Figure:
     axes.set_xlim(-0.5, len(bins) - 0.5)
     axes.set_ylim(floor, 101)
     axes.set_title("Test accuracy by length")
-    axes.set_xlabel("length (tokens), and number of test sequences")
+    axes.set_xlabel(f"length ({STEPS[record.kind]}), and number of test sequences")
     axes.set_ylabel(f"accuracy (%){_cropped(floor)}")
     _label_ends(axes, len(bins) - 0.5, ends)
     return figure

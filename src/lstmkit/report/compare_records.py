@@ -12,6 +12,7 @@ from lstmkit.evaluate.verdict import Outcome
 from lstmkit.report.records import (
     Count,
     Interval,
+    Kind,
     LengthBin,
     Linear,
     Majority,
@@ -133,6 +134,7 @@ class Comparison(Record):
 
     format: Literal[1]
     source: str
+    kind: Kind = "text"
     title: str
     match: Literal["width", "parameters"]
     rates: Annotated[list[float], Field(min_length=1)]
