@@ -36,6 +36,7 @@ def test_a_run_on_recordings(words: Path, capsys: pytest.CaptureFixture[str]) ->
     assert said in " ".join(capsys.readouterr().err.split())
     details, evaluation = (json.loads(Path("a", name).read_text()) for name in ("details.json", "evaluation.json"))
     assert (details["kind"], details["n_features"]) == ("audio", 24)
+    assert (details["epochs_run"], details["epochs_planned"]) == (3, 3)  # of the choice, without the refit
     assert any(said in line for line in details["decisions"])
     assert evaluation["baselines"]["linear"]["name"].endswith("ridge classifier")
     page = Path("a", "report.html").read_text()

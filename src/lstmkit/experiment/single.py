@@ -92,6 +92,9 @@ def run_one(
     about = details(final, config, network, result, answers, seconds) | {
         "splits": prepared.splits(),
         "warnings": prepared.warnings,
+        # Those of the choice, as history.jsonl has them: the training on both parts afterwards is none of it.
+        "epochs_run": len(result.history) - (result.best_epoch if config.train.refit else 0),
+        "epochs_planned": epochs_of(config.train, len(prepared.encoded.parts["train"])),
     }
     write_json(folder / "details.json", about)
     files = dict(prepared.corpus.files)

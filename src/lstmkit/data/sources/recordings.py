@@ -13,7 +13,7 @@ from lstmkit.core.errors import DataError
 from lstmkit.data.sources.clips import AUDIO_SUFFIXES, Archives, fault_of, read_clip
 from lstmkit.data.sources.columns import LABEL_NAMES, TEXT_NAMES, by_name, require_column
 from lstmkit.data.sources.corpus import SPLITS
-from lstmkit.data.sources.plan import Plan, Reading, Row, SourceFile
+from lstmkit.data.sources.plan import Plan, Reading, Row, SourceFile, readable
 from lstmkit.data.sources.tables import Record, open_table
 
 PATH_NAMES = ("path", "file", "filename", "file_name", "audio", "audio_path", "wav", "recording")
@@ -123,9 +123,13 @@ def plan_spoken_digits(folder: Path, name: str) -> Plan | None:
     """How to read the Free Spoken Digit Dataset in a folder, from its zip archive or unpacked; None where it is not.
 
     Of each speaker and digit the recordings 0 to 4 are the test split, as its authors have it.
+
+    Raises:
+        DataError: the folder cannot be read.
     """
-    archive = next(iter(sorted(folder.glob("free-spoken-digit-dataset*.zip"))), None)
-    unpacked = sorted((folder / "recordings").glob("*.wav"))
+    with readable(folder):
+        archive = next(iter(sorted(folder.glob("free-spoken-digit-dataset*.zip"))), None)
+        unpacked = sorted((folder / "recordings").glob("*.wav"))
     if archive is None and not any(map(_digit, map(Path.as_posix, unpacked))):
         return None
     files = (
