@@ -19,7 +19,7 @@ from lstmkit.evaluate.summaries import summaries
 
 MEASURES = ("rmse", "mae", "r2")
 _N_RESAMPLES = 2_000
-_TEXT_ALPHAS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
+_TEXT_ALPHAS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 _SERIES_ALPHAS = (1.0, 10.0, 100.0, 1e3, 1e4, 1e5)
 _N_KERNEL_FEATURES = 2_000  # a solver of sums takes their square in memory
 
