@@ -223,7 +223,7 @@ def test_what_is_known_of_words_is_bounded(monkeypatch: pytest.MonkeyPatch) -> N
     words = [*WORDS, *(f"new{k}" for k in range(20)), *WORDS]
     for word in words:
         answer = stream.push(word)
-    assert len(model._streaming.reading._known) <= 5
+    assert len(model._streaming(None, 1).reading._known) <= 5
     np.testing.assert_allclose(answer, batch(model, words), rtol=0, atol=TOLERANCE)
 
 
@@ -308,7 +308,7 @@ def test_every_byte_counts() -> None:
     stream = predictor().stream()
     stream.push("w1 w2")
     good = stream.state
-    fresh = Stream(predictor()._streaming)
+    fresh = Stream(predictor()._streaming(None, 1))
     for k in range(len(good)):
         bad = bytearray(good)
         bad[k] ^= 0x10

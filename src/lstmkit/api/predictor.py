@@ -1,7 +1,7 @@
 """A trained run as an object that predicts."""
 
 from collections.abc import Callable, Iterable
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,7 @@ class Predictor:
     def __init__(self, artifact: Artifact, twin: Callable[[], Artifact] | None = None) -> None:
         self._artifact = artifact
         self._twin = twin
+        self._streams: dict[tuple[int | float | None, int], StreamingModel] = {}
 
     @property
     def labels(self) -> list[str]:
@@ -99,31 +100,40 @@ class Predictor:
         )
         return found.beside(others[0]) if others else found
 
-    def stream(self) -> "Stream":
+    def stream(self, *, rate: int | float | None = None, channels: int = 1) -> "Stream":
         """A sequence that is still arriving, to be pushed step by step; see `lstmkit.stream.Stream`.
 
+        Args:
+            rate: for a model of recordings, of the samples pushed, in Hz; None: the rate that the model reads.
+            channels: for a model of recordings, of the samples pushed; more than one are averaged.
+
         Raises:
-            RequestError: the model reads from both ends, so that it has no answer before the end.
+            RequestError: the model reads from both ends, so that it has no answer before the end; or a rate or channels
+                came that cannot be, or for another kind of sequence.
         """
         from lstmkit.stream import Stream
 
-        return Stream(self._streaming)
+        return Stream(self._streaming(rate, channels))
 
-    def stream_pool(self) -> "StreamPool":
+    def stream_pool(self, *, rate: int | float | None = None, channels: int = 1) -> "StreamPool":
         """Many such sequences, advanced in one call; see `lstmkit.stream.StreamPool`.
+
+        Args:
+            rate, channels: as for `stream`, of all streams of the pool.
 
         Raises:
             RequestError: as for `stream`.
         """
         from lstmkit.stream import StreamPool
 
-        return StreamPool(self._streaming)
+        return StreamPool(self._streaming(rate, channels))
 
-    @cached_property
-    def _streaming(self) -> "StreamingModel":
+    def _streaming(self, rate: int | float | None, channels: int) -> "StreamingModel":
         from lstmkit.stream import StreamingModel
 
-        return StreamingModel(self._artifact)
+        if (rate, channels) not in self._streams:
+            self._streams[rate, channels] = StreamingModel(self._artifact, rate, channels)
+        return self._streams[rate, channels]
 
     def describe(self) -> dict[str, Any]:
         """The model in a few plain words and numbers."""

@@ -106,13 +106,16 @@ class SpeechEncoder:
         """As `encode`, and how many frames each recording had before it was shortened (int64)."""
         pieces: list[np.ndarray] = []
         whole_lengths: list[int] = []
-        means, deviations = np.array(self.means), np.array(self.deviations)
         for frames, n_whole in self._frames(sounds):
-            pieces.append(((frames.astype(np.float64) - means) / deviations).astype(np.float32))
+            pieces.append(self.rows_of(frames))
             whole_lengths.append(n_whole)
         offsets = np.cumsum([0, *map(len, pieces)], dtype=np.int64)
         rows = np.concatenate(pieces) if pieces else np.zeros((0, self.settings.n_features), dtype=np.float32)
         return rows, offsets, np.array(whole_lengths, dtype=np.int64)
+
+    def rows_of(self, frames: Float[np.ndarray, "frames features"]) -> Float[np.ndarray, "frames features"]:
+        """Frames' features as rows, float32."""
+        return ((frames.astype(np.float64) - np.array(self.means)) / np.array(self.deviations)).astype(np.float32)
 
     def describe(self) -> dict[str, Any]:
         """What `model.json` keeps of the encoder: all of it."""
@@ -141,7 +144,7 @@ class SpeechEncoder:
         with Archives() as archives:
             for sound in sounds:
                 kept = _Kept(self.max_length, self.truncate, self.settings.n_features)
-                with _one_thread():
+                with one_thread():
                     for frames in _streamed(sound, self.settings, archives):
                         kept.add(frames)
                 yield kept.rows(), kept.n_whole
@@ -165,7 +168,7 @@ def spectrogram(sound: Sound, rate: int, n_bands: int, most_frames: int) -> Floa
         n_bands: mel bands.
         most_frames: columns of the picture at most.
     """
-    with Archives() as archives, _one_thread():
+    with Archives() as archives, one_thread():
         frames = np.concatenate(list(_streamed(sound, FeatureSettings(rate=rate, n_mels=n_bands), archives)))
     n_beside = -(-len(frames) // most_frames)
     return np.maximum.reduceat(frames, np.arange(0, len(frames), n_beside))
@@ -208,7 +211,7 @@ class _Kept:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """Transforms of a frame are so small that a second thread makes them many times slower."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -12,8 +12,10 @@ from torch import Tensor, nn
 from lstmkit.artifact import Artifact
 from lstmkit.core.errors import RequestError
 from lstmkit.core.files import digest_of
+from lstmkit.data.encoder import Encoder
 from lstmkit.data.encoding import of_tokens
 from lstmkit.data.series import SeriesEncoder
+from lstmkit.data.speech import SpeechEncoder
 from lstmkit.models import Classifier
 from lstmkit.models.pooling import Pooling
 from lstmkit.nn import EngineChoice
@@ -21,6 +23,7 @@ from lstmkit.stream.memory import Memory
 from lstmkit.stream.native import NativeStack, NativeWeights
 from lstmkit.stream.reading import Reading
 from lstmkit.stream.series_reading import SeriesReading
+from lstmkit.stream.sound_reading import SoundReading
 from lstmkit.stream.stack import Cell, FormulaStack, Stack, Weights
 from lstmkit.stream.token_reading import TokenReading
 
@@ -43,6 +46,8 @@ class StreamingModel:
 
     Args:
         artifact: the model, of one direction. Its weights are copied.
+        rate: for a model of recordings, of the samples pushed, in Hz; None: the model's own.
+        channels: for a model of recordings, of the samples pushed.
 
     Attributes:
         labels: class names, in the order of the probabilities.
@@ -50,10 +55,11 @@ class StreamingModel:
         reading: from what is pushed to what the lowest layer's gates receive.
 
     Raises:
-        RequestError: the model reads from both ends.
+        RequestError: the model reads from both ends; or a rate or channels came that cannot be, or for another kind
+            of sequence.
     """
 
-    def __init__(self, artifact: Artifact) -> None:
+    def __init__(self, artifact: Artifact, rate: int | float | None = None, channels: int = 1) -> None:
         network = artifact.network
         check_streams(network)
         self._artifact = artifact
@@ -61,7 +67,7 @@ class StreamingModel:
         self.cell: Cell = network.recurrence.cell
         self.pooling: Pooling = network.pooling
         self._layers = [_weights_of(network, k) for k in range(network.recurrence.num_layers)]
-        self.reading = _reading_of(artifact, self._layers[0], self.cell)
+        self.reading = _reading_of(artifact, self._layers[0], self.cell, rate, channels)
         self._head = np.ascontiguousarray(_array(network.head.weight).T)
         self._head_bias = _array(network.head.bias)
         found = network.recurrence.engine
@@ -97,20 +103,34 @@ class StreamingModel:
         logits /= logits.sum(1, keepdims=True)
         return logits
 
+    def answers(self, memory: Memory) -> Float[np.ndarray, "streams classes"]:
+        """Class probabilities of streams so far; NaN of one that has read no step, where its reading waits."""
+        if not self.reading.waits or memory.n_steps.all():
+            return self.answer(memory.pooled())
+        found = np.full((len(memory.n_steps), len(self.labels)), np.nan)
+        if len(read := np.flatnonzero(memory.n_steps)):
+            found[read] = self.answer(memory.rows(read).pooled())
+        return found
 
-def _reading_of(artifact: Artifact, lowest: Weights, cell: Cell) -> Reading:
+
+def _reading_of(artifact: Artifact, lowest: Weights, cell: Cell, rate: int | float | None, channels: int) -> Reading:
     """The reading that suits the model's kind of sequence, with embedding or projection folded into the gates.
 
     Raises:
-        RequestError: its kind cannot be streamed.
+        RequestError: a rate or channels came that cannot be, or for another kind of sequence.
     """
-    embedding, bias = artifact.network.embedding, lowest.input_bias(cell)
-    if isinstance(artifact.encoder, SeriesEncoder) and isinstance(embedding, nn.Linear):
+    embedding, bias, encoder = artifact.network.embedding, lowest.input_bias(cell), artifact.encoder
+    if not isinstance(encoder, SpeechEncoder) and (rate is not None or channels != 1):
+        raise RequestError(f"rate and channels are of recordings, and this model reads {encoder.kind}; leave them out")
+    if isinstance(embedding, nn.Linear) and not isinstance(encoder, Encoder):
         # Folded in float64, so that one product rounds once where the network's two round twice.
         ih = lowest.ih.astype(np.float64)
         folded = (ih @ _array(embedding.weight)).T.astype(bias.dtype)
-        return SeriesReading(artifact.encoder, folded, (ih @ _array(embedding.bias) + bias).astype(bias.dtype))
-    encoder = of_tokens(artifact.encoder, "a stream")
+        folded_bias = (ih @ _array(embedding.bias) + bias).astype(bias.dtype)
+        if isinstance(encoder, SeriesEncoder):
+            return SeriesReading(encoder, folded, folded_bias)
+        return SoundReading(encoder, folded, folded_bias, rate, channels)
+    encoder = of_tokens(encoder, "a stream")
     table = torch.addmm(torch.from_numpy(bias), embedding.weight.detach().cpu(), torch.from_numpy(lowest.ih).T)
     return TokenReading(encoder, table.numpy())
 

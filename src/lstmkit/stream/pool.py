@@ -108,11 +108,13 @@ class StreamPool:
             steps: where numbers came, what each has got, in their order. A step is what `Stream.push` takes.
 
         Returns:
-            Class probabilities so far, float64 `(streams, classes)`, in the order given.
+            Class probabilities so far, float64 `(streams, classes)`, in the order given; of a recording NaN before its
+            first frame is complete.
 
         Raises:
             DataError: a step is none; all streams are as they were.
-            RequestError: a stream is not here, stands twice, or has read no step yet; all streams are as they were.
+            RequestError: a stream is not here, stands twice, has read no step yet, or is a recording that was
+                finished; all streams are as they were.
         """
         if isinstance(streams, Mapping):
             if steps is not None:
@@ -131,7 +133,7 @@ class StreamPool:
         carried = self._memory.carried.rows(places)
         inputs = reading.advance(checked, carried)
         n_read = np.array([len(found) for found in inputs])
-        if not n_read.all():
+        if not reading.waits and not n_read.all():
             for stream, place, n in zip(numbers, places, n_read, strict=True):
                 if not n and not self._memory.n_steps[place]:
                     holds = reading.holds
@@ -151,8 +153,25 @@ class StreamPool:
             self._advance_ragged(memory, [inputs[k] for k in order.tolist()])
             self._memory.put(places[order], memory)
         answers = np.empty((len(places), len(self._model.labels)))
-        answers[order] = self._model.answer(memory.pooled())
+        answers[order] = self._model.answers(memory)
         return answers
+
+    def finish(self, stream: int) -> Float[np.ndarray, " classes"]:
+        """A stream's sequence ends here; see `Stream.finish`.
+
+        Returns:
+            Class probabilities of the whole, float64 `(classes,)`.
+
+        Raises:
+            DataError, RequestError: as for `Stream.finish`, or the stream is not here; all streams are as they were.
+        """
+        place = self._place(stream)
+        memory, reading = self._memory.rows(slice(place, place + 1)), self._model.reading
+        inputs = reading.finish(memory.carried)
+        if not reading.waits and not memory.n_steps[0]:
+            raise RequestError(f"stream {stream} has read no step, so it has no answer; push one with {reading.holds}")
+        self._advance_ragged(memory, [inputs])
+        return self._model.answers(memory)[0]
 
     def n_steps(self, stream: int) -> int:
         """Steps that a stream has read since its beginning.

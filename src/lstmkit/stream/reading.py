@@ -71,10 +71,12 @@ class Reading(Protocol):
     Attributes:
         identity: all that decides what a push means, as plain data.
         holds: what a push must hold for there to be an answer, with its article.
+        waits: whether a step may take several pushes to complete. The answer before the first is then NaN, no error.
     """
 
     identity: list[Any]
     holds: str
+    waits: bool
 
     def blank(self, n: int) -> Any:
         """What is remembered of n streams that have read nothing."""
@@ -93,12 +95,29 @@ class Reading(Protocol):
         ...
 
     def advance(self, checked: Several, carried: Any) -> Several:
-        """What the lowest layer reads of each stream; `carried`, of these streams in this order, is changed."""
+        """What the lowest layer reads of each stream; `carried`, of these streams in this order, is changed.
+
+        Raises:
+            DataError, RequestError: after what is carried it cannot be read; for one stream, `carried` is as it was.
+        """
+        ...
+
+    def finish(self, carried: Any) -> Inputs:
+        """What is left to read of one stream whose sequence has ended; `carried` is changed.
+
+        Raises:
+            DataError, RequestError: it cannot end now; `carried` is as it was.
+        """
         ...
 
     def arrive(self, inputs: Several, starts: Int[np.ndarray, " steps_plus_1"]) -> Arrived:
         """What the gates receive of some streams' inputs, most steps first; `starts`: see `Arrived`."""
         ...
+
+
+@runtime_checkable
+class StepReading(Reading, Protocol):
+    """A reading by which a push may be just one step, which the native engine takes without ado."""
 
     def room(self) -> Room:
         """Room for what the gates of one stream receive of one step, by the native engine."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from lstmkit.core.errors import DataError
@@ -16,12 +16,11 @@ from lstmkit.data.series import SeriesEncoder
 from lstmkit.data.sources.corpus import Series
 from lstmkit.nn import native
 from lstmkit.stream.native import SingleProduct
+from lstmkit.stream.projected_reading import ProjectedReading, Rows
 from lstmkit.stream.reading import Chosen, Room
-from lstmkit.stream.stack import Arrived
 
 _MOST_NAMED = 6  # channels that a message lists
 _WHAT = "the step"
-Rows = Float[np.ndarray, "steps features"]
 
 
 class LastValues:
@@ -57,7 +56,7 @@ class LastValues:
         self.last[:] = arrays["last"]
 
 
-class SeriesReading:
+class SeriesReading(ProjectedReading):
     """Reads steps of a series; see `Reading`.
 
     Args:
@@ -67,13 +66,14 @@ class SeriesReading:
     """
 
     holds = "a step"
+    waits = False
 
     def __init__(
         self, encoder: SeriesEncoder, weight: Float[np.ndarray, "features gates"], bias: Float[np.ndarray, " gates"]
     ) -> None:
         self._encoder = encoder
         self._n_channels = len(encoder.channels)
-        self._weight, self._bias = torch.from_numpy(np.ascontiguousarray(weight)), torch.from_numpy(bias)
+        super().__init__(weight, bias)
         self.identity = [encoder.describe()]
 
     def blank(self, n: int) -> LastValues:
@@ -113,14 +113,10 @@ class SeriesReading:
         # A row of `last` is changed in the array itself.
         return [self._encoder.rows_after(chunk, last) for chunk, last in zip(checked, carried.last, strict=True)]
 
-    def arrive(self, inputs: Sequence[Rows] | np.ndarray, starts: Int[np.ndarray, " steps_plus_1"]) -> Arrived:
-        """See `Reading`."""
-        rows = inputs.reshape(-1, inputs.shape[2]) if isinstance(inputs, np.ndarray) else np.concatenate(inputs)
-        if len(inputs) > 1 and len(starts) > 2:
-            begins = np.cumsum([0, *(len(chunk) for chunk in inputs[:-1])])
-            rows = rows[np.concatenate([begins[:size] + t for t, size in enumerate(np.diff(starts).tolist())])]
-        gates = torch.addmm(self._bias, torch.from_numpy(rows).to(self._bias.dtype), self._weight)
-        return Arrived(gates.numpy(), None, starts)
+    def finish(self, carried: LastValues) -> Rows:
+        """See `Reading`: each step was read as it came."""
+        del carried
+        return np.zeros((0, len(self._weight)), dtype=np.float32)
 
     def room(self) -> "_StepRoom":
         """See `Reading`."""

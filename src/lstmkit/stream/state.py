@@ -60,8 +60,8 @@ def from_bytes(model: StreamingModel, state: bytes) -> Memory:
         raise ArtifactError(f"the stream's state is damaged (its header describes nothing); {_AGAIN}") from error
     if digest != model.digest:
         raise ArtifactError(
-            "the stream's state belongs to another model (other weights, vocabulary or labels); "
-            "load the model that it came from, or push the sequence again"
+            "the stream's state belongs to another model (other weights, vocabulary or labels), or to sound of another "
+            "rate; load the model that it came from, or push the sequence again"
         )
     memory = model.blank(1)
     try:

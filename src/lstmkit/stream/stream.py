@@ -7,7 +7,7 @@ from lstmkit.core.errors import RequestError
 from lstmkit.nn import EngineChoice
 from lstmkit.stream.model import StreamingModel
 from lstmkit.stream.native import NativeStack, SingleStep
-from lstmkit.stream.reading import Room, Step
+from lstmkit.stream.reading import Inputs, Step, StepReading
 from lstmkit.stream.stack import Arrived
 from lstmkit.stream.state import from_bytes, to_bytes
 
@@ -29,10 +29,9 @@ class Stream:
         self._memory = model.blank(1)
         self._stack = model.new_stack()
         self._reading = model.reading
-        self._room: Room | None = None
         self._single: SingleStep | None = None
-        if isinstance(self._stack, NativeStack):
-            self._room = self._reading.room()
+        if isinstance(self._stack, NativeStack) and isinstance(self._reading, StepReading):
+            self._room, self._place = self._reading.room(), self._reading.place
             self._single = self._stack.single(self._room.table, self._memory.hidden, self._memory.cells)
         self._answer: Float[np.ndarray, " classes"] | None = None
 
@@ -48,23 +47,23 @@ class Stream:
 
     @property
     def n_steps(self) -> int:
-        """Steps read since the beginning of the sequence; for text a step is a token."""
+        """Steps read since the beginning of the sequence; for text a step is a token, for recordings a frame."""
         return int(self._memory.n_steps[0])
 
     @property
     def probabilities(self) -> Float[np.ndarray, " classes"]:
-        """Class probabilities so far, float64 `(classes,)`.
+        """Class probabilities so far, float64 `(classes,)`; of a recording NaN before the first frame is complete.
 
         Raises:
-            RequestError: no step has been read.
+            RequestError: no step has been read, and it is no recording.
         """
         answer = self._answer
         if answer is None:
-            if not self._memory.n_steps[0]:
+            if not self._memory.n_steps[0] and not self._reading.waits:
                 raise RequestError(
                     f"the stream has read no step, so it has no answer; push one that holds {self._reading.holds}"
                 )
-            answer = self._answer = self._model.answer(self._memory.pooled())[0]
+            answer = self._answer = self._model.answers(self._memory)[0]
         return answer.copy()
 
     def push(self, step: Step) -> Float[np.ndarray, " classes"]:
@@ -74,28 +73,42 @@ class Stream:
             step: for a model of text and tokens, a text of whole words (a word is never put together from two pushes;
                 for a model of characters, whole characters), a token, or a list of tokens. For a model of series, a
                 step `(channels,)`, of one channel a number too, or a chunk `(time, channels)`, of one channel
-                `(time,)`; NaN (None in lists) where a value is missing. One without any token or step changes nothing.
+                `(time,)`; NaN (None in lists) where a value is missing. For a model of recordings, samples
+                `(samples,)` or `(samples, channels)`: floating point between -1 and 1, or integers of 8, 16 or 32
+                bits. One without any token, step or sample changes nothing.
 
         Returns:
-            Class probabilities so far, float64 `(classes,)`.
+            Class probabilities so far, float64 `(classes,)`; of a recording NaN before the first frame is complete.
 
         Raises:
             DataError: it is none of these; the stream is as it was.
-            RequestError: no step has come yet.
+            RequestError: no step has come yet, or the recording was finished.
         """
         reading, memory = self._reading, self._memory
         checked = reading.check(step)
         if len(checked):
             self._answer = None
         if len(checked) == 1 and self._single:
-            self._single(reading.place(checked, memory.carried, self._room))
+            self._single(self._place(checked, memory.carried, self._room))
             memory.observe(memory.hidden[-1], _ONE_STEP)
         else:
-            (inputs,) = reading.advance([checked], memory.carried)
-            for start in range(0, len(inputs), _BLOCK):
-                block = inputs[start : start + _BLOCK]
-                arrived = reading.arrive([block], np.arange(len(block) + 1, dtype=np.int64))
-                memory.observe(self._stack.advance(arrived, memory.hidden, memory.cells), arrived)
+            self._read(*reading.advance([checked], memory.carried))
+        return self.probabilities
+
+    def finish(self) -> Float[np.ndarray, " classes"]:
+        """The sequence ends here. Of a recording the last frames, filled up, are read, and only `reset` goes on.
+
+        Text and series were read as they came: nothing changes.
+
+        Returns:
+            Class probabilities of the whole, float64 `(classes,)`.
+
+        Raises:
+            DataError: no sample of the recording has come; the stream is as it was.
+            RequestError: the recording was finished before; or no step has been read, and it is no recording.
+        """
+        self._read(self._reading.finish(self._memory.carried))
+        self._answer = None
         return self.probabilities
 
     def reset(self) -> None:
@@ -119,6 +132,14 @@ class Stream:
     def state(self, state: bytes) -> None:
         self._memory.put(slice(None), from_bytes(self._model, state))
         self._answer = None
+
+    def _read(self, inputs: Inputs) -> None:
+        """Advance by blocks of steps."""
+        memory = self._memory
+        for start in range(0, len(inputs), _BLOCK):
+            block = inputs[start : start + _BLOCK]
+            arrived = self._reading.arrive([block], np.arange(len(block) + 1, dtype=np.int64))
+            memory.observe(self._stack.advance(arrived, memory.hidden, memory.cells), arrived)
 
 
 _ONE_STEP = Arrived(np.zeros((0, 0)), None, np.array([0, 1]))

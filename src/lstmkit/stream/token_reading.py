@@ -53,6 +53,7 @@ class TokenReading:
     """
 
     holds = "a token"
+    waits = False
 
     def __init__(self, encoder: Encoder, table: Float[np.ndarray, "tokens gates"]) -> None:
         self._encoder = encoder
@@ -91,6 +92,11 @@ class TokenReading:
         """See `Reading`: tokens are read as they come."""
         del carried
         return list(checked)
+
+    def finish(self, carried: Nothing) -> Numbers:
+        """See `Reading`: each token was read as it came."""
+        del carried
+        return ()
 
     def arrive(self, inputs: Sequence[Numbers], starts: Int[np.ndarray, " steps_plus_1"]) -> Arrived:
         """See `Reading`."""

@@ -1,5 +1,6 @@
 """Features of a recording while it arrives: chunks of raw samples in, the frames that they complete out."""
 
+from copy import copy
 from dataclasses import asdict
 from typing import Any
 
@@ -13,6 +14,27 @@ from lstmkit.data.audio.resampling import Resampler, checked_rate
 
 _COUNTS = ("n_in", "n_out", "n_frames", "n_given")
 _ARRAYS = ("tail", "pending", "recent")
+
+
+def chunk_of(samples: Any, channels: int) -> np.ndarray:
+    """A chunk of a stream as `(samples, channels)`, not yet scaled; none at all are allowed.
+
+    Args:
+        samples: see `FeatureStream.push`.
+        channels: of the stream.
+
+    Raises:
+        DataError: other numbers or another shape, or the wrong number of channels.
+    """
+    if (isinstance(samples, list | tuple) and not samples) or (isinstance(samples, np.ndarray) and not samples.size):
+        return np.zeros((0, channels), np.float32)
+    array = as_channels(samples, "stream")
+    if array.shape[1] != channels:
+        raise DataError(
+            f"stream: samples of {array.shape[1]} channels; {channels} are expected; give (samples,) or "
+            "(samples, channels)"
+        )
+    return array
 
 
 class FeatureStream:
@@ -30,7 +52,7 @@ class FeatureStream:
         RequestError: a rate from outside 1,000 to 384,000 Hz, or fewer than one channel.
     """
 
-    def __init__(self, settings: FeatureSettings, source_rate: int | None = None, channels: int = 1) -> None:
+    def __init__(self, settings: FeatureSettings, source_rate: int | float | None = None, channels: int = 1) -> None:
         if channels < 1:
             raise RequestError(f"stream: {channels} channels; 1 or more are allowed; say how many a sample has")
         self.settings = settings
@@ -60,13 +82,8 @@ class FeatureStream:
             RequestError: the recording was finished.
         """
         self._see_that_it_goes_on()
-        if np.size(samples):
-            array = as_channels(samples, "stream")
-            if array.shape[1] != self.channels:
-                raise DataError(
-                    f"stream: samples of {array.shape[1]} channels; {self.channels} are expected; give (samples,) or "
-                    "(samples, channels)"
-                )
+        array = chunk_of(samples, self.channels)
+        if len(array):
             mono = as_mono(scaled(array), self._resampler.n_in, self.source_rate, "stream")
             self._take(self._resampler.push(mono), last=False)
         return self._given(self._n_frames - self.settings.look_ahead)
@@ -111,6 +128,12 @@ class FeatureStream:
         keep = max(0, ready - self.settings.look_ahead)
         self._recent = self._recent[keep - begins :].copy()
         return frames
+
+    def copy(self) -> "FeatureStream":
+        """Another that goes on from here. Arrays are shared, since they are replaced and never written to."""
+        made = copy(self)
+        made._resampler = copy(self._resampler)
+        return made
 
     def state(self) -> dict[str, Any]:
         """All that it needs to go on elsewhere, to the same bits: numbers, strings and numpy arrays."""
