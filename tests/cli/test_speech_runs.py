@@ -140,7 +140,10 @@ def test_predictions_on_the_command_line(
         (["predict", "M", "--input", "x.parquet"], "x.parquet: recordings are named by lines, csv, tsv or jsonl"),
         (["explain", "M", "hello"], "hello: cannot be read"),
         (["explain", "M"], "explain takes a recording or --id, one of the two"),
-        (["predict", "M", "--stream", "--input", "texts.csv"], "a stream reads text and tokens, and this model reads"),
+        (
+            ["predict", "M", "--stream", "--input", "texts.csv"],
+            "texts.csv:1: 'text' is no number; write numbers with commas between",
+        ),
     ],
 )
 def test_bad_requests_have_one_line(

@@ -3,8 +3,12 @@
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from lstmkit.stream import Stream
 
 FORMATS = ("lines", "jsonl")
 
@@ -15,6 +19,9 @@ class Pushed(NamedTuple):
     line: int
     step: str | float | list[Any] | None
     fault: str = ""
+
+
+_END = Pushed(0, None)
 
 
 def predict_stream(
@@ -62,14 +69,24 @@ def predict_stream(
 
         torch.set_num_threads(threads)
     predictor = load_classifier(run, engine or "auto")
-    stream, reads_series = predictor.stream(), predictor.kind == "series"
-    labels, is_json = stream.labels, input_format == "jsonl"
-    parse = (_series_json if is_json else _numbers) if reads_series else (_from_json if is_json else Pushed)
-    n_ended, is_decided = 0, False
-    for pushed in _lines(path, is_json, parse):
+    stream, kind = predictor.stream(), predictor.kind
+    is_json, is_sound = input_format == "jsonl", kind == "audio"
+    parse = (
+        (_series_json if is_json else _numbers) if kind in ("series", "audio") else (_from_json if is_json else Pushed)
+    )
+    n_ended, is_decided, has_begun = 0, False, False
+
+    def tell(answer: Any, **more: bool) -> None:
+        _write(n_ended + 1, stream, answer, ({} if decide is None else {"decided": is_decided}) | more)
+
+    for pushed in chain(_lines(path, is_json, parse), [_END] if is_sound else []):
         if pushed.step is None and not pushed.fault:
-            n_ended += stream.n_steps > 0
-            is_decided = False
+            if is_sound and has_begun and not is_decided:  # its last frames wait for the end
+                answer = stream.finish()
+                is_decided = decide is not None and bool(answer.max() >= decide)
+                tell(answer, ended=True)
+            n_ended += has_begun or stream.n_steps > 0
+            is_decided = has_begun = False
             stream.reset()
             continue
         if is_decided:
@@ -77,7 +94,9 @@ def predict_stream(
         try:
             if pushed.fault:
                 raise DataError(pushed.fault)
-            answer = stream.push(pushed.step)
+            step = _as_samples(pushed.step) if is_sound else pushed.step
+            answer = stream.push(step)
+            has_begun |= is_sound and bool(step)
         except RequestError as error:
             if not skip:
                 raise DataError(
@@ -85,19 +104,34 @@ def predict_stream(
                 ) from error
             sys.stderr.write(f"skipped {place}:{pushed.line}: {error}\n")
             continue
-        best = int(answer.argmax())
-        is_decided = decide is not None and bool(answer[best] >= decide)
-        record = {
-            "sequence": n_ended + 1,
-            "step": stream.n_steps,
-            "predicted": labels[best],
-            "probability": float(answer[best]),
-            "probabilities": {name: float(p) for name, p in zip(labels, answer, strict=True)},
-        }
-        if decide is not None:
-            record["decided"] = is_decided
-        sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
-        sys.stdout.flush()
+        is_decided = decide is not None and bool(answer.max() >= decide)
+        tell(answer, **({"ended": False} if is_sound else {}))
+
+
+def _write(sequence: int, stream: "Stream", answer: Any, more: dict[str, bool]) -> None:
+    """One line; null for an answer that is not there yet."""
+    best = int(answer.argmax())
+    known = stream.n_steps > 0
+    record = {
+        "sequence": sequence,
+        "step": stream.n_steps,
+        "predicted": stream.labels[best] if known else None,
+        "probability": float(answer[best]) if known else None,
+        "probabilities": {n: float(p) for n, p in zip(stream.labels, answer, strict=True)} if known else None,
+    }
+    sys.stdout.write(json.dumps(record | more, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def _as_samples(numbers: Any) -> list[Any]:
+    """Numbers of a line as a chunk of floating point; JSON writes a sample of silence as 0."""
+    given = numbers if isinstance(numbers, list) else [numbers]
+    return [[_sample(one) for one in each] if isinstance(each, list) else _sample(each) for each in given]
+
+
+def _sample(value: Any) -> Any:
+    """A sample; what is none is told by `push`."""
+    return float(value) if type(value) is int and abs(value) < 2**31 else value
 
 
 def _lines(path: Path, is_json: bool, parse: Callable[[int, str], Pushed]) -> Iterator[Pushed]:

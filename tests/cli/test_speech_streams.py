@@ -1,0 +1,93 @@
+"""Streams of samples on the command line: lines of numbers in, an answer out, and one more when the recording ends."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lstmkit import load
+from lstmkit.cli.main import run
+from sounds import RATE, whistle, write_whistles
+
+SMALL = ["--threads", "1", "--epochs", "2", "--set", "model.hidden_size=8", "--set", "model.embedding_size=4",
+         "--set", "encoder.n_mels=13"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def heard(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of one direction."""
+    folder = tmp_path_factory.mktemp("heard")
+    write_whistles(folder / "words", 12)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert run(["train", "words", "--preset", "streaming", "--out", "run", *SMALL]) == 0
+    return folder / "run"
+
+
+def told(model: Path, text: str, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "lstmkit", "predict", str(model), "--stream", "--threads", "1", *options]
+    return subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+
+
+def records(out: str) -> list[dict[str, Any]]:
+    return [json.loads(line, parse_constant=pytest.fail) for line in out.splitlines()]
+
+
+def probabilities(record: dict[str, Any]) -> list[float]:
+    return list(record["probabilities"].values())
+
+
+@pytest.mark.parametrize("form", ["commas", "blanks", "json"])
+def test_each_recording_has_the_answer_of_the_batch(heard: Path, form: str) -> None:
+    samples = [whistle("rises", 1), whistle("falls", 2)]
+    samples[0][:3] = 0
+    lines = []
+    for one in samples:
+        for chunk in (one[:3], one[3:900], one[900:]):
+            numbers = [int(x) if x == 0 else float(x) for x in chunk]
+            lines.append(
+                json.dumps(numbers) if form == "json" else {"commas": ",", "blanks": " "}[form].join(map(str, numbers))
+            )
+        lines.append("")
+    done = told(heard, "\n".join(lines[:-1]), *(["--input-format", "jsonl"] if form == "json" else []))  # no last line
+    assert done.returncode == 0, done.stderr
+    found = records(done.stdout)
+    assert [(record["sequence"], record["ended"]) for record in found] == [
+        (k, end) for k in (1, 2) for end in (False, False, False, True)
+    ]
+    assert {found[0][name] for name in ("predicted", "probability", "probabilities")} == {None}
+    assert found[0]["step"] == 0 < found[1]["step"]
+    whole = load(heard).predict_proba([(one, RATE) for one in samples])
+    np.testing.assert_allclose([probabilities(found[3]), probabilities(found[7])], whole, rtol=0, atol=1e-6)
+
+
+def test_a_decision_passes_over_the_rest(heard: Path) -> None:
+    line = " ".join(map(str, whistle("rises", 1)))
+    done = told(heard, f"{line}\n{line}\n\n\n{line}\n", "--decide", "0.5")
+    assert [(r["sequence"], r["decided"], r["ended"]) for r in records(done.stdout)] == [
+        (1, True, False),
+        (2, True, False),
+    ]
+
+
+def test_lines_that_are_no_samples(heard: Path) -> None:
+    for line, said, options in (
+        ("0.1 x", "stdin:1: 'x' is no number", []),
+        ("0.1,,0.2", "stdin:1: stream: a sample that is NaN, infinite or beyond float32 at 0.000125 s", []),
+        ("[[0.1, 0.2]]", "stdin:1: stream: samples of 2 channels; 1 are expected", ["--input-format", "jsonl"]),
+        ("[0.1, null]", "stdin:1: stream: samples of type object", ["--input-format", "jsonl"]),
+        (f"[{10**400}]", "stdin:1: stream: samples of type object", ["--input-format", "jsonl"]),
+        ('"hello"', 'stdin:1: "hello" is no number', ["--input-format", "jsonl"]),
+    ):
+        done = told(heard, line + "\n", *options)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert said in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+    done = told(heard, "x\n0.1\n0.5\n", "--on-bad-row", "skip")
+    assert done.returncode == 0
+    assert [record["ended"] for record in records(done.stdout)] == [False, False, True]
+    assert told(heard, "").stdout == told(heard, "\n\n \n\n").stdout[:0] == ""
