@@ -39,8 +39,8 @@ def main() -> None:
     for name in WORDS:
         for k in range(40):
             write(Path("words", name, f"{k}.wav"), word(random, name))
-    command = [sys.executable, "-m", "lstmkit", "train", "words", "--out", "runs/words", "--epochs", "15"]
-    subprocess.run([*command, "--set", "model.hidden_size=32"], check=True)  # noqa: S603
+    options = ["--out", "runs/words", "--epochs", "15", "--threads", "1", "--set", "model.hidden_size=32"]
+    subprocess.run([sys.executable, "-m", "lstmkit", "train", "words", *options], check=True)  # noqa: S603
     write(Path("new.wav"), word(random, "fall"))
     print(load("runs/words").predict(["new.wav", (word(random, "rise"), RATE)]))
 

@@ -28,18 +28,9 @@ def main() -> None:
         for k in range(120):
             label = ("sound", "worn")[k % 2]
             table.writerows([k, t, *row, label] for t, row in enumerate(machine(random, label).tolist()))
-    command = [
-        sys.executable,
-        "-m",
-        "lstmkit",
-        "train",
-        "machines.csv",
-        "--preset",
-        "streaming",
-        "--out",
-        "runs/machines",
-    ]
-    subprocess.run([*command, "--epochs", "20", "--set", "model.hidden_size=32"], check=True)  # noqa: S603
+    options = ["--preset", "streaming", "--epochs", "20", "--threads", "1", "--set", "model.hidden_size=32"]
+    command = [sys.executable, "-m", "lstmkit", "train", "machines.csv", "--out", "runs/machines", *options]
+    subprocess.run(command, check=True)  # noqa: S603
 
     model = load("runs/machines")
     worn, stream = model.labels.index("worn"), model.stream()

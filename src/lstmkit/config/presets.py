@@ -57,7 +57,7 @@ FOR_KIND: dict[str, dict[str, dict[str, dict[str, Any]]]] = {
             "encoder": {"max_length": 2_000},
             "augment": _AUGMENTED_SERIES,
             "model": {"embedding_size": 64},
-            "train": _TRAINED_SERIES,
+            "train": _TRAINED_SERIES | {"label_smoothing": 0.0},  # decisions wait for confidence
         },
     },
     "audio": {
