@@ -14,7 +14,7 @@ from lstmkit.analyze import traced
 from lstmkit.artifact import load_artifact
 from lstmkit.cli.main import run
 from lstmkit.config.resolve import load_config
-from lstmkit.experiment import analysis, single
+from lstmkit.experiment import analysis, single, training
 from lstmkit.experiment.analysis import network_at_start
 from lstmkit.train import train
 from small_evidence import shorten_evidence
@@ -40,7 +40,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, li
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LSTMKIT_CACHE", str(folder / "cache"))
-        patch.setattr(single, "train", watched)
+        patch.setattr(training, "train", watched)
         patch.setattr(single, "draw_run", undrawn)
         patch.setattr("lstmkit.experiment.lab.draw_lab", undrawn)
         shorten_evidence(patch)
@@ -182,7 +182,7 @@ def test_a_refitted_run_begins_as_its_refit_did(
         begun.append({name: tensor.clone() for name, tensor in network.state_dict().items()})
         return train(network, *arguments, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(single, "train", watched)
+    monkeypatch.setattr(training, "train", watched)
     home = train_one(lstmkit, reviews, tmp_path / "run", "--set", "train.refit=true", *CHRONO)
     assert len(begun) == 2
     found = network_at_start(load_config(home / "config.toml"), load_artifact(home / "model")).state_dict()

@@ -1,6 +1,6 @@
 """Named starting points. A preset holds only what differs from the schema's defaults.
 
-What a preset has for a kind of source goes before what it has for all.
+What a preset has for a kind of source goes before what it has for all, and what all have for a task before both.
 """
 
 from typing import Any
@@ -57,7 +57,7 @@ FOR_KIND: dict[str, dict[str, dict[str, dict[str, Any]]]] = {
             "encoder": {"max_length": 2_000},
             "augment": _AUGMENTED_SERIES,
             "model": {"embedding_size": 64},
-            "train": _TRAINED_SERIES,
+            "train": _TRAINED_SERIES | {"label_smoothing": 0.0},  # decisions wait for confidence
         },
     },
     "audio": {
@@ -87,5 +87,13 @@ FOR_KIND: dict[str, dict[str, dict[str, dict[str, Any]]]] = {
             },
             "train": {"epochs": 25, "batch_size": 16, "learning_rate": 2e-3, "refit": True},
         },
+    },
+}
+
+FOR_TASK: dict[str, dict[str, dict[str, Any]]] = {
+    # A number may change with what augmentation changes, and there are no labels to smooth.
+    "regression": {
+        "augment": dict.fromkeys(("jitter", "scaling", "time_warp"), 0.0),
+        "train": {"label_smoothing": 0.0, "select_by": "loss"},
     },
 }

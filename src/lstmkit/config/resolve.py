@@ -9,7 +9,7 @@ from typing import Any
 import tomli_w
 from pydantic import BaseModel, ValidationError
 
-from lstmkit.config.presets import FOR_KIND, PRESETS
+from lstmkit.config.presets import FOR_KIND, FOR_TASK, PRESETS
 from lstmkit.config.schema import Config
 from lstmkit.core.errors import RequestError
 
@@ -44,9 +44,10 @@ def resolve(
             f"preset {name!r} is unknown; there are {', '.join(sorted(PRESETS))}{nearest(name, PRESETS)}"
         )
     tree: dict[str, Any] = {"preset": name}
-    if _task_asked(from_file, assignments, overrides or {}) == "forecast":
+    task = _task_asked(from_file, assignments, overrides or {})
+    if task == "forecast":
         kind = "forecast"  # of series, but another network suits it
-    for starting in (PRESETS[name], FOR_KIND.get(kind, {}).get(name, {})):
+    for starting in (PRESETS[name], FOR_KIND.get(kind, {}).get(name, {}), FOR_TASK.get(task, {})):
         for key, value in _flat(starting).items():
             _put(tree, key, value)
     for key, value in (customary or {}).items():

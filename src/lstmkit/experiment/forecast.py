@@ -106,7 +106,7 @@ def run_forecast(folder: Path, data: CutPanel, config: Config, listener: Listene
         "base": data.encoder.base,
         "architecture": {**architecture, "parameters": network.n_parameters()},
         "best_epoch": result.best_epoch,
-        "epochs_run": len(result.history),
+        "epochs_run": len(result.history) - (result.best_epoch if config.train.refit else 0),
         "epochs_planned": epochs_of(config.train, len(lesson.train)),
         "refit": config.train.refit,
         "seconds": seconds,

@@ -96,7 +96,7 @@ def run_regression(folder: Path, data: Numbered, config: Config, listener: Liste
         "deviation": data.deviation,
         "architecture": {**architecture, "parameters": network.n_parameters()},
         "best_epoch": result.best_epoch,
-        "epochs_run": len(result.history),
+        "epochs_run": len(result.history) - (result.best_epoch if config.train.refit else 0),
         "epochs_planned": epochs_of(config.train, len(lesson.train)),
         "refit": config.train.refit,
         "seconds": seconds,

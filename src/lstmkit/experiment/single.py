@@ -27,6 +27,7 @@ from lstmkit.models.build import architecture_of
 from lstmkit.models.scoring import probabilities
 from lstmkit.report import draw_run
 from lstmkit.train import Result
+from lstmkit.train.loop import epochs_of
 
 
 def baselines_of(prepared: Prepared, refit: bool, listener: Listener) -> dict[str, Any]:
