@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from small_runs import SMALL, Command, write_reviews
 
+from lstmkit.artifact import FORMAT
+
 GOOD_ROWS = [("a fine film", "pos"), ("a dull film", "neg")] * 20
 
 
@@ -244,7 +246,7 @@ def test_what_is_not_a_run_is_refused(lstmkit: Command, tmp_path: Path, command:
 def test_a_model_from_a_newer_format_is_refused(lstmkit: Command, finished: Path) -> None:
     path = finished / "model" / "model.json"
     about = json.loads(path.read_text())
-    path.write_text(json.dumps(about | {"format": about["format"] + 1}))
+    path.write_text(json.dumps(about | {"format": FORMAT + 1}))
     done = lstmkit("predict", finished, "a film")
     assert_refused(done.status, done.err, "is newer than this lstmkit")
 

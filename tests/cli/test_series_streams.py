@@ -61,7 +61,13 @@ def answers_to(model: Path, steps: list[list[float]]) -> list[list[float]]:
 
 def test_the_preset_is_of_one_direction_and_keeps_what_series_need(gestures: Path) -> None:
     config = (gestures / "config.toml").read_text()
-    for line in ("bidirectional = false", "max_length = 2000", 'pooling = "max"', "jitter = 0.05"):
+    for line in (
+        "bidirectional = false",
+        "max_length = 2000",
+        'pooling = "max"',
+        "jitter = 0.2",
+        "label_smoothing = 0.0",
+    ):
         assert line in config
 
 
