@@ -43,7 +43,8 @@ def told(heard: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Cal
         status = run(
             ["predict", str(heard), "--stream", "--threads", "1", "--input", str(tmp_path / "lines"), *options]
         )
-        return Told(status, *capsys.readouterr())
+        found = capsys.readouterr()
+        return Told(status, found.out, found.err)
 
     return ask
 
