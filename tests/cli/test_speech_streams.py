@@ -1,10 +1,9 @@
 """Streams of samples on the command line: lines of numbers in, an answer out, and one more when the recording ends."""
 
 import json
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -28,9 +27,26 @@ def heard(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "run"
 
 
-def told(model: Path, text: str, *options: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "lstmkit", "predict", str(model), "--stream", "--threads", "1", *options]
-    return subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+class Told(NamedTuple):
+    status: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def told(heard: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., Told]:
+    """The command's answer to some lines."""
+
+    def ask(text: str, *options: str) -> Told:
+        (tmp_path / "lines").write_text(text)
+        capsys.readouterr()
+        status = run(
+            ["predict", str(heard), "--stream", "--threads", "1", "--input", str(tmp_path / "lines"), *options]
+        )
+        found = capsys.readouterr()
+        return Told(status, found.out, found.err)
+
+    return ask
 
 
 def records(out: str) -> list[dict[str, Any]]:
@@ -42,7 +58,7 @@ def probabilities(record: dict[str, Any]) -> list[float]:
 
 
 @pytest.mark.parametrize("form", ["commas", "blanks", "json"])
-def test_each_recording_has_the_answer_of_the_batch(heard: Path, form: str) -> None:
+def test_each_recording_has_the_answer_of_the_batch(heard: Path, told: Callable[..., Told], form: str) -> None:
     samples = [whistle("rises", 1), whistle("falls", 2)]
     samples[0][:3] = 0
     lines = []
@@ -53,9 +69,9 @@ def test_each_recording_has_the_answer_of_the_batch(heard: Path, form: str) -> N
                 json.dumps(numbers) if form == "json" else {"commas": ",", "blanks": " "}[form].join(map(str, numbers))
             )
         lines.append("")
-    done = told(heard, "\n".join(lines[:-1]), *(["--input-format", "jsonl"] if form == "json" else []))  # no last line
-    assert done.returncode == 0, done.stderr
-    found = records(done.stdout)
+    done = told("\n".join(lines[:-1]), *(["--input-format", "jsonl"] if form == "json" else []))  # no last line
+    assert done.status == 0, done.err
+    found = records(done.out)
     assert [(record["sequence"], record["ended"]) for record in found] == [
         (k, end) for k in (1, 2) for end in (False, False, False, True)
     ]
@@ -65,29 +81,29 @@ def test_each_recording_has_the_answer_of_the_batch(heard: Path, form: str) -> N
     np.testing.assert_allclose([probabilities(found[3]), probabilities(found[7])], whole, rtol=0, atol=1e-6)
 
 
-def test_a_decision_passes_over_the_rest(heard: Path) -> None:
+def test_a_decision_passes_over_the_rest(told: Callable[..., Told]) -> None:
     line = " ".join(map(str, whistle("rises", 1)))
-    done = told(heard, f"{line}\n{line}\n\n\n{line}\n", "--decide", "0.5")
-    assert [(r["sequence"], r["decided"], r["ended"]) for r in records(done.stdout)] == [
+    done = told(f"{line}\n{line}\n\n\n{line}\n", "--decide", "0.5")
+    assert [(r["sequence"], r["decided"], r["ended"]) for r in records(done.out)] == [
         (1, True, False),
         (2, True, False),
     ]
 
 
-def test_lines_that_are_no_samples(heard: Path) -> None:
+def test_lines_that_are_no_samples(told: Callable[..., Told]) -> None:
     for line, said, options in (
-        ("0.1 x", "stdin:1: 'x' is no number", []),
-        ("0.1,,0.2", "stdin:1: stream: a sample that is NaN, infinite or beyond float32 at 0.000125 s", []),
-        ("[[0.1, 0.2]]", "stdin:1: stream: samples of 2 channels; 1 are expected", ["--input-format", "jsonl"]),
-        ("[0.1, null]", "stdin:1: stream: samples of type object", ["--input-format", "jsonl"]),
-        (f"[{10**400}]", "stdin:1: stream: samples of type object", ["--input-format", "jsonl"]),
-        ('"hello"', 'stdin:1: "hello" is no number', ["--input-format", "jsonl"]),
+        ("0.1 x", "lines:1: 'x' is no number", []),
+        ("0.1,,0.2", "lines:1: stream: a sample that is NaN, infinite or beyond float32 at 0.000125 s", []),
+        ("[[0.1, 0.2]]", "lines:1: stream: samples of 2 channels; 1 are expected", ["--input-format", "jsonl"]),
+        ("[0.1, null]", "lines:1: stream: samples of type object", ["--input-format", "jsonl"]),
+        (f"[{10**400}]", "lines:1: stream: samples of type object", ["--input-format", "jsonl"]),
+        ('"hello"', 'lines:1: "hello" is no number', ["--input-format", "jsonl"]),
     ):
-        done = told(heard, line + "\n", *options)
-        assert (done.returncode, done.stdout) == (2, "")
-        assert said in done.stderr
-        assert len(done.stderr.splitlines()) == 1
-    done = told(heard, "x\n0.1\n0.5\n", "--on-bad-row", "skip")
-    assert done.returncode == 0
-    assert [record["ended"] for record in records(done.stdout)] == [False, False, True]
-    assert told(heard, "").stdout == told(heard, "\n\n \n\n").stdout[:0] == ""
+        done = told(line + "\n", *options)
+        assert (done.status, done.out) == (2, "")
+        assert said in done.err
+        assert len(done.err.splitlines()) == 1
+    done = told("x\n0.1\n0.5\n", "--on-bad-row", "skip")
+    assert done.status == 0
+    assert [record["ended"] for record in records(done.out)] == [False, False, True]
+    assert told("\n\n") == (0, "", "")
