@@ -263,6 +263,9 @@ def test_a_difference_in_any_key_is_seen(key: str) -> None:
         now = value_at(base, key)
         other = (not now) if isinstance(now, bool) else f"{now}x" if isinstance(now, str) else now + type(now)(1)
         other = 0.5 if isinstance(now, float) and now < 0.5 else 0.25 if isinstance(now, float) else other
-    changed = resolve(overrides={"model.num_layers": 2, key: other})
+    if key == "task.goal":  # other keys start elsewhere for another task
+        changed = base.model_copy(update={"task": base.task.model_copy(update={"goal": other})})
+    else:
+        changed = resolve(overrides={"model.num_layers": 2, key: other})
     found = [line.partition(" ")[0] for line in differences(base, changed)]
     assert found == [key]

@@ -94,7 +94,7 @@ FAULTS: list[tuple[str, Callable[[Any], None], str]] = [
     ("evaluation.json", lambda r: r.update(labels=[]), "labels"),
     ("evaluation.json", lambda r: r["baselines"]["linear"].pop("name"), "baselines.linear.name: Field required"),
     ("details.json", lambda r: r.update(format=2), "format: Input should be 1"),
-    ("details.json", lambda r: r.update(kind="audio"), "kind"),
+    ("details.json", lambda r: r.update(kind="video"), "kind"),
     ("details.json", lambda r: r["architecture"].update(cell="transformer"), "architecture.cell"),
     ("details.json", lambda r: r["confident_errors"][3].pop("text"), "confident_errors.3.text: Field required"),
 ]
