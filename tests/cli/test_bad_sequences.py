@@ -66,6 +66,14 @@ BAD: dict[str, tuple[Callable[[Path], Path], str]] = {
         lambda d: table(d, HEAD + rows() + rows(5, begin=90, n_series=2)),
         "series.csv:102: another sampling interval (5; most have 1) (2 such rows)",
     ),
+    "another sampling rate in another file": (
+        lambda d: two_tables(d, HEAD + rows(), HEAD + rows(5, begin=90, n_series=2)),
+        "test.csv:2: another sampling interval (5; most have 1) (2 such rows)",
+    ),
+    "rows that name no series": (
+        lambda d: table(d, HEAD + rows() + ",0,1,1,a\n,1,2,2,a\n"),
+        "series.csv:102: the series has no name (column 'series_id' is empty) (2 such rows)",
+    ),
     "a header that lies about dimensions": (
         lambda d: ts(d, dimensions=3),
         "toy.ts:6: another number of dimensions than @dimensions says (2; it says 3) (20 such rows)",

@@ -12,6 +12,7 @@ from lstmkit import load
 from lstmkit.cli.main import run
 from lstmkit.data.tasks import TASKS
 from lstmkit.train import loop
+from sounds import whistle, write_sound
 
 SMALL = [
     *("--task", "regression", "--threads", "1", "--epochs", "2", "--preset", "lab"),
@@ -113,3 +114,36 @@ def test_a_number_for_a_text(stars: str, capsys: pytest.CaptureFixture[str]) -> 
         error = capsys.readouterr().err
         assert said in error, words
         assert error.count("error: ") == 1
+
+
+def test_another_source_is_read_by_the_names_of_its_channels(
+    adding: str, stars: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["train", adding, "--label-column", "sum", *SMALL, "--out", "a"]) == 0
+    rows = [json.loads(line) for line in Path(adding).read_text().splitlines()]
+    other = [
+        {"marked": row["marked"], "more": row["marked"], "number": row["number"], "sum": row["sum"]} for row in rows
+    ]
+    Path("other.jsonl").write_text("".join(json.dumps(row) + "\n" for row in other))
+    found = []
+    for source in (adding, "other.jsonl"):
+        capsys.readouterr()
+        assert run(["evaluate", "a", source, "--label-column", "sum", "--split", "all"]) == 0
+        err = capsys.readouterr().err
+        record = next(line.removeprefix("record: ") for line in err.splitlines() if line.startswith("record: "))
+        found.append(json.loads(Path(record).read_text())["rmse"])
+    assert "channels by name: number, marked; left out: more" in err
+    assert found[0] == pytest.approx(found[1], rel=1e-6)
+    assert run(["evaluate", "a", stars, "--label-column", "stars", "--split", "all"]) == 2
+    assert "stars.csv: holds texts, and the model reads numeric series" in capsys.readouterr().err
+
+
+def test_a_number_for_a_recording() -> None:
+    rows = []
+    for k in range(24):
+        write_sound(Path(f"{k}.wav"), whistle(("rises", "falls")[k % 2], k))
+        rows.append({"path": f"{k}.wav", "label": float(k % 2)})
+    Path("heard.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert run(["train", "heard.jsonl", *SMALL, "--set", "encoder.n_mels=12", "--out", "a"]) == 0
+    assert json.loads(Path("a/evaluation.json").read_text())["baselines"]["ridge"]["name"].startswith("random conv")
+    assert load("a").predict([Path("0.wav")]).shape == (1,)

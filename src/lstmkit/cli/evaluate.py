@@ -35,7 +35,7 @@ def evaluate(
     """
     from lstmkit.artifact import find_model, task_of
     from lstmkit.cli.results import summary_of
-    from lstmkit.experiment.scoring import Request
+    from lstmkit.experiment.other_source import Request
     from lstmkit.experiment.tasks import TASKS
 
     request = Request(

@@ -124,7 +124,8 @@ def cut_panel(panel: Panel, task: TaskConfig, data: DataConfig, has_test: bool =
     longest = max(len(values) for values in training)
     context = task.context or min(longest - task.horizon, max(_LEAST_CONTEXT, 2 * season, 2 * task.horizon))
     values = np.concatenate(training)
-    deviations = np.nanstd(values, axis=0)
+    means, deviations = np.nanmean(values, axis=0), np.nanstd(values, axis=0)
+    varies = deviations > 1e-7 * np.maximum(np.abs(means), 1e-30)  # rounding leaves a constant some 1e-8 of its size
     encoder = WindowEncoder(
         columns=panel.columns,
         known_ahead=_known_ahead(panel, task),
@@ -132,8 +133,8 @@ def cut_panel(panel: Panel, task: TaskConfig, data: DataConfig, has_test: bool =
         context=max(context, season if season <= longest - task.horizon else 2),
         season=season,
         base="last",
-        means=tuple(np.nan_to_num(np.nanmean(values, axis=0)).tolist()),
-        deviations=tuple(np.where(np.nan_to_num(deviations) > 0, deviations, 1.0).tolist()),
+        means=tuple(np.nan_to_num(means).tolist()),
+        deviations=tuple(np.where(varies, deviations, 1.0).tolist()),
         masked=tuple(np.flatnonzero(np.isnan(values).any(0)).tolist()),
     )
     base, how_base = _base(encoder, training, task, cut)

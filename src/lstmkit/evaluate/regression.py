@@ -11,8 +11,10 @@ from sklearn.linear_model import Ridge
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
+from lstmkit.data.encoder import Encoder
 from lstmkit.data.numbers import Numbered
 from lstmkit.data.series import SeriesEncoder
+from lstmkit.data.speech import SpeechEncoder
 from lstmkit.evaluate.baselines import _vectorize
 from lstmkit.evaluate.kernels import fit_kernels
 from lstmkit.evaluate.summaries import summaries
@@ -100,7 +102,7 @@ def _ridge(alpha: float) -> Ridge:
 def _features(data: Numbered, inputs: Sequence[Any]) -> tuple[str, Sequence[float], Callable[[Sequence[Any]], Any]]:
     """What ridge regression reads, fitted on inputs: its name, its penalties, and how it is made."""
     encoder = data.encoder
-    if not isinstance(encoder, SeriesEncoder):
+    if isinstance(encoder, Encoder):
         kind: Literal["text", "tokens"] = "tokens" if data.corpus.kind == "tokens" else "text"
         vectorizer, _ = _vectorize(kind, inputs, 1)
         return "TF-IDF (1-2 grams)", _TEXT_ALPHAS, vectorizer.transform
@@ -115,7 +117,7 @@ def _features(data: Numbered, inputs: Sequence[Any]) -> tuple[str, Sequence[floa
     return "random convolution kernels, summaries", _SERIES_ALPHAS, lambda series: scaler.transform(made(series))
 
 
-def _rows(encoder: SeriesEncoder, inputs: Sequence[Any]) -> list[np.ndarray]:
+def _rows(encoder: SeriesEncoder | SpeechEncoder, inputs: Sequence[Any]) -> list[np.ndarray]:
     rows, offsets = encoder.encode(inputs)
     return [rows[begin:end] for begin, end in pairwise(offsets.tolist())]
 

@@ -19,7 +19,7 @@ from lstmkit.data.windows import WindowEncoder
 from lstmkit.evaluate.forecasting import baseline_quantiles
 from lstmkit.experiment.folder import same_data
 from lstmkit.experiment.forecast import score_forecast
-from lstmkit.experiment.scoring import Request
+from lstmkit.experiment.other_source import Request
 from lstmkit.models.scoring import quantile_forecasts
 
 

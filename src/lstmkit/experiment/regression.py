@@ -1,7 +1,6 @@
 """A number for a whole sequence: train, keep the best epoch on validation, score the test part; score it again."""
 
 import inspect
-import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +11,7 @@ import torch
 from jaxtyping import Float
 
 from lstmkit.artifact import NumberArtifact, find_model, load_regressor, save_artifact
-from lstmkit.config.resolve import load_config, validate
+from lstmkit.config.resolve import load_config
 from lstmkit.config.schema import Config
 from lstmkit.core.errors import DataError, RequestError
 from lstmkit.core.files import read_json, write_json, write_jsonl
@@ -22,7 +21,7 @@ from lstmkit.data.sources import CATALOGUE, Part, Progress, cut, load_corpus
 from lstmkit.evaluate.regression import number_baselines, number_scores
 from lstmkit.experiment.folder import claim_data, same_data
 from lstmkit.experiment.machine import environment, settle
-from lstmkit.experiment.scoring import Request
+from lstmkit.experiment.other_source import Request, part_asked, write_evaluation
 from lstmkit.experiment.training import Lesson, Listener, train_and_refit
 from lstmkit.models.build import architecture_of
 from lstmkit.models.scoring import outputs
@@ -145,24 +144,11 @@ def evaluate_regression(run: Path, request: Request, say: Callable[[str], None])
         agrees = "agrees with" if before["rmse"] == evaluation["rmse"] else "DIFFERS from"
         say(f"the RMSE {agrees} evaluation.json ({before['rmse']:.4g})")
         return evaluation | {"baselines": before["baselines"]}
-    asked = {
-        "source": request.source,
-        "text_column": request.text_column or "",
-        "label_column": request.label_column or "",
-        "on_bad_row": request.on_bad_row or config.data.on_bad_row,
-    }
-    corpus = load_corpus(validate({"data": asked}).data)
-    split = request.split or ("test" if "test" in corpus.parts else "all")
-    if split not in corpus.parts:
-        raise RequestError(f"{request.source}: no split {split!r}; there are {', '.join(corpus.parts)}; name one")
-    part = corpus.parts[split]
+    corpus, part, split = part_asked(config, request, artifact.encoder, say)
     truth = numbers_of(part)
     evaluation = _record(split, truth, predicted_by(artifact, part)) | {"source": request.source}
     evaluation["baselines"] = number_baselines(data, truth, part.inputs, config.train.refit, say)
-    name = re.sub(r"[^\w.-]+", "_", corpus.name)
-    path = home / "evaluations" / f"{name}-{split}-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.json"
-    write_json(path, evaluation)
-    say(f"record: {path}")
+    write_evaluation(home, corpus, split, evaluation, say)
     return evaluation
 
 

@@ -1,9 +1,6 @@
 """A trained run scored again: on its own test split, or on another source."""
 
-import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,44 +8,20 @@ import numpy as np
 import torch
 
 from lstmkit.artifact import Artifact, find_model, load_artifact
-from lstmkit.config.resolve import load_config, validate
+from lstmkit.config.resolve import load_config
 from lstmkit.config.schema import Config
 from lstmkit.core.errors import DataError, RequestError
-from lstmkit.core.files import read_json, write_json, write_jsonl
+from lstmkit.core.files import read_json, write_json
 from lstmkit.data.duplicates import n_known
 from lstmkit.data.encoded import EncodedPart
-from lstmkit.data.series import SeriesEncoder
-from lstmkit.data.sources import Corpus, Part, cut, load_corpus
-from lstmkit.data.sources.channels import few, places_of
+from lstmkit.data.sources import Part, cut
 from lstmkit.evaluate.metrics import score
 from lstmkit.experiment.earliness import earliness_of, table_of
 from lstmkit.experiment.opponents import baselines
+from lstmkit.experiment.other_source import Request, part_asked, write_evaluation
 from lstmkit.experiment.run_data import corpus_of
 from lstmkit.models.scoring import probabilities
 from lstmkit.stream.model import check_streams
-
-
-@dataclass(frozen=True)
-class Request:
-    """What to score on.
-
-    Attributes:
-        source: another source; None: the run's own test split.
-        split: a split of `source`; None: test, or all of a source without splits.
-        text_column, label_column, on_bad_row: how to read `source`; None: found, or as the run read its own.
-        threads: CPU threads; 0: as torch chooses.
-        engine: see `lstmkit.nn.choose_engine`.
-        earliness: also score the beginnings of the examples.
-    """
-
-    source: str | None = None
-    split: str | None = None
-    text_column: str | None = None
-    label_column: str | None = None
-    on_bad_row: str | None = None
-    threads: int = 0
-    engine: str = "auto"
-    earliness: bool = False
 
 
 def evaluate_run(run: Path, request: Request, say: Callable[[str], None]) -> dict[str, Any]:
@@ -97,10 +70,7 @@ def evaluate_run(run: Path, request: Request, say: Callable[[str], None]) -> dic
             write_json(home / "earliness.json", evaluation["earliness"])
             say(f"record: {home / 'earliness.json'}")
         return evaluation | {"baselines": before["baselines"]}
-    corpus, part, split = _part_of(config, request, request.source)
-    for line in corpus.decisions:
-        say(line)
-    part = _as_read(artifact, corpus, part, request.source, say)
+    corpus, part, split = part_asked(config, request, artifact.encoder, say)
     evaluation = _score(artifact, part, split)
     evaluation["source"] = request.source
     evaluation["n_in_training"] = _in_training(part, training, config, say)
@@ -115,53 +85,8 @@ def evaluate_run(run: Path, request: Request, say: Callable[[str], None]) -> dic
     )
     if request.earliness:
         evaluation["earliness"] = _earliness(artifact, part, split, say)
-    name = re.sub(r"[^\w.-]+", "_", corpus.name)
-    path = home / "evaluations" / f"{name}-{split}-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.json"
-    write_json(path, evaluation)
-    if corpus.rejected:
-        listed = path.with_suffix(".rejected.jsonl")
-        write_jsonl(listed, corpus.rejected)
-        say(f"skipped {len(corpus.rejected):,} rows that cannot be used: {listed}")
-    say(f"record: {path}")
+    write_evaluation(home, corpus, split, evaluation, say)
     return evaluation
-
-
-def _part_of(config: Config, request: Request, source: str) -> tuple[Corpus, Part, str]:
-    asked = {
-        "source": source,
-        "text_column": request.text_column or "",
-        "label_column": request.label_column or "",
-        "on_bad_row": request.on_bad_row or config.data.on_bad_row,
-        "series_column": config.data.series_column,
-        "time_column": config.data.time_column,
-    }
-    data = validate({"data": asked}).data
-    corpus = load_corpus(data)
-    split = request.split or ("test" if "test" in corpus.parts else "all")
-    if split not in corpus.parts:
-        raise RequestError(f"{source}: no split {split!r}; there are {', '.join(corpus.parts)}; name one with --split")
-    return corpus, corpus.parts[split], split
-
-
-def _as_read(artifact: Artifact, corpus: Corpus, part: Part, source: str, say: Callable[[str], None]) -> Part:
-    """A part as the model reads it: of series, its channels in the model's order and no others.
-
-    Raises:
-        DataError: the source holds another kind of sequence, or not the model's channels.
-    """
-    encoder = artifact.encoder
-    if isinstance(encoder, SeriesEncoder) != (corpus.kind == "series"):
-        names = {"series": "numeric series", "tokens": "lists of tokens", "text": "texts"}
-        read = names["series"] if isinstance(encoder, SeriesEncoder) else "text and tokens"
-        raise DataError(f"{source}: holds {names.get(corpus.kind, corpus.kind)}, and the model reads {read}; give such")
-    if not isinstance(encoder, SeriesEncoder):
-        return part
-    places = places_of(encoder.channels, corpus.channels, source)
-    if places == list(range(len(corpus.channels))):
-        return part
-    left_out = [name for name in corpus.channels if name not in encoder.channels]
-    say(f"channels by name: {few(encoder.channels)}" + (f"; left out: {few(left_out)}" if left_out else ""))
-    return replace(part, inputs=[values[:, places] for values in part.inputs])
 
 
 def _score(artifact: Artifact, part: Part, split: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from lstmkit.data.sources import Progress
 from lstmkit.data.sources.corpus import Kind
 from lstmkit.experiment.forecast import prepare_forecast, run_forecast, told_of_forecast
 from lstmkit.experiment.forecast_scoring import evaluate_forecast
+from lstmkit.experiment.other_source import Request
 from lstmkit.experiment.prepare import Prepared, prepare
 from lstmkit.experiment.regression import (
     evaluate_regression,
@@ -18,7 +19,7 @@ from lstmkit.experiment.regression import (
     run_regression,
     told_of_regression,
 )
-from lstmkit.experiment.scoring import Request, evaluate_run
+from lstmkit.experiment.scoring import evaluate_run
 from lstmkit.experiment.single import baselines_of, run_one
 from lstmkit.experiment.training import Listener
 

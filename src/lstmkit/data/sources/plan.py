@@ -88,6 +88,7 @@ class Reading:
         self.columns: tuple[str, str] | None = None
         self.channels: list[str] = []
         self.layout: SeriesLayout | None = None  # of the tables of numbers read so far
+        self.step = 0.0  # from time to time in most of their series, of the first table's; 0 for not known
         self.decisions: list[str] = []
         self.rejected: list[dict[str, Any]] = []
         self._counts: Counter[str] = Counter()

@@ -169,6 +169,9 @@ class _Gathered:
 def _long(file: SourceFile, steps: Iterator[Step], layout: SeriesLayout, reading: Reading) -> Iterator[Found]:
     found: dict[str, _Gathered] = {}
     for line, values in steps:
+        if layout.series and values.get(layout.series) in (None, ""):
+            reading.reject(file, line, "the series has no name", f" (column {layout.series!r} is empty)")
+            continue
         name, label = str(values.get(layout.series)), values.get(layout.label)
         own = found.setdefault(name, _Gathered(line, values))
         first = own.row.get(layout.label)
@@ -184,7 +187,8 @@ def _long(file: SourceFile, steps: Iterator[Step], layout: SeriesLayout, reading
         own.times.append(values.get(layout.time) if layout.time else len(own.times))
     times = {name: _times(own, reading, file) for name, own in found.items() if not own.is_bad}
     usual = {name: float(np.median(np.diff(of))) for name, of in times.items() if len(of) > 1}
-    step = float(np.median(list(usual.values()))) if usual else 0.0
+    step = reading.step or (float(np.median(list(usual.values()))) if usual else 0.0)
+    reading.step = step
     n_gaps, widest = 0, 0.0
     reading.channels = reading.channels or list(layout.columns)
     for name, own in found.items():

@@ -119,10 +119,14 @@ def _header(file: SourceFile, lines: "Iterator[tuple[int, str, str, str]]", need
     raise DataError(f"{file.path}: no line @data; a .ts file has a header of @ lines that ends with one")
 
 
+def _is_true(words: list[str]) -> bool:
+    return bool(words) and words[0].lower() == "true"
+
+
 def _understood(file: SourceFile, said: dict[str, list[str]], needs_labels: bool) -> _Header:
     label_words = said.get("classlabel", ["false"])
-    has_labels = label_words[:1] == ["true"] or said.get("targetlabel", ["false"])[:1] == ["true"]
-    if needs_labels and label_words[:1] != ["true"]:
+    has_labels = _is_true(label_words) or _is_true(said.get("targetlabel", []))
+    if needs_labels and not _is_true(label_words):
         what = "values to predict (@targetLabel)" if "targetlabel" in said else "no class labels (@classLabel)"
         raise DataError(f"{file.path}: {what}; a classifier needs @classLabel true and the labels")
     n_dimensions = _number(file, said, "dimensions") or _number(file, said, "dimension")

@@ -1,0 +1,107 @@
+"""Another source for a trained run: read as the run read its own, channels in the model's order; and its record."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from lstmkit.config.resolve import validate
+from lstmkit.config.schema import Config
+from lstmkit.core.errors import DataError, RequestError
+from lstmkit.core.files import write_json, write_jsonl
+from lstmkit.data.encoding import AnyEncoder
+from lstmkit.data.series import SeriesEncoder
+from lstmkit.data.sources import Corpus, Part, load_corpus
+from lstmkit.data.sources.channels import few, places_of
+
+_HELD = {"series": "numeric series", "tokens": "lists of tokens", "text": "texts", "audio": "recordings"}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to score on.
+
+    Attributes:
+        source: another source; None: the run's own test split.
+        split: a split of `source`; None: test, or all of a source without splits.
+        text_column, label_column, on_bad_row: how to read `source`; None: found, or as the run read its own.
+        threads: CPU threads; 0: as torch chooses.
+        engine: see `lstmkit.nn.choose_engine`.
+        earliness: also score the beginnings of the examples.
+    """
+
+    source: str | None = None
+    split: str | None = None
+    text_column: str | None = None
+    label_column: str | None = None
+    on_bad_row: str | None = None
+    threads: int = 0
+    engine: str = "auto"
+    earliness: bool = False
+
+
+def part_asked(
+    config: Config, request: Request, encoder: AnyEncoder, say: Callable[[str], None]
+) -> tuple[Corpus, Part, str]:
+    """The source of a request, the part of it that is to be scored, as the model reads it, and the part's name.
+
+    Args:
+        config: the run's, whose columns hold where the request names none.
+        request: with a source.
+        encoder: the model's.
+        say: told in a line each what was decided.
+
+    Raises:
+        RequestError: there is no such split.
+        DataError: the source cannot be read, holds another kind of sequence, or not the model's channels.
+    """
+    source = request.source or ""
+    asked = {
+        "source": source,
+        "text_column": request.text_column or "",
+        "label_column": request.label_column or "",
+        "on_bad_row": request.on_bad_row or config.data.on_bad_row,
+        "series_column": config.data.series_column,
+        "time_column": config.data.time_column,
+    }
+    corpus = load_corpus(validate({"data": asked}).data)
+    for line in corpus.decisions:
+        say(line)
+    split = request.split or ("test" if "test" in corpus.parts else "all")
+    if split not in corpus.parts:
+        raise RequestError(f"{source}: no split {split!r}; there are {', '.join(corpus.parts)}; name one with --split")
+    if encoder.kind in ("series", "audio"):
+        read, fits = _HELD[encoder.kind], corpus.kind == encoder.kind
+    else:
+        read, fits = "text and tokens", corpus.kind in ("text", "tokens")
+    if not fits:
+        raise DataError(f"{source}: holds {_HELD[corpus.kind]}, and the model reads {read}; give such")
+    return corpus, _in_order(corpus, corpus.parts[split], encoder, source, say), split
+
+
+def _in_order(corpus: Corpus, part: Part, encoder: AnyEncoder, source: str, say: Callable[[str], None]) -> Part:
+    """Of series, the channels in the model's order and no others."""
+    if not isinstance(encoder, SeriesEncoder):
+        return part
+    places = places_of(encoder.channels, corpus.channels, source)
+    if places == list(range(len(corpus.channels))):
+        return part
+    left_out = [name for name in corpus.channels if name not in encoder.channels]
+    say(f"channels by name: {few(encoder.channels)}" + (f"; left out: {few(left_out)}" if left_out else ""))
+    return replace(part, inputs=[values[:, places] for values in part.inputs])
+
+
+def write_evaluation(
+    home: Path, corpus: Corpus, split: str, evaluation: Mapping[str, Any], say: Callable[[str], None]
+) -> None:
+    """Keep the record of another source under the run's `evaluations/`, with the rows that could not be used."""
+    name = re.sub(r"[^\w.-]+", "_", corpus.name)
+    path = home / "evaluations" / f"{name}-{split}-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.json"
+    write_json(path, evaluation)
+    if corpus.rejected:
+        listed = path.with_suffix(".rejected.jsonl")
+        write_jsonl(listed, corpus.rejected)
+        say(f"skipped {len(corpus.rejected):,} rows that cannot be used: {listed}")
+    say(f"record: {path}")
