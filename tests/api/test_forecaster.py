@@ -11,7 +11,7 @@ from sklearn.exceptions import NotFittedError
 import lstmkit
 from lstmkit import SequenceForecaster
 from lstmkit.config.resolve import resolve
-from lstmkit.core.errors import ArtifactError, RequestError
+from lstmkit.core.errors import ArtifactError, DataError, RequestError
 
 TINY = {"horizon": 3, "epochs": 2, "hidden_size": 8, "embedding_size": 4, "random_state": 0, "threads": 1}
 
@@ -110,3 +110,18 @@ def test_what_cannot_be_predicted() -> None:
         forecaster.predict(wave(4))
     with pytest.raises(ValueError, match="has 2 channels, 1 are read"):
         forecaster.predict([np.ones((9, 2))])
+
+
+def test_small_changes_on_a_large_level_are_seen() -> None:
+    series = 1e9 + 10 * np.sin(np.arange(80) / 2)
+    forecaster = SequenceForecaster(horizon=4, epochs=1, hidden_size=4, embedding_size=4, random_state=0).fit([series])
+    low, _, high = forecaster.predict_quantiles([series])[0].T
+    assert (high - low).max() < 100
+    assert np.unique(forecaster.predict([series])).size == 4  # in float32 neighbours are 64 apart
+
+
+def test_what_is_known_ahead_must_be_there() -> None:
+    series = np.stack([wave(), wave()], 1)
+    forecaster = SequenceForecaster(horizon=4, epochs=1, known_ahead=[1], random_state=0).fit([series])
+    with pytest.raises(DataError, match=r"series 0 goes on for 0 rows after its last value; .* and 4 rows"):
+        forecaster.predict([series])

@@ -51,7 +51,9 @@ class ForecastPredictor:
             DataError: a series is no such array, or too short for the model.
         """
         items = [series] if isinstance(series, np.ndarray) and series.ndim == 1 else series
-        return forecast_after(self._artifact.network, self._artifact.encoder, series_of(items, len(self.columns)))
+        return forecast_after(
+            self._artifact.network, self._artifact.encoder, series_of(items, len(self.columns), np.float64)
+        )
 
     def describe(self) -> dict[str, Any]:
         """The model in a few plain words and numbers."""
@@ -77,7 +79,7 @@ def forecast_after(
         names: of the series, for errors; none: their numbers.
 
     Raises:
-        DataError: a series is too short, or has no value to forecast.
+        DataError: a series is too short, has no value to forecast, or lacks rows of what is known ahead.
     """
     values = [one.astype(np.float64) for one in series]
     origins = [last_read(encoder, one) for one in values]
@@ -89,6 +91,12 @@ def forecast_after(
             raise DataError(
                 f"series {name} has {n_read} steps from its first value on; this model reads {encoder.least_context} "
                 "or more before a forecast; give longer series"
+            )
+        if encoder.known_ahead and (n_ahead := len(one) - 1 - origin) < encoder.horizon:
+            name = repr(names[k]) if names else str(k)
+            raise DataError(
+                f"series {name} goes on for {n_ahead} rows after its last value; covariates of this model are known "
+                f"ahead, and {encoder.horizon} rows that have them are needed; give those, with no value to forecast"
             )
         values[k] = one[known[0] :]
         origins[k] -= int(known[0])

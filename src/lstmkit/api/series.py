@@ -1,4 +1,4 @@
-"""From what a caller holds to the series that the encoder takes: float32 `(time, channels)`, NaN where nothing is."""
+"""From what a caller holds to the series that the encoder takes: `(time, channels)`, NaN where nothing is."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -10,13 +10,14 @@ from lstmkit.data.numeric import numbers_of
 from lstmkit.data.sources.corpus import Series
 
 
-def series_of(items: Iterable[Any], n_channels: int = 0) -> list[Series]:
+def series_of(items: Iterable[Any], n_channels: int = 0, dtype: type[np.floating] = np.float32) -> list[Series]:
     """Examples as the encoder takes them.
 
     Args:
         items: a 3-D array `(n, channels, time)`, as scikit-learn's kin for time series have it; or examples one by one,
             arrays or lists `(time, channels)`, or `(time,)` of one channel. NaN, or None, where a value is missing.
         n_channels: how many each must have; 0: as many as the first.
+        dtype: of the result.
 
     Raises:
         DataError: an example is no such array, is empty, holds an infinite value or none but missing ones, or has
@@ -25,7 +26,7 @@ def series_of(items: Iterable[Any], n_channels: int = 0) -> list[Series]:
     examples = np.swapaxes(items, 1, 2) if isinstance(items, np.ndarray) and items.ndim == 3 else items
     found: list[Series] = []
     for place, example in enumerate(examples):
-        values = _array(example, place)
+        values = _array(example, place, dtype)
         n_channels = n_channels or values.shape[1]
         if values.shape[1] != n_channels:
             raise DataError(
@@ -35,8 +36,8 @@ def series_of(items: Iterable[Any], n_channels: int = 0) -> list[Series]:
     return found
 
 
-def _array(example: Any, place: int) -> Series:
-    values = numbers_of(example, f"example {place}")
+def _array(example: Any, place: int, dtype: type[np.floating]) -> Series:
+    values = numbers_of(example, f"example {place}", dtype)
     if values.ndim == 1:
         values = values[:, None]
     if values.ndim != 2:

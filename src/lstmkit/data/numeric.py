@@ -12,16 +12,17 @@ _ORDINARY = 1e70  # a sum of squares below it has no number beyond float32, and 
 _KINDS = "fiub"  # of numpy's types: floats, integers, unsigned ones, booleans
 
 
-def numbers_of(value: Any, name: str) -> Float[np.ndarray, "..."]:
-    """A number, or an array or nested lists of numbers, as float32; NaN where a value is NaN or None.
+def numbers_of(value: Any, name: str, dtype: type[np.floating] = np.float32) -> Float[np.ndarray, "..."]:
+    """A number, or an array or nested lists of numbers, as floats; NaN where a value is NaN or None.
 
     Args:
         value: what came.
         name: what it is called, as the subject of a sentence.
+        dtype: of the result.
 
     Raises:
-        DataError: it holds anything but numbers, lists of unequal lengths, or an infinite value (one beyond float32
-            included).
+        DataError: it holds anything but numbers, lists of unequal lengths, or an infinite value (one beyond the
+            type included).
     """
     try:
         found = np.asarray(value)
@@ -31,9 +32,9 @@ def numbers_of(value: Any, name: str) -> Float[np.ndarray, "..."]:
         found = _as_floats(found, name)
     # One product sees, of the few numbers of a step, quicker than any search that none is missing, infinite or huge.
     if np.vdot(found, found) < _ORDINARY:
-        return found.astype(np.float32)
+        return found.astype(dtype)
     with np.errstate(over="ignore"):
-        numbers = found.astype(np.float32)
+        numbers = found.astype(dtype)
     if np.isinf(numbers).any():
         raise DataError(f"{name} holds an infinite value; NaN stands for a missing one")
     return numbers

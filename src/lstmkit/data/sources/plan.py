@@ -159,7 +159,7 @@ class Reading:
         if self._first is None and n_rows:
             return
         if self._first is None:
-            raise DataError(f"{root}: no rows; a text and a label are needed for each example")
+            raise DataError(f"{root}: no rows; an input and a label are needed for each example")
         where, reason, detail = self._first
         n_such = self._counts[reason]
         count = f" ({n_such:,} such rows)" if n_such > 1 else ""
