@@ -23,7 +23,7 @@ FILES: dict[str, tuple[str, str | bytes, str]] = {
     "empty Parquet": ("a.parquet", "", "{}/a.parquet: empty; a Parquet table"),
     "empty archive": ("a.tar.gz", "", "{}/a.tar.gz: empty; put a whole copy"),
     "blank lines alone": ("a.csv", "\n\n", "{}/a.csv: empty; a header line"),
-    "header alone": ("a.csv", "text,label\n", "{}/a.csv: no rows; a text and a label"),
+    "header alone": ("a.csv", "text,label\n", "{}/a.csv: no rows; an input and a label"),
     "one label only": ("a.csv", "text,label\nx,1\ny,1\nz,1\n", "a: every training example has the label '1'; "),
     "one column": ("a.csv", "text\nx\ny\n", "{}/a.csv: one column ('text'); a text and a label"),
     "semicolons": ("a.csv", "text;label\nx, y;a\nz;b\n",
