@@ -1,6 +1,5 @@
 """`SequenceClassifier`: the trainer as a scikit-learn estimator."""
 
-import sys
 import warnings
 from collections.abc import Sequence
 from itertools import compress
@@ -17,11 +16,11 @@ from lstmkit.api.borrowed import borrowed, device_for
 from lstmkit.api.examples import examples_of
 from lstmkit.api.inputs import Item, Sort, classes_of, held_out, sort_of, texts_of
 from lstmkit.api.parameters import as_value_errors, config_of, plain
+from lstmkit.api.printing import Printer
 from lstmkit.api.saving import read_estimator, write_estimator
 from lstmkit.api.series import series_of
 from lstmkit.config.resolve import validate
 from lstmkit.core.errors import DataError
-from lstmkit.core.records import Epoch
 from lstmkit.data.encoded import EncodedPart
 from lstmkit.data.encoding import AnyEncoder, fit_encoder
 from lstmkit.data.series import SeriesEncoder
@@ -225,7 +224,7 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
                     valid_part,
                     config.train,
                     seed=seed,
-                    watch=_Printer(epochs_of(config.train, len(train_part)), bool(self.verbose)),
+                    watch=Printer(epochs_of(config.train, len(train_part)), bool(self.verbose)),
                 )
         self.classes_ = classes
         self.config_ = config
@@ -367,22 +366,6 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
             if len(widths) == 1:
                 self.n_features_in_ = widths.pop()
         return items
-
-
-class _Printer:
-    """Shows an epoch as a run does, or nothing."""
-
-    def __init__(self, n_epochs: int, speaks: bool) -> None:
-        self.n_epochs = n_epochs
-        self.speaks = speaks
-
-    def on_step(self, epoch: int, step: int, n_steps: int, loss: float, tokens_per_second: float) -> None:
-        """Steps are not shown."""
-
-    def on_epoch(self, record: Epoch, history: list[Epoch]) -> None:
-        """One line."""
-        if self.speaks:
-            sys.stdout.write(record.line(self.n_epochs) + "\n")
 
 
 def _encode(encoder: AnyEncoder, examples: list[Any], codes: np.ndarray) -> EncodedPart:

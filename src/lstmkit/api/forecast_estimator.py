@@ -1,6 +1,5 @@
 """`SequenceForecaster`: the forecaster as a scikit-learn estimator."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,13 +12,13 @@ from sklearn.utils.validation import check_is_fitted
 from lstmkit.api.borrowed import borrowed, device_for
 from lstmkit.api.forecaster import forecast_after, last_read
 from lstmkit.api.parameters import InputError, as_value_errors, plain
+from lstmkit.api.printing import Printer
 from lstmkit.api.series import series_of
 from lstmkit.artifact import load_forecaster, save_artifact
 from lstmkit.config.resolve import validate
 from lstmkit.config.schema import Config
 from lstmkit.core.errors import ArtifactError, DataError, RequestError
 from lstmkit.core.files import digest_of, read_json, replacing_folder, write_json
-from lstmkit.core.records import Epoch
 from lstmkit.data.cutting import cut_panel
 from lstmkit.data.encoded import EncodedPart
 from lstmkit.data.sources.panel import Panel, Timed
@@ -317,28 +316,12 @@ class SequenceForecaster(BaseEstimator):
     ) -> tuple[Classifier, Result]:
         network = build(config, shape, n_outputs(config.task.horizon), int(part.lengths.max()))
         network = network.to(device_for(config.run.device))
-        watch = _Printer(n_epochs or epochs_of(config.train, len(part)), bool(self.verbose))
+        watch = Printer(n_epochs or epochs_of(config.train, len(part)), bool(self.verbose))
         objective = QuantileForecast()
         result = train(
             network, part, valid, config.train, seed=config.seed, watch=watch, n_epochs=n_epochs, objective=objective
         )
         return network, result
-
-
-class _Printer:
-    """Shows an epoch as a run does, or nothing."""
-
-    def __init__(self, n_epochs: int, speaks: bool) -> None:
-        self.n_epochs = n_epochs
-        self.speaks = speaks
-
-    def on_step(self, epoch: int, step: int, n_steps: int, loss: float, tokens_per_second: float) -> None:
-        """Steps are not shown."""
-
-    def on_epoch(self, record: Epoch, history: list[Epoch]) -> None:
-        """One line."""
-        if self.speaks:
-            sys.stdout.write(record.line(self.n_epochs) + "\n")
 
 
 def _listed(X: Any, n_columns: int = 0) -> list[np.ndarray]:  # noqa: N803
