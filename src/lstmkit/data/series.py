@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from lstmkit.config.schema import EncoderConfig
-from lstmkit.core.errors import ArtifactError, DataError
+from lstmkit.core.errors import DataError
+from lstmkit.data.described import read_described
 from lstmkit.data.sources.corpus import Series
 
 
@@ -124,15 +125,7 @@ class SeriesEncoder:
         Raises:
             ArtifactError: the description is not one.
         """
-        try:
-            fields: dict[str, Any] = {
-                key: tuple(value) if isinstance(value, list) else value for key, value in description.items()
-            }
-            del fields["kind"]
-            encoder = cls(**fields)
-        except (KeyError, TypeError) as error:
-            raise ArtifactError(f"model.json: its encoder is damaged ({error}); restore it or train again") from error
-        return encoder
+        return read_described(cls, description)
 
     def check(self, values: Series) -> None:
         """See that steps have as many channels as those of the training part.

@@ -7,7 +7,8 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from jaxtyping import Float, Int
 
-from lstmkit.core.errors import ArtifactError, DataError
+from lstmkit.core.errors import DataError
+from lstmkit.data.described import read_described
 from lstmkit.data.encoded import EncodedPart
 from lstmkit.data.series import filled
 
@@ -148,15 +149,7 @@ class WindowEncoder:
         Raises:
             ArtifactError: the description is not one.
         """
-        try:
-            fields: dict[str, Any] = {
-                key: tuple(value) if isinstance(value, list) else value for key, value in description.items()
-            }
-            del fields["kind"]
-            encoder = cls(**fields)
-        except (KeyError, TypeError) as error:
-            raise ArtifactError(f"model.json: its encoder is damaged ({error}); restore it or train again") from error
-        return encoder
+        return read_described(cls, description)
 
     def _features(self, values: Float[np.ndarray, "time columns"]) -> Float[np.ndarray, "time features"]:
         """All rows but for the target, whose scale each window has of its own."""
