@@ -267,6 +267,7 @@ def test_links_lead_somewhere(name: str) -> None:
 
 def test_the_laboratory_names_each_section_of_its_page() -> None:
     template = (ROOT / "src/lstmkit/report/templates/lab.html.j2").read_text("utf-8")
+    template = re.sub(r"{% if .+? %}(.*?){% else %}.*?{% endif %}</h2>", r"\1</h2>", template)  # of a run with errors
     titles = re.findall(r"<h2[^>]*>(.*?)</h2>", template.replace("{{ d.confident_errors | length }}", "20"))
     (section,) = re.findall(r"^## Read the page\n(.*?)^## ", PAGES["docs/laboratory.md"], re.DOTALL | re.MULTILINE)
     assert re.findall(r"\*\*(.+?)\*\*", section) == [re.sub(r"<.*?>", "", title) for title in titles]
