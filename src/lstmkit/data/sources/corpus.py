@@ -202,7 +202,7 @@ class Corpus:
         parts: the splits that the source has, in the order train, valid, test; {"all": ...} where it has none.
         rejected: rows left out under on_bad_row="skip": file, line, reason, text (its beginning).
         decisions: what was decided while reading, one line each.
-        fingerprint: a digest of the files' contents and the reader's options: same content, same fingerprint.
+        fingerprint: a digest of the files' contents, the reader's options and what was read: equal for equal content.
         files: name -> SHA-256; a folder of text files counts as one, under the folder's name.
         channels: names of the columns of a series; empty for text and tokens.
     """
