@@ -50,3 +50,15 @@ def test_a_part_that_fails_is_left_out_with_its_reason(tmp_path: Path, monkeypat
     assert found["left_out"][-1]["reason"] == "no test example was classified wrongly"
     assert said == [f"left out: {part}: the data have changed" for part in parts]
     assert found == json.loads((tmp_path / "evidence.json").read_text())
+
+
+def test_a_probe_that_is_not_wanted_is_left_out_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def probed(*_: Any) -> None:
+        raise AssertionError("the probe runs")
+
+    monkeypatch.setattr(evidence, "_analyse", lambda *_: None)
+    monkeypatch.setattr(evidence, "_remember", probed)
+    (tmp_path / "lstm").mkdir()
+    (tmp_path / "lstm" / "predictions.jsonl").write_text("")
+    found = gather(tmp_path, Part([], [], []), 0, lambda line: None, probe=False)
+    assert found["left_out"][0] == {"part": "memory horizon", "reason": "--no-probe"}

@@ -1,5 +1,9 @@
 """`lstmkit lab SOURCE`: the whole experiment."""
 
+from typing import Annotated
+
+import typer
+
 from lstmkit.cli import options as o
 
 
@@ -18,6 +22,9 @@ def lab(
     text_column: o.TextColumn = None,
     label_column: o.LabelColumn = None,
     on_bad_row: o.OnBadRow = None,
+    no_probe: Annotated[
+        bool, typer.Option("--no-probe", help="Leave out the memory horizon, which takes about a minute.")
+    ] = False,
 ) -> None:
     """Train an LSTM and its plain-RNN twin, score both and linear baselines on the test set, write the report.
 
@@ -47,6 +54,6 @@ def lab(
     if finished(resolved, out, resume):
         return
     with running(CLASSIFY, resolved, out, resume) as (folder, prepared, screen):
-        record = run_lab(folder, prepared, resolved, screen)
+        record = run_lab(folder, prepared, resolved, screen, probe=not no_probe)
         screen.result(table(record["models"], record["baselines"]))
         screen.say(f"report: {folder / 'report.html'}")

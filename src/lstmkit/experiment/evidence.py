@@ -29,7 +29,7 @@ RULES = {
 }
 
 
-def gather(folder: Path, test: Part, seed: int, say: Callable[[str], None]) -> dict[str, Any]:
+def gather(folder: Path, test: Part, seed: int, say: Callable[[str], None], *, probe: bool = True) -> dict[str, Any]:
     """Measure what a finished lab's claims need; what is there already is not measured again.
 
     Args:
@@ -37,6 +37,7 @@ def gather(folder: Path, test: Part, seed: int, say: Callable[[str], None]) -> d
         test: the test part.
         seed: draws examples, weights of the probe, and orders of deletion.
         say: told how it goes.
+        probe: whether the memory horizon is measured.
 
     Returns:
         The content of `evidence.json`: `explained`, the examples chosen, and `left_out`, what is missing and why.
@@ -51,7 +52,10 @@ def gather(folder: Path, test: Part, seed: int, say: Callable[[str], None]) -> d
             say(f"left out: {part}: {error}")
 
     attempt(GRADIENTS, lambda: _analyse(folder, seed, say))
-    attempt("memory horizon", lambda: _remember(folder, seed, say))
+    if probe:
+        attempt("memory horizon", lambda: _remember(folder, seed, say))
+    else:
+        left_out.append({"part": "memory horizon", "reason": "--no-probe"})
     explained: list[dict[str, Any]] = []
     for kind, row in chosen(read_jsonl(folder / "lstm" / "predictions.jsonl")).items():
         if row is None:

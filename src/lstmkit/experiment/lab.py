@@ -35,7 +35,9 @@ def check_lab(config: Config) -> None:
         choose_engine(config.run.engine, cell)
 
 
-def run_lab(folder: Path, prepared: Prepared, config: Config, listener: Listener) -> dict[str, Any]:
+def run_lab(
+    folder: Path, prepared: Prepared, config: Config, listener: Listener, *, probe: bool = True
+) -> dict[str, Any]:
     """Train both models in an opened lab folder, measure what they do, judge the claims; or go on with it.
 
     Args:
@@ -44,6 +46,7 @@ def run_lab(folder: Path, prepared: Prepared, config: Config, listener: Listener
         prepared: the data that both models share.
         config: the LSTM's configuration; the twin's is the same but for `model.cell`.
         listener: shown how it goes.
+        probe: whether the memory horizon is measured.
 
     Returns:
         The content of `lab.json`.
@@ -70,7 +73,7 @@ def run_lab(folder: Path, prepared: Prepared, config: Config, listener: Listener
         }
     lab = {"source": prepared.corpus.name, "models": models, "baselines": known, "claims": []}
     write_json(folder / "lab.json", lab)  # from here on the folder is a lab that can be analysed
-    evidence = gather(folder, prepared.parts["test"], config.seed, listener.say)
+    evidence = gather(folder, prepared.parts["test"], config.seed, listener.say, probe=probe)
     lab["claims"] = judge(_measured(folder, evidence))
     write_json(folder / "lab.json", lab)
     draw_lab(folder, runs_too=False)
