@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from lstmkit.config.schema import Config
+from lstmkit.core.explained import MOST_CURVES
 from lstmkit.core.files import read_jsonl
 from lstmkit.data.encoding import AnyEncoder
 from lstmkit.data.sources import CATALOGUE
@@ -20,7 +21,7 @@ from lstmkit.train import Result
 from lstmkit.train.loop import epochs_of, train_step
 
 _N_ERRORS = 20
-_MOST_STEPS, _MOST_CHANNELS = 200, 6  # of a series that a page shows small
+_MOST_STEPS, _MOST_ROWS = 200, 64  # of a series that a page shows small; rows of a map
 _BANDS, _MOST_FRAMES, _SHADES = 20, 80, 7  # of a recording's picture
 _DARKEST = 0.2  # share of its places that are as quiet as nothing
 
@@ -87,7 +88,7 @@ def _confident_errors(prepared: Prepared, answers: np.ndarray, correct: np.ndarr
     return [
         {
             "id": part.ids[k],
-            **_shown(part.inputs[k], prepared.encoded.encoder),
+            **shown(part.inputs[k], prepared.encoded.encoder),
             "label": part.labels[k],
             "predicted": names[int(answers[k].argmax())],
             "probability": float(answers[k].max()),
@@ -96,20 +97,37 @@ def _confident_errors(prepared: Prepared, answers: np.ndarray, correct: np.ndarr
     ]
 
 
-def _shown(item: Any, encoder: AnyEncoder) -> dict[str, Any]:
+def shown(item: Any, encoder: AnyEncoder) -> dict[str, Any]:
     """An input as a page shows it: a text whole, of a series steps of the first channels, of a recording its bands."""
     if isinstance(item, str):
         return {"text": item}
     if isinstance(encoder, SpeechEncoder):
         levels = spectrogram(item, encoder.settings.rate, _BANDS, _MOST_FRAMES)
         low, high = np.quantile(levels, _DARKEST), levels.max()
-        shades = ((levels - low) / max(high - low, 1e-9)).clip(0, 1) * _SHADES
-        picture = ["".join(f"{shade:x}" for shade in band) for band in shades.round().astype(np.int64).T.tolist()]
+        picture = _shades(((levels - low) / max(high - low, 1e-9)).T)
         return {"text": "", "sound": {"seconds": round(item.seconds, 3), "rate": item.rate, "bands": picture}}
     steps = np.unique(np.linspace(0, len(item) - 1, min(len(item), _MOST_STEPS)).round().astype(np.int64))
-    shown = item[steps][:, :_MOST_CHANNELS].T.astype(np.float64)
-    values = [[None if np.isnan(x) else float(f"{x:.4g}") for x in channel] for channel in shown.tolist()]
-    return {"text": "", "series": {"n_steps": len(item), "n_channels": item.shape[1], "values": values}}
+    sizes = {"n_steps": len(item), "n_channels": item.shape[1]}
+    shown = item[steps].T.astype(np.float64)
+    if len(shown) <= MOST_CURVES:
+        values = [[None if np.isnan(x) else float(f"{x:.4g}") for x in channel] for channel in shown.tolist()]
+        return {"text": "", "series": {**sizes, "values": values}}
+    channels = np.unique(np.linspace(0, len(shown) - 1, min(len(shown), _MOST_ROWS)).round().astype(np.int64))
+    return {"text": "", "series": {**sizes, "shades": _shades(_by_own_range(shown[channels]))}}
+
+
+def _by_own_range(values: Float[np.ndarray, "channels steps"]) -> Float[np.ndarray, "channels steps"]:
+    """Each channel's values from 0, its least, to 1, its greatest; 0 where one is missing or none differs."""
+    there = ~np.isnan(values)
+    low = np.where(there, values, np.inf).min(1, keepdims=True)
+    span = np.where(there, values, -np.inf).max(1, keepdims=True) - low
+    return np.divide(values - low, span, out=np.zeros_like(values), where=there & (span > 0))
+
+
+def _shades(levels: Float[np.ndarray, "rows places"]) -> list[str]:
+    """A digit for each level: 0 up to level 0, the last from level 1 on."""
+    digits = (levels.clip(0, 1) * _SHADES).round().astype(np.int64)
+    return ["".join(map(str, row)) for row in digits.tolist()]
 
 
 def read_correct(folder: Path) -> Bool[np.ndarray, " n"]:

@@ -1,6 +1,7 @@
 """The network drawn from a run's own sizes, and the digits as pictures. Colours come from the page."""
 
 import re
+from collections.abc import Sequence
 
 from lstmkit.config.schema import ModelConfig
 from lstmkit.core.names import KEPT, NAMES
@@ -75,8 +76,10 @@ def truncation(architecture: Architecture) -> str:
 
 
 def series_picture(curves: Curves) -> str:
-    """A series as small curves, one below the other, each on the scale of its own values."""
+    """A series as small curves, one below the other, each on the scale of its own values; of many channels as a map."""
     wide, high, gap = 300, 26, 4
+    if curves.shades:
+        return _series_map(curves)
     n_shown = len(curves.values)
     parts = []
     for k, values in enumerate(curves.values):
@@ -93,8 +96,7 @@ def series_picture(curves: Curves) -> str:
             pieces[-1].append(f"{x:.4g} {y + high - 1 - (value - low) * scale if scale else y + high / 2:.4g}")
         path = "".join(f"M{'L'.join(piece if len(piece) > 1 else 2 * piece)}" for piece in pieces if piece)
         parts.append(f'<path class="curve" d="{path}"/>')
-    left_out = f", {n_shown} of them shown" if n_shown < curves.n_channels else ""
-    words = f"{curves.n_steps:,} steps of {curves.n_channels:,} channel{'s' if curves.n_channels > 1 else ''}{left_out}"
+    words = f"{curves.n_steps:,} steps of {curves.n_channels:,} channel{'s' if curves.n_channels > 1 else ''}"
     height = n_shown * (high + gap) - gap
     return (
         f'<svg class="series" role="img" aria-label="{words}" viewBox="0 0 {wide} {height}" width="{wide}" '
@@ -105,18 +107,34 @@ def series_picture(curves: Curves) -> str:
 def sound_picture(sound: Sound) -> str:
     """A recording's spectrogram: time to the right, frequency upwards, the darker the louder."""
     wide, high = len(sound.bands[0]), len(sound.bands)
-    shades: dict[str, list[str]] = {}
-    for place, band in enumerate(sound.bands):
-        for found in re.finditer(r"([1-7])\1*", band):
-            y = high - 1 - place
-            shades.setdefault(found[1], []).append(f"M{found.start()} {y}h{len(found[0])}v1h-{len(found[0])}z")
-    paths = "".join(
-        f'<path d="{"".join(pieces)}" fill-opacity="{int(shade) / 7:.2f}"/>' for shade, pieces in sorted(shades.items())
-    )
     words = f"{sound.seconds:.2f} s at {sound.rate:,} Hz"
     return (
         f'<svg class="sound" role="img" aria-label="spectrogram of {words}" viewBox="0 0 {wide} {high}" '
-        f'width="{4 * wide}" preserveAspectRatio="none">{paths}</svg><p class="muted note">{words}</p>'
+        f'width="{4 * wide}" preserveAspectRatio="none">{_shaded(sound.bands[::-1])}</svg>'
+        f'<p class="muted note">{words}</p>'
+    )
+
+
+def _series_map(curves: Curves) -> str:
+    """Time to the right, a row for each channel from the first, the darker the nearer to its own greatest value."""
+    wide, high = len(curves.shades[0]), len(curves.shades)
+    left_out = f", {high} of them shown" if high < curves.n_channels else ""
+    words = f"{curves.n_steps:,} steps of {curves.n_channels:,} channels{left_out}, each on its own scale"
+    return (
+        f'<svg class="series map" role="img" aria-label="map of {words}" viewBox="0 0 {wide} {high}" '
+        f'width="300" height="{max(72, 4 * high)}" preserveAspectRatio="none">{_shaded(curves.shades)}</svg>'
+        f'<p class="muted note">{words}</p>'
+    )
+
+
+def _shaded(rows: Sequence[str]) -> str:
+    """Rows of digits from 0 to 7, the first uppermost, as a path for each shade."""
+    shades: dict[str, list[str]] = {}
+    for y, row in enumerate(rows):
+        for found in re.finditer(r"([1-7])\1*", row):
+            shades.setdefault(found[1], []).append(f"M{found.start()} {y}h{len(found[0])}v1h-{len(found[0])}z")
+    return "".join(
+        f'<path d="{"".join(pieces)}" fill-opacity="{int(shade) / 7:.2f}"/>' for shade, pieces in sorted(shades.items())
     )
 
 

@@ -145,12 +145,24 @@ Kind = Literal["text", "tokens", "series", "audio"]
 """What a source holds."""
 
 
+Shades = Annotated[str, Field(pattern="^[0-7]+$")]
+"""A digit for each place of a row, the higher the darker."""
+
+
 class Curves(Record):
-    """A series as a page shows it: evenly spaced steps of the first channels; None where a value is missing."""
+    """A series as a page shows it, at evenly spaced steps.
+
+    Attributes:
+        n_steps, n_channels: of the whole.
+        values: of each channel, None where one is missing; empty where there are too many channels for curves.
+        shades: of each of these, from the first, a digit of 0 to 7 for each step, on the scale of the channel's own
+            values; 0 too where one is missing.
+    """
 
     n_steps: Positive
     n_channels: Positive
-    values: list[list[float | None]]
+    values: list[list[float | None]] = []
+    shades: list[Shades] = []
 
 
 class Sound(Record):
@@ -158,7 +170,7 @@ class Sound(Record):
 
     seconds: float
     rate: Positive
-    bands: Annotated[list[Annotated[str, Field(pattern="^[0-7]+$")]], Field(min_length=1)]
+    bands: Annotated[list[Shades], Field(min_length=1)]
 
 
 class Mistake(Record):
