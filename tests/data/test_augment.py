@@ -21,7 +21,7 @@ def ramp() -> torch.Tensor:
     return torch.stack([steps, steps * 2, torch.zeros_like(steps)], 1)
 
 
-@pytest.mark.parametrize("change", ["jitter", "scaling", "time_warp"])
+@pytest.mark.parametrize("change", ["jitter", "scaling", "offset", "time_warp"])
 def test_the_same_seed_epoch_and_step_give_the_same_bits(change: str) -> None:
     config, batch = AugmentConfig(**{change: 0.5}), batch_of(ramp())
     once, again, later, other = (
@@ -34,8 +34,8 @@ def test_the_same_seed_epoch_and_step_give_the_same_bits(change: str) -> None:
     assert torch.equal(batch.rows, ramp())  # what came is left as it was
 
 
-def test_masks_have_no_noise_and_no_factor() -> None:
-    changed = Augmentation(AugmentConfig(jitter=1.0, scaling=1.0), 2, 0)(batch_of(ramp()), 1, 0).rows
+def test_masks_have_no_noise_no_factor_and_no_offset() -> None:
+    changed = Augmentation(AugmentConfig(jitter=1.0, scaling=1.0, offset=1.0), 2, 0)(batch_of(ramp()), 1, 0).rows
     assert torch.equal(changed[:, 2], ramp()[:, 2])
 
 
@@ -53,6 +53,16 @@ def test_a_factor_is_one_for_a_series_and_channel() -> None:
         own = factors[of_sequence == sequence]
         torch.testing.assert_close(own, own[:1].expand_as(own))
     assert factors.unique(dim=0).shape[0] > 1
+
+
+def test_an_offset_is_one_for_a_series_and_channel_and_of_the_size_asked_for() -> None:
+    layout = Layout(torch.full((500,), 3))
+    rows = torch.randn(1500, 3)
+    added = Augmentation(AugmentConfig(offset=0.6), 2, 0)(Ragged(rows, layout, torch.arange(500)), 1, 0).rows - rows
+    of_series = torch.stack([added[layout.sequence_of_row == k] for k in range(500)])  # (series, steps, features)
+    torch.testing.assert_close(of_series, of_series[:, :1].expand(500, 3, 3), atol=1e-5, rtol=0)
+    assert abs(of_series[:, 0, :2].std().item() - 0.6) < 0.03
+    assert abs(np.corrcoef(of_series[:, 0, 0], of_series[:, 0, 1])[0, 1]) < 0.2
 
 
 @pytest.mark.parametrize("strength", [0.1, 0.5, 0.99])

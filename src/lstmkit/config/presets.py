@@ -93,7 +93,7 @@ FOR_KIND: dict[str, dict[str, dict[str, dict[str, Any]]]] = {
 FOR_TASK: dict[str, dict[str, dict[str, Any]]] = {
     # A number may change with what augmentation changes, and there are no labels to smooth.
     "regression": {
-        "augment": dict.fromkeys(("jitter", "scaling", "time_warp"), 0.0),
+        "augment": dict.fromkeys(("jitter", "scaling", "offset", "time_warp"), 0.0),
         "train": {"label_smoothing": 0.0, "select_by": "loss"},
     },
 }

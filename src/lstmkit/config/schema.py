@@ -121,6 +121,11 @@ class AugmentConfig(Section):
     scaling: Annotated[float, Field(ge=0.0)] = Field(
         default=0.0, description="series: standard deviation of the logarithm of a factor for each one and channel"
     )
+    offset: Annotated[float, Field(ge=0.0)] = Field(
+        default=0.0,
+        description="series: deviation of a number added to all values of a channel, one for each series and channel, "
+        "in the channel's own deviations",
+    )
     time_warp: Fraction = Field(
         default=0.0,
         description="how much quicker or slower a series or recording may run in places, a share of its pace",

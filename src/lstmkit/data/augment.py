@@ -1,4 +1,4 @@
-"""Light changes to a training batch of series, drawn anew for each batch: jitter, scaling, time warp."""
+"""Light changes to a training batch of series, drawn anew for each batch: jitter, scaling, offset, time warp."""
 
 import math
 from collections.abc import Callable
@@ -41,6 +41,9 @@ class Augmentation:
         if self.config.scaling:
             drawn = random.standard_normal((batch.layout.n_sequences, self.n_channels), dtype=np.float32)
             values = values * torch.from_numpy(drawn).mul(self.config.scaling).exp()[batch.layout.sequence_of_row]
+        if self.config.offset:
+            drawn = random.standard_normal((batch.layout.n_sequences, self.n_channels), dtype=np.float32)
+            values = values + torch.from_numpy(drawn).mul(self.config.offset)[batch.layout.sequence_of_row]
         if self.config.jitter:
             drawn = random.standard_normal(tuple(values.shape), dtype=np.float32)
             values = values + self.config.jitter * torch.from_numpy(drawn)

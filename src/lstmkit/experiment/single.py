@@ -145,7 +145,7 @@ def _lesson(prepared: Prepared, config: Config) -> Lesson:
 def augmentation_of(encoder: AnyEncoder, config: Config) -> Augment | None:
     """What the configuration asks to be done to training batches; None for nothing, or where they are of tokens."""
     asked = config.augment
-    if isinstance(encoder, SeriesEncoder) and (asked.jitter or asked.scaling or asked.time_warp):
+    if isinstance(encoder, SeriesEncoder) and (asked.jitter or asked.scaling or asked.offset or asked.time_warp):
         return Augmentation(asked, len(encoder.channels), config.seed)
     if isinstance(encoder, SpeechEncoder):
         silence, loudness = torch.from_numpy(encoder.silence), torch.from_numpy(encoder.loudness)
