@@ -94,6 +94,7 @@ def test_a_decision_ends_a_sequence(lstmkit: Command, model: Path, tmp_path: Pat
         (b'{"tokens": "a b"}\n', ["--input-format", "jsonl"], "words:1: tokens is 'a b', and should be a list"),
         (b'{"text": ["a"]}\n', ["--input-format", "jsonl"], "words:1: text is ['a'], and should be a string"),
         (b"null\n", ["--input-format", "jsonl"], "words:1: null is no text, token or list of tokens"),
+        (b'["the", true]\n', ["--input-format", "jsonl"], "words:1: true is no token; write strings and whole numbers"),
         (b"[0.5]\n", ["--input-format", "jsonl"], "words:1: token 0.5 is a float"),
         (b"[[1]]\n", ["--input-format", "jsonl"], "words:1: token [1] is a list"),
     ],

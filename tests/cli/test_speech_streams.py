@@ -96,6 +96,8 @@ def test_lines_that_are_no_samples(told: Callable[..., Told]) -> None:
         ("0.1,,0.2", "lines:1: stream: a sample that is NaN, infinite or beyond float32 at 0.000125 s", []),
         ("[[0.1, 0.2]]", "lines:1: stream: samples of 2 channels; 1 are expected", ["--input-format", "jsonl"]),
         ("[0.1, null]", "lines:1: stream: samples of type object", ["--input-format", "jsonl"]),
+        ("[0.1, true]", "lines:1: true is no number; write numbers", ["--input-format", "jsonl"]),
+        ("null", "lines:1: stream: samples of type object", ["--input-format", "jsonl"]),
         (f"[{10**400}]", "lines:1: stream: samples of type object", ["--input-format", "jsonl"]),
         ('"hello"', 'lines:1: "hello" is no number', ["--input-format", "jsonl"]),
     ):

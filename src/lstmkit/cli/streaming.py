@@ -2,26 +2,19 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+from lstmkit.cli.stream_lines import Pushed, lines_of_pushes, numbers_json, numbers_line, words_json
 
 if TYPE_CHECKING:
     from lstmkit.stream import Stream
 
 FORMATS = ("lines", "jsonl")
 
-
-class Pushed(NamedTuple):
-    """One line: what is pushed, None where the line is empty and ends a sequence; or why it cannot be."""
-
-    line: int
-    step: str | float | list[Any] | None
-    fault: str = ""
-
-
-_END = Pushed(0, None)
+_END = Pushed(0, None, is_end=True)
 
 
 def predict_stream(
@@ -71,16 +64,15 @@ def predict_stream(
     predictor = load_classifier(run, engine or "auto")
     stream, kind = predictor.stream(), predictor.kind
     is_json, is_sound = input_format == "jsonl", kind == "audio"
-    parse = (
-        (_series_json if is_json else _numbers) if kind in ("series", "audio") else (_from_json if is_json else Pushed)
-    )
+    of_numbers, of_words = (numbers_json, words_json) if is_json else (numbers_line, Pushed)
+    parse = of_numbers if kind in ("series", "audio") else of_words
     n_ended, is_decided, has_begun = 0, False, False
 
     def tell(answer: Any, **more: bool) -> None:
         _write(n_ended + 1, stream, answer, ({} if decide is None else {"decided": is_decided}) | more)
 
-    for pushed in chain(_lines(path, is_json, parse), [_END] if is_sound else []):
-        if pushed.step is None and not pushed.fault:
+    for pushed in chain(lines_of_pushes(path, parse, is_json), [_END] if is_sound else []):
+        if pushed.is_end:
             if is_sound and has_begun and not is_decided:  # its last frames wait for the end
                 answer = stream.finish()
                 is_decided = decide is not None and bool(answer.max() >= decide)
@@ -132,69 +124,3 @@ def _as_samples(numbers: Any) -> list[Any]:
 def _sample(value: Any) -> Any:
     """A sample; what is none is told by `push`."""
     return float(value) if type(value) is int and abs(value) < 2**31 else value
-
-
-def _lines(path: Path, is_json: bool, parse: Callable[[int, str], Pushed]) -> Iterator[Pushed]:
-    from lstmkit.data.sources.lines import lines_of
-    from lstmkit.data.sources.plan import SourceFile
-
-    for number, text, fault, detail in lines_of(SourceFile(path, path.name)):
-        line = text.rstrip("\r\n")
-        if fault:
-            yield Pushed(number, None, fault + detail)
-        elif not line or (is_json and not line.strip()):
-            yield Pushed(number, None)
-        else:
-            yield parse(number, line)
-
-
-def _from_json(number: int, line: str) -> Pushed:
-    """A JSON line: a text, a token, a list of tokens, {"text": ...} or {"tokens": [...]}."""
-    value, fault = _loaded(line)
-    if fault:
-        return Pushed(number, None, fault)
-    if isinstance(value, dict):
-        names = [name for name in ("text", "tokens") if name in value]
-        if len(names) != 1:
-            return Pushed(number, None, 'an object needs "text" or "tokens", one of the two')
-        value = value[names[0]]
-        if not isinstance(value, str if names[0] == "text" else list):
-            return Pushed(
-                number, None, f"{names[0]} is {value!r}, and should be a {'string' if names[0] == 'text' else 'list'}"
-            )
-    if value is None or isinstance(value, bool) or not isinstance(value, str | int | float | list):
-        return Pushed(number, None, f"{line.strip()} is no text, token or list of tokens")
-    return Pushed(number, value)
-
-
-def _numbers(number: int, line: str) -> Pushed:
-    """A line of numbers with commas, tabs or white space between: a step, or of one channel a step each."""
-    from lstmkit.data.sources.series_tables import number_of
-
-    separator = next((one for one in (",", "\t") if one in line.strip(" ")), None) if line.strip() else None
-    step: list[float] = []
-    for cell in line.split(separator):
-        try:
-            step.append(number_of(cell))
-        except ValueError:
-            return Pushed(number, None, f"{cell.strip()!r} is no number; write numbers with commas between")
-    return Pushed(number, step)
-
-
-def _series_json(number: int, line: str) -> Pushed:
-    """A JSON line: a number, a list of channels, a list of steps, or {"values": ...}; null where a value is missing."""
-    value, fault = _loaded(line)
-    if not fault and isinstance(value, dict):
-        if "values" not in value:
-            return Pushed(number, None, 'an object needs "values", the numbers of a step or a list of steps')
-        value = value["values"]
-    if not fault and (isinstance(value, bool) or not isinstance(value, int | float | list)):
-        fault = f"{line.strip()} is no number and no list of numbers"
-    return Pushed(number, None, fault) if fault else Pushed(number, value)
-
-
-def _loaded(line: str) -> tuple[Any, str]:
-    try:
-        return json.loads(line), ""
-    except (ValueError, RecursionError) as error:
-        return None, f"not JSON ({error})"
