@@ -125,6 +125,7 @@ def test_a_bad_line_is_one_line(
         (["--decide", "0"], "--decide 0.0: a probability is above 0 and at most 1"),
         (["--decide", "1.5"], "--decide 1.5: a probability"),
         (["--decide", "nan"], "--decide nan: a probability"),
+        (["--rate", "8000"], "--rate is of the samples of recordings, and"),
         (["--on-bad-row", "drop"], "data.on_bad_row = 'drop'"),
         (["--input", "absent.txt"], "absent.txt"),
     ],
@@ -137,8 +138,9 @@ def test_a_wrong_request_is_one_line(lstmkit: Command, model: Path, options: lis
     assert not done.out
 
 
-def test_decide_without_a_stream_is_refused(lstmkit: Command, model: Path) -> None:
-    done = lstmkit("predict", model, "a text", "--decide", "0.9")
+@pytest.mark.parametrize("option", ["--decide", "--rate"])
+def test_what_is_of_streams_is_refused_without_one(lstmkit: Command, model: Path, option: str) -> None:
+    done = lstmkit("predict", model, "a text", option, "0.9")
     assert (done.status, done.err.count("\n")) == (2, 1)
     assert "give it with --stream" in done.err
 

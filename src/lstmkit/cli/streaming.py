@@ -1,19 +1,21 @@
 """`lstmkit predict RUN --stream`: an answer after each line, while the sequence is still arriving."""
 
 import json
+import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lstmkit.cli.forecasting import QUANTILE_NAMES
 from lstmkit.cli.stream_lines import Pushed, lines_of_pushes, numbers_json, numbers_line, words_json
 
 if TYPE_CHECKING:
-    from lstmkit.stream import Stream
+    from lstmkit.stream import ForecastStream, Stream
 
 FORMATS = ("lines", "jsonl")
-
 _END = Pushed(0, None, is_end=True)
 
 
@@ -23,6 +25,7 @@ def predict_stream(
     input_format: str | None,
     on_bad_row: str | None,
     decide: float | None,
+    rate: float | None,
     threads: int | None,
     engine: str | None,
     refused: Mapping[str, Any],
@@ -34,6 +37,7 @@ def predict_stream(
         given: `--input`; None or -: the pipe.
         input_format: lines, the default, or jsonl.
         decide: `--decide`.
+        rate: `--rate`.
         refused: what else the command was given that has no meaning here, by its name.
 
     Raises:
@@ -55,21 +59,21 @@ def predict_stream(
     path = Path("/dev/stdin") if given in (None, "-") else Path(given)
     place = "stdin" if given in (None, "-") else given
 
-    from lstmkit.api.predictor import load_classifier
-
     if threads:
         import torch
 
         torch.set_num_threads(threads)
-    predictor = load_classifier(run, engine or "auto")
-    stream, kind = predictor.stream(), predictor.kind
+    stream, kind, told = _opened(run, engine or "auto", decide, rate)
     is_json, is_sound = input_format == "jsonl", kind == "audio"
     of_numbers, of_words = (numbers_json, words_json) if is_json else (numbers_line, Pushed)
-    parse = of_numbers if kind in ("series", "audio") else of_words
+    parse = of_numbers if kind in ("series", "audio", "windows") else of_words
     n_ended, is_decided, has_begun = 0, False, False
 
     def tell(answer: Any, **more: bool) -> None:
-        _write(n_ended + 1, stream, answer, ({} if decide is None else {"decided": is_decided}) | more)
+        record = {"sequence": n_ended + 1, "step": stream.n_steps, **told(answer)}
+        record |= ({} if decide is None else {"decided": is_decided}) | more
+        sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
+        sys.stdout.flush()
 
     for pushed in chain(lines_of_pushes(path, parse, is_json), [_END] if is_sound else []):
         if pushed.is_end:
@@ -100,19 +104,45 @@ def predict_stream(
         tell(answer, **({"ended": False} if is_sound else {}))
 
 
-def _write(sequence: int, stream: "Stream", answer: Any, more: dict[str, bool]) -> None:
-    """One line; null for an answer that is not there yet."""
+def _opened(
+    run: Path, engine: str, decide: float | None, rate: float | None
+) -> tuple["Stream | ForecastStream", str, Callable[[Any], dict[str, Any]]]:
+    """A stream of the run's model, the kind of what it reads, and what a line says of an answer.
+
+    Raises:
+        RequestError: the model cannot be streamed, or an option is for another kind.
+    """
+    from lstmkit.api.predictor import load, load_classifier
+    from lstmkit.artifact import find_model, kind_of_model, task_of
+    from lstmkit.core.errors import RequestError
+
+    kind = kind_of_model(run)
+    if rate is not None and kind != "audio":
+        reads = "series" if kind in ("series", "windows") else "text"
+        raise RequestError(f"--rate is of the samples of recordings, and {run} reads {reads}; leave it out")
+    if task_of(find_model(run)) == "forecast":
+        if decide is not None:
+            raise RequestError(f"--decide ends a sequence once a class is sure, and {run} forecasts; leave it out")
+        return load(run, engine).stream(), kind, _forecast
+    stream = load_classifier(run, engine).stream(rate=rate)
+    return stream, kind, partial(_classes, stream.labels)
+
+
+def _classes(labels: list[str], answer: Any) -> dict[str, Any]:
+    """null for an answer that is not there yet."""
     best = int(answer.argmax())
-    known = stream.n_steps > 0
-    record = {
-        "sequence": sequence,
-        "step": stream.n_steps,
-        "predicted": stream.labels[best] if known else None,
-        "probability": float(answer[best]) if known else None,
-        "probabilities": {n: float(p) for n, p in zip(stream.labels, answer, strict=True)} if known else None,
+    is_known = not math.isnan(answer[best])
+    return {
+        "predicted": labels[best] if is_known else None,
+        "probability": float(answer[best]) if is_known else None,
+        "probabilities": {n: float(p) for n, p in zip(labels, answer, strict=True)} if is_known else None,
     }
-    sys.stdout.write(json.dumps(record | more, ensure_ascii=False) + "\n")
-    sys.stdout.flush()
+
+
+def _forecast(answer: Any) -> dict[str, Any]:
+    """null for a forecast that is not there yet."""
+    is_known = not math.isnan(answer[0, 0])
+    return {"forecast": dict(zip(QUANTILE_NAMES, answer.T.tolist(), strict=True)) if is_known else None}
 
 
 def _as_samples(numbers: Any) -> list[Any]:
