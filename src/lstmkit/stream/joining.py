@@ -69,7 +69,7 @@ class Pool(Generic[AnyMemory]):
         """Take a stream in.
 
         Args:
-            state: where it goes on, as `Stream.state` or `StreamPool.state` gave it; None: at the beginning.
+            state: where it goes on, as `state` of a stream or a pool of this model gave it; None: at the beginning.
 
         Returns:
             Its number, which no other stream of this pool ever has.
@@ -125,7 +125,7 @@ class Pool(Generic[AnyMemory]):
         self._memory.forget(slice(place, place + 1))
 
     def state(self, stream: int) -> bytes:
-        """All that a stream remembers, for `Stream.state`, or for `join` here or in another process.
+        """All that a stream remembers, for `state` of a stream alone, or for `join` here or in another process.
 
         Raises:
             RequestError: it is not here.
