@@ -7,6 +7,9 @@ is an untrained one of one direction and layer, over words drawn by Zipf's law, 
 twentieth of the values is missing. `nn.LSTM` keeps its state, and pools by hand, under `inference_mode`; it is given
 token numbers, or rows that are scaled and filled already, in a tensor, where lstmkit is given words or raw numbers.
 Keras runs one stateful layer at batches of one step, pooled by hand in numpy. All must give the same probabilities.
+
+A forecaster's stream reads its window again at each push. It is of preset `default`, a year of months ahead from two
+years, and stands beside `predict_quantiles`, which is given each window cut out already.
 """
 
 import argparse
@@ -14,7 +17,7 @@ import importlib.util
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
-from itertools import product
+from itertools import chain, product
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +25,16 @@ import numpy as np
 import torch
 from measuring import FULL, QUICK, Effort, machine, print_machine, side_by_side
 
+from lstmkit.api.forecaster import ForecastPredictor
 from lstmkit.api.predictor import Predictor
-from lstmkit.artifact import Artifact
+from lstmkit.artifact import Artifact, ForecastArtifact
+from lstmkit.config.resolve import resolve
 from lstmkit.config.schema import EncoderConfig
 from lstmkit.data.encoder import Encoder
 from lstmkit.data.series import SeriesEncoder
-from lstmkit.models.build import build_from
+from lstmkit.data.windows import WindowEncoder
+from lstmkit.models.build import architecture_of, build_from
+from lstmkit.models.quantiles import n_outputs
 
 _VOCABULARY = 10_000
 _CHANNELS, _MISSING = 12, 0.05
@@ -36,7 +43,7 @@ _STEPS = 200  # of each stream in a run
 Steps = Sequence[Sequence[str]] | np.ndarray
 """A word for each stream at each step, or float32 `(steps, streams, channels)`."""
 Subject = Callable[[], np.ndarray]
-"""Takes all steps from the beginning; the last answers, `(streams, classes)`."""
+"""Takes all steps from the beginning; the last answers, `(streams, classes)` or `(streams, horizon, quantiles)`."""
 
 
 def model_of(hidden: int, embedding: int = 128, pooling: str = "max_mean", vocabulary: int = _VOCABULARY) -> Artifact:
@@ -60,6 +67,25 @@ def _untrained(encoder: Encoder | SeriesEncoder, hidden: int, embedding: int, po
     }
     torch.manual_seed(0)
     return Artifact(build_from(about, "auto").eval(), encoder, ["neg", "pos"], about)
+
+
+def forecaster_of() -> ForecastArtifact:
+    """An untrained forecaster of preset `default` over months: a year ahead, from the last two."""
+    encoder = WindowEncoder(
+        columns=("y",),
+        known_ahead=(),
+        horizon=12,
+        context=24,
+        season=12,
+        base="last",
+        means=(0.0,),
+        deviations=(1.0,),
+        masked=(),
+    )
+    config = resolve(overrides={"task.goal": "forecast"})
+    about = architecture_of(config, encoder.shape, n_outputs(encoder.horizon))
+    torch.manual_seed(0)
+    return ForecastArtifact(build_from(about, "auto").eval(), encoder, about, {})
 
 
 def words_of(vocabulary: int, n_streams: int, n_steps: int) -> list[list[str]]:
@@ -87,9 +113,9 @@ def inputs_of(artifact: Artifact, steps: Steps) -> list[torch.Tensor]:
     return list(torch.from_numpy(rows.reshape(*streams.shape[:2], -1).swapaxes(0, 1).copy()))
 
 
-def stream_subject(artifact: Artifact, steps: Steps) -> Subject:
+def stream_subject(model: Predictor | ForecastPredictor, steps: Steps) -> Subject:
     """One stream."""
-    stream = Predictor(artifact).stream()
+    stream = model.stream()
 
     def run() -> np.ndarray:
         stream.reset()
@@ -100,9 +126,9 @@ def stream_subject(artifact: Artifact, steps: Steps) -> Subject:
     return run
 
 
-def pool_subject(artifact: Artifact, steps: Steps) -> Subject:
+def pool_subject(model: Predictor | ForecastPredictor, steps: Steps) -> Subject:
     """A pool, all streams pushed at once."""
-    pool = Predictor(artifact).stream_pool()
+    pool = model.stream_pool()
     ids = [pool.join() for _ in steps[0]]
 
     def run() -> np.ndarray:
@@ -110,6 +136,19 @@ def pool_subject(artifact: Artifact, steps: Steps) -> Subject:
             pool.reset(stream)
         for row in steps:
             answers = pool.push(ids, row)
+        return answers
+
+    return run
+
+
+def windows_subject(model: ForecastPredictor, steps: np.ndarray) -> Subject:
+    """`predict_quantiles` of the window at each step, from the second on."""
+    context = model.describe()["context"]
+    series = np.swapaxes(steps, 0, 1)
+
+    def run() -> np.ndarray:
+        for end in range(2, len(steps) + 1):
+            answers = model.predict_quantiles(list(series[:, max(0, end - context) : end]))
         return answers
 
     return run
@@ -190,25 +229,47 @@ def measure(
         artifact = models[over]
         steps = words_of(vocabulary, n_streams, n_steps) if over == "words" else series_of(n_streams, n_steps)
         made = stream_subject if kind == "stream" else pool_subject
-        subjects = {"lstmkit": made(artifact, steps), "nn.LSTM": torch_subject(artifact, steps)}
+        subjects = {"lstmkit": made(Predictor(artifact), steps), "nn.LSTM": torch_subject(artifact, steps)}
         if has_keras:
             subjects["Keras"] = keras_subject(artifact, steps)
-        expected = subjects["lstmkit"]()
-        for name, subject in subjects.items():
-            difference = float(np.abs(subject() - expected).max())
-            if difference > 1e-5:
-                raise RuntimeError(f"{name} gives other probabilities than lstmkit, by {difference:.1e}")
-        spreads = side_by_side(subjects, effort)
-        row: dict[str, Any] = {"over": over, "kind": kind, "streams": n_streams, "hidden": hidden}
-        row["steps"] = n_steps
-        for name, spread in spreads.items():
-            row[name] = {
-                "steps_per_second": round(n_steps * n_streams / spread.median_ms * 1e3),
-                "slowest": round(n_steps * n_streams / spread.most_ms * 1e3),
-                "quickest": round(n_steps * n_streams / spread.least_ms * 1e3),
-                "runs": spread.n_runs,
-            }
-        yield row
+        about = {"over": over, "kind": kind, "streams": n_streams, "hidden": hidden, "steps": n_steps}
+        yield about | _measured(subjects, n_steps * n_streams, effort)
+
+
+def measure_forecasts(
+    effort: Effort, n_steps: int = _STEPS, sizes: tuple[int, ...] = (1, 64)
+) -> Iterator[dict[str, Any]]:
+    """As `measure`, of a forecaster."""
+    model = ForecastPredictor(forecaster_of())
+    for kind, n_streams in [("stream", 1), *(("pool", size) for size in sizes)]:
+        steps = np.random.default_rng(0).standard_normal((n_steps, n_streams, 1)).cumsum(0)
+        made = stream_subject if kind == "stream" else pool_subject
+        subjects = {"lstmkit": made(model, steps), "predict_quantiles": windows_subject(model, steps)}
+        about = {"over": "forecasts", "kind": kind, "streams": n_streams, "steps": n_steps}
+        yield about | _measured(subjects, n_steps * n_streams, effort)
+
+
+def _measured(subjects: dict[str, Subject], n_steps: int, effort: Effort) -> dict[str, Any]:
+    """Steps a second of each, of all streams together.
+
+    Raises:
+        RuntimeError: a subject's answers are not lstmkit's.
+    """
+    expected = subjects["lstmkit"]()
+    for name, subject in subjects.items():
+        difference = float(np.abs(subject() - expected).max())
+        if difference > 1e-5:
+            raise RuntimeError(f"{name} gives other answers than lstmkit, by {difference:.1e}")
+    spreads = side_by_side(subjects, effort)
+    return {
+        name: {
+            "steps_per_second": round(n_steps / spread.median_ms * 1e3),
+            "slowest": round(n_steps / spread.most_ms * 1e3),
+            "quickest": round(n_steps / spread.least_ms * 1e3),
+            "runs": spread.n_runs,
+        }
+        for name, spread in spreads.items()
+    }
 
 
 def main() -> None:
@@ -225,14 +286,15 @@ def main() -> None:
     if importlib.util.find_spec("keras") is None:
         print("Keras: skipped, it is not installed; pip install 'lstmkit[bench]'")
     rows = [header]
-    for row in measure(QUICK if given.quick else FULL, given.hidden):
+    effort = QUICK if given.quick else FULL
+    for row in chain(measure(effort, given.hidden), measure_forecasts(effort)):
         name = f"{row['over']}, {'one stream' if row['kind'] == 'stream' else 'a pool of ' + str(row['streams'])}"
         rates = {key: value for key, value in row.items() if isinstance(value, dict)}
         cells = "   ".join(
             f"{key} {rate['steps_per_second']:>9,} ({rate['slowest']:,} to {rate['quickest']:,})"
             for key, rate in rates.items()
         )
-        print(f"{name:<21}   {cells}   steps a second", flush=True)
+        print(f"{name:<24}   {cells}   steps a second", flush=True)
         rows.append(row)
     if given.json:
         given.json.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")

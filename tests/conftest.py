@@ -17,7 +17,7 @@ install_import_hook(
         *("lstmkit.ragged", "lstmkit.nn", "lstmkit.models", "lstmkit.train", "lstmkit.analyze", "lstmkit.evaluate"),
         *("lstmkit.data.audio", "lstmkit.data.augment", "lstmkit.data.tasks"),
         *("lstmkit.experiment.probe.network", "lstmkit.stream.stack", "lstmkit.stream.native"),
-        *("lstmkit.stream.memory", "lstmkit.stream.model"),
+        *("lstmkit.stream.memory", "lstmkit.stream.model", "lstmkit.stream.recent", "lstmkit.stream.forecast"),
     ],
     "beartype.beartype",
 )

@@ -202,13 +202,19 @@ def test_streams_beside_their_peers(load, monkeypatch: pytest.MonkeyPatch) -> No
         for name in ("lstmkit", "nn.LSTM"):
             assert 0 < row[name]["slowest"] <= row[name]["steps_per_second"] <= row[name]["quickest"]
     json.dumps(rows)
+    rows = list(streaming.measure_forecasts(effort, n_steps=30, sizes=(3,)))
+    assert [(row["over"], row["kind"], row["streams"]) for row in rows] == [
+        ("forecasts", "stream", 1),
+        ("forecasts", "pool", 3),
+    ]
+    assert all(row["lstmkit"]["slowest"] > 0 < row["predict_quantiles"]["slowest"] for row in rows)
 
 
 def test_other_probabilities_are_no_measurement(load, monkeypatch: pytest.MonkeyPatch) -> None:
     streaming = load("streaming")
     monkeypatch.setattr(streaming.importlib.util, "find_spec", lambda name: None)
     monkeypatch.setattr(streaming, "torch_subject", lambda artifact, steps: lambda: np.full((len(steps[0]), 2), 0.5))
-    with pytest.raises(RuntimeError, match=r"nn.LSTM gives other probabilities than lstmkit"):
+    with pytest.raises(RuntimeError, match=r"nn.LSTM gives other answers than lstmkit"):
         next(streaming.measure(load("measuring").Effort(0.001, 3, 1.0), hidden=6, vocabulary=30, n_steps=5))
 
 

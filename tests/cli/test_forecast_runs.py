@@ -153,7 +153,6 @@ def test_what_a_forecast_cannot_be_asked(sales: Path, capsys: pytest.CaptureFixt
         (["explain", "a", "hello"], "the model forecasts series, and one that classifies is needed here"),
         (["explain", "a", "--id", "a@2019-03-01"], "its task is forecast, and this is for classifiers"),
         (["predict", "a", "hello"], "the model forecasts series, and one that classifies is needed here"),
-        (["predict", "a", "--stream"], "the model forecasts series, and one that classifies is needed here"),
         (["predict", "a", "--input", "-"], "cannot come through a pipe"),
         (["predict", "a", "--input", str(sales), "--text-column", "y"], "--text-column is for texts"),
         (["evaluate", "a", "--earliness"], "--earliness is for classifiers"),

@@ -94,6 +94,7 @@ def test_a_decision_ends_a_sequence(lstmkit: Command, model: Path, tmp_path: Pat
         (b'{"tokens": "a b"}\n', ["--input-format", "jsonl"], "words:1: tokens is 'a b', and should be a list"),
         (b'{"text": ["a"]}\n', ["--input-format", "jsonl"], "words:1: text is ['a'], and should be a string"),
         (b"null\n", ["--input-format", "jsonl"], "words:1: null is no text, token or list of tokens"),
+        (b'["the", true]\n', ["--input-format", "jsonl"], "words:1: true is no token; write strings and whole numbers"),
         (b"[0.5]\n", ["--input-format", "jsonl"], "words:1: token 0.5 is a float"),
         (b"[[1]]\n", ["--input-format", "jsonl"], "words:1: token [1] is a list"),
     ],
@@ -124,6 +125,7 @@ def test_a_bad_line_is_one_line(
         (["--decide", "0"], "--decide 0.0: a probability is above 0 and at most 1"),
         (["--decide", "1.5"], "--decide 1.5: a probability"),
         (["--decide", "nan"], "--decide nan: a probability"),
+        (["--rate", "8000"], "--rate is of the samples of recordings, and"),
         (["--on-bad-row", "drop"], "data.on_bad_row = 'drop'"),
         (["--input", "absent.txt"], "absent.txt"),
     ],
@@ -136,8 +138,9 @@ def test_a_wrong_request_is_one_line(lstmkit: Command, model: Path, options: lis
     assert not done.out
 
 
-def test_decide_without_a_stream_is_refused(lstmkit: Command, model: Path) -> None:
-    done = lstmkit("predict", model, "a text", "--decide", "0.9")
+@pytest.mark.parametrize("option", ["--decide", "--rate"])
+def test_what_is_of_streams_is_refused_without_one(lstmkit: Command, model: Path, option: str) -> None:
+    done = lstmkit("predict", model, "a text", option, "0.9")
     assert (done.status, done.err.count("\n")) == (2, 1)
     assert "give it with --stream" in done.err
 

@@ -99,6 +99,12 @@ def test_one_channel(lstmkit: Command, level: Path, tmp_path: Path) -> None:
     file.write_text('1\n[2, 3, 4]\n[[5], [6]]\n{"values": 7}\n')
     done = lstmkit("predict", level, "--stream", "--input", file, "--input-format", "jsonl")
     assert [row["step"] for row in records(done.out)] == [1, 4, 6, 7]
+    file.write_text('1\nnull\n\nnull\n{"values": null}\n2\n')
+    done = lstmkit("predict", level, "--stream", "--input", file, "--input-format", "jsonl")
+    assert [(row["sequence"], row["step"]) for row in records(done.out)] == [(1, 1), (1, 2), (2, 1), (2, 2), (2, 3)]
+    gap = float("nan")
+    seen = [*answers_to(level, [[1], [gap]]), *answers_to(level, [[gap], [gap], [2]])]
+    assert [list(row["probabilities"].values()) for row in records(done.out)] == seen
 
 
 def test_a_decision_ends_a_series(lstmkit: Command, gestures: Path, tmp_path: Path) -> None:
@@ -123,6 +129,9 @@ BAD = [
     ('{"text": "a"}\n', ["--input-format", "jsonl"], 'steps:1: an object needs "values"'),
     ('"1,2"\n', ["--input-format", "jsonl"], 'steps:1: "1,2" is no number and no list of numbers'),
     ("true\n", ["--input-format", "jsonl"], "steps:1: true is no number and no list of numbers"),
+    ("[1, true]\n", ["--input-format", "jsonl"], "steps:1: true is no number; write numbers, and null where one is"),
+    ('{"values": [[1, 2], [false, 2]]}\n', ["--input-format", "jsonl"], "steps:1: false is no number; write numbers"),
+    ("null\n", ["--input-format", "jsonl"], "steps:1: None came, which is no step; push a step of 2 numbers"),
     ("[[1, 2], [3]]\n", ["--input-format", "jsonl"], "steps:1: the step is no array of numbers: lists of unequal"),
 ]
 

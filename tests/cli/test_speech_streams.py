@@ -96,6 +96,8 @@ def test_lines_that_are_no_samples(told: Callable[..., Told]) -> None:
         ("0.1,,0.2", "lines:1: stream: a sample that is NaN, infinite or beyond float32 at 0.000125 s", []),
         ("[[0.1, 0.2]]", "lines:1: stream: samples of 2 channels; 1 are expected", ["--input-format", "jsonl"]),
         ("[0.1, null]", "lines:1: stream: samples of type object", ["--input-format", "jsonl"]),
+        ("[0.1, true]", "lines:1: true is no number; write numbers", ["--input-format", "jsonl"]),
+        ("null", "lines:1: stream: samples of type object", ["--input-format", "jsonl"]),
         (f"[{10**400}]", "lines:1: stream: samples of type object", ["--input-format", "jsonl"]),
         ('"hello"', 'lines:1: "hello" is no number', ["--input-format", "jsonl"]),
     ):
@@ -107,3 +109,18 @@ def test_lines_that_are_no_samples(told: Callable[..., Told]) -> None:
     assert done.status == 0
     assert [record["ended"] for record in records(done.out)] == [False, False, True]
     assert told("\n\n") == (0, "", "")
+
+
+def test_samples_of_another_rate_are_resampled(heard: Path, told: Callable[..., Told]) -> None:
+    samples = whistle("rises", 1, 11_025)
+    line = " ".join(map(str, samples))
+    done = told(f"{line}\n", "--rate", "11025")
+    assert done.status == 0, done.err
+    whole = load(heard).predict_proba([(samples, 11_025)])[0]
+    np.testing.assert_allclose(probabilities(records(done.out)[-1]), whole, rtol=0, atol=1e-6)
+    plain = probabilities(records(told(f"{line}\n").out)[-1])
+    assert np.abs(np.array(plain) - whole).max() > 1e-6
+    for rate in ("500", "8000.5", "nan"):
+        done = told(f"{line}\n", "--rate", rate)
+        assert (done.status, done.out, len(done.err.splitlines())) == (2, "", 1)
+        assert "a sampling rate of" in done.err

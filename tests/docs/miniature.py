@@ -98,7 +98,8 @@ def _write_stars(path: Path) -> None:
 def write_own_files(folder: Path) -> None:
     """A user's files, as the pages name them: tables of reviews, gestures, sales and stars; new.wav; three folders.
 
-    faulty.csv has rows that cannot be used, twice.csv each row twice.
+    months.txt has sales and price of 14 months, and of another shop's first. faulty.csv has rows that cannot be used,
+    twice.csv each row twice.
     """
     write_csv(folder / "reviews.csv", ("text", "label"), reviews(120, seed=10))
     write_csv(folder / "other.csv", ("text", "label"), reviews(20, seed=11))
@@ -108,6 +109,8 @@ def write_own_files(folder: Path) -> None:
     write_whistles(folder / "words", 20)
     write_sound(folder / "new.wav", whistle("rises", 999))
     _write_sales(folder / "sales.csv")
+    months = [f"{90 + 10 * (k % 12 < 6)},5" for k in range(14)]
+    _write(folder / "months.txt", "\n".join([*months, "", "80,6", ""]).encode())
     _write_stars(folder / "stars.csv")
     write_csv(folder / "twice.csv", ("text", "label"), [row for row in reviews(60, seed=15) for _ in range(2)])
     write_csv(folder / "faulty.csv", ("text", "label"), [*reviews(60, seed=14), ("", "pos"), ("a fine film", "")])

@@ -276,6 +276,14 @@ def altered(state: bytes, **changes: Any) -> bytes:
     return content + hashlib.sha256(content).digest()
 
 
+def as_integers(state: bytes) -> list[Any]:
+    """What a state's header says of its arrays, with integers in the place of floats."""
+    import json
+
+    arrays = json.loads(state[24 : state.index(b"}") + 1])["arrays"]
+    return [[name, kind.replace("f4", "i4"), shape] for name, kind, shape in arrays]
+
+
 def test_a_state_that_is_none_is_refused() -> None:
     stream = predictor().stream()
     stream.push("w1 w2")
@@ -290,6 +298,7 @@ def test_a_state_that_is_none_is_refused() -> None:
         (altered(good, format=2), r"of format 2, newer than this lstmkit reads \(1\); upgrade lstmkit"),
         (altered(good, model="0" * 64), "belongs to another model"),
         (altered(good, arrays=[]), "its arrays are not this model's"),
+        (altered(good, arrays=as_integers(good)), "its arrays are not this model's"),
         (altered(good, more=b"\0\0"), "its arrays are not this model's"),
     ]
     other = predictor(seed=1).stream()

@@ -1,7 +1,8 @@
 """A trained forecaster as an object that predicts."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float
@@ -13,6 +14,9 @@ from lstmkit.data.windows import WindowEncoder, Windows
 from lstmkit.models import Classifier
 from lstmkit.models.quantiles import QUANTILES
 from lstmkit.models.scoring import quantile_forecasts
+
+if TYPE_CHECKING:
+    from lstmkit.stream import ForecastPool, ForecastStream, StreamingForecaster
 
 
 class ForecastPredictor:
@@ -54,6 +58,32 @@ class ForecastPredictor:
         return forecast_after(
             self._artifact.network, self._artifact.encoder, series_of(items, len(self.columns), np.float64)
         )
+
+    def stream(self) -> "ForecastStream":
+        """A series that is still arriving, to be pushed step by step; see `lstmkit.stream.ForecastStream`.
+
+        Raises:
+            RequestError: the model reads covariates ahead of time.
+        """
+        from lstmkit.stream import ForecastStream
+
+        return ForecastStream(self._streaming)
+
+    def stream_pool(self) -> "ForecastPool":
+        """Many such series, forecast in one call; see `lstmkit.stream.ForecastPool`.
+
+        Raises:
+            RequestError: as for `stream`.
+        """
+        from lstmkit.stream import ForecastPool
+
+        return ForecastPool(self._streaming)
+
+    @cached_property
+    def _streaming(self) -> "StreamingForecaster":
+        from lstmkit.stream import StreamingForecaster
+
+        return StreamingForecaster(self._artifact)
 
     def describe(self) -> dict[str, Any]:
         """The model in a few plain words and numbers."""

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+QUANTILE_NAMES = ("q10", "q50", "q90")
+
 
 def predict_forecast(
     run: Path,
@@ -63,13 +65,9 @@ def predict_forecast(
             sys.stdout.write(line)
         sys.stdout.flush()
         return
-    write_table(
-        target, rows, {"series": "string", "step": "int64", "time": "string", **dict.fromkeys(_NAMES, "double")}
-    )
+    columns = {"series": "string", "step": "int64", "time": "string", **dict.fromkeys(QUANTILE_NAMES, "double")}
+    write_table(target, rows, columns)
     sys.stderr.write(f"predictions: {target}\n")
-
-
-_NAMES = ("q10", "q50", "q90")
 
 
 def _rows(series: Any, origins: list[int], answers: Any) -> Iterator[dict[str, Any]]:
@@ -79,4 +77,4 @@ def _rows(series: Any, origins: list[int], answers: Any) -> Iterator[dict[str, A
         times = following(one.times[: origin + 1], len(forecast)) or [None] * len(forecast)
         for step, (time, row) in enumerate(zip(times, forecast.tolist(), strict=True), start=1):
             shown = time if time is None or isinstance(time, str | int | float) else str(time)
-            yield {"series": one.name, "step": step, "time": shown, **dict(zip(_NAMES, row, strict=True))}
+            yield {"series": one.name, "step": step, "time": shown, **dict(zip(QUANTILE_NAMES, row, strict=True))}

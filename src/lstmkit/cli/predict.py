@@ -36,6 +36,10 @@ def predict(
     decide: Annotated[
         float | None, typer.Option(help="With --stream: be done with a sequence once a probability reaches this.")
     ] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option(help="With --stream: of the samples of recordings, in Hz.  [default: the model's own]"),
+    ] = None,
     threads: o.Threads = None,
     engine: o.Engine = None,
 ) -> None:
@@ -47,7 +51,8 @@ def predict(
 
     Examples: lstmkit predict runs/first "a fine film"; lstmkit predict runs/first --input new.csv --output labels.csv;
     lstmkit predict runs/words yes.wav no.flac;
-    tail -f words.txt | lstmkit predict runs/first --stream --decide 0.95
+    tail -f words.txt | lstmkit predict runs/first --stream --decide 0.95;
+    tail -f values.csv | lstmkit predict runs/sales --stream
     """
     from lstmkit.artifact import kind_of_model
     from lstmkit.config.resolve import validate
@@ -60,10 +65,12 @@ def predict(
         from lstmkit.cli.streaming import predict_stream
 
         refused = {"TEXT": texts, "--output": output != "-", "--text-column": text_column}
-        predict_stream(run, input, input_format, on_bad_row, decide, threads, engine, refused)
+        predict_stream(run, input, input_format, on_bad_row, decide, rate, threads, engine, refused)
         return
     if decide is not None:
         raise RequestError("--decide ends sequences that are still arriving; give it with --stream")
+    if rate is not None:
+        raise RequestError("--rate is of samples that are still arriving; give it with --stream")
     if bool(texts) == (input is not None):
         raise RequestError(
             "predict takes texts or --input, one of the two; "

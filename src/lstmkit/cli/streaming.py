@@ -1,27 +1,22 @@
 """`lstmkit predict RUN --stream`: an answer after each line, while the sequence is still arriving."""
 
 import json
+import math
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+from lstmkit.cli.forecasting import QUANTILE_NAMES
+from lstmkit.cli.stream_lines import Pushed, lines_of_pushes, numbers_json, numbers_line, words_json
 
 if TYPE_CHECKING:
-    from lstmkit.stream import Stream
+    from lstmkit.stream import ForecastStream, Stream
 
 FORMATS = ("lines", "jsonl")
-
-
-class Pushed(NamedTuple):
-    """One line: what is pushed, None where the line is empty and ends a sequence; or why it cannot be."""
-
-    line: int
-    step: str | float | list[Any] | None
-    fault: str = ""
-
-
-_END = Pushed(0, None)
+_END = Pushed(0, None, is_end=True)
 
 
 def predict_stream(
@@ -30,6 +25,7 @@ def predict_stream(
     input_format: str | None,
     on_bad_row: str | None,
     decide: float | None,
+    rate: float | None,
     threads: int | None,
     engine: str | None,
     refused: Mapping[str, Any],
@@ -41,6 +37,7 @@ def predict_stream(
         given: `--input`; None or -: the pipe.
         input_format: lines, the default, or jsonl.
         decide: `--decide`.
+        rate: `--rate`.
         refused: what else the command was given that has no meaning here, by its name.
 
     Raises:
@@ -62,25 +59,24 @@ def predict_stream(
     path = Path("/dev/stdin") if given in (None, "-") else Path(given)
     place = "stdin" if given in (None, "-") else given
 
-    from lstmkit.api.predictor import load_classifier
-
     if threads:
         import torch
 
         torch.set_num_threads(threads)
-    predictor = load_classifier(run, engine or "auto")
-    stream, kind = predictor.stream(), predictor.kind
+    stream, kind, told = _opened(run, engine or "auto", decide, rate)
     is_json, is_sound = input_format == "jsonl", kind == "audio"
-    parse = (
-        (_series_json if is_json else _numbers) if kind in ("series", "audio") else (_from_json if is_json else Pushed)
-    )
+    of_numbers, of_words = (numbers_json, words_json) if is_json else (numbers_line, Pushed)
+    parse = of_numbers if kind in ("series", "audio", "windows") else of_words
     n_ended, is_decided, has_begun = 0, False, False
 
     def tell(answer: Any, **more: bool) -> None:
-        _write(n_ended + 1, stream, answer, ({} if decide is None else {"decided": is_decided}) | more)
+        record = {"sequence": n_ended + 1, "step": stream.n_steps, **told(answer)}
+        record |= ({} if decide is None else {"decided": is_decided}) | more
+        sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
+        sys.stdout.flush()
 
-    for pushed in chain(_lines(path, is_json, parse), [_END] if is_sound else []):
-        if pushed.step is None and not pushed.fault:
+    for pushed in chain(lines_of_pushes(path, parse, is_json), [_END] if is_sound else []):
+        if pushed.is_end:
             if is_sound and has_begun and not is_decided:  # its last frames wait for the end
                 answer = stream.finish()
                 is_decided = decide is not None and bool(answer.max() >= decide)
@@ -108,19 +104,45 @@ def predict_stream(
         tell(answer, **({"ended": False} if is_sound else {}))
 
 
-def _write(sequence: int, stream: "Stream", answer: Any, more: dict[str, bool]) -> None:
-    """One line; null for an answer that is not there yet."""
+def _opened(
+    run: Path, engine: str, decide: float | None, rate: float | None
+) -> tuple["Stream | ForecastStream", str, Callable[[Any], dict[str, Any]]]:
+    """A stream of the run's model, the kind of what it reads, and what a line says of an answer.
+
+    Raises:
+        RequestError: the model cannot be streamed, or an option is for another kind.
+    """
+    from lstmkit.api.predictor import load, load_classifier
+    from lstmkit.artifact import find_model, kind_of_model, task_of
+    from lstmkit.core.errors import RequestError
+
+    kind = kind_of_model(run)
+    if rate is not None and kind != "audio":
+        reads = "series" if kind in ("series", "windows") else "text"
+        raise RequestError(f"--rate is of the samples of recordings, and {run} reads {reads}; leave it out")
+    if task_of(find_model(run)) == "forecast":
+        if decide is not None:
+            raise RequestError(f"--decide ends a sequence once a class is sure, and {run} forecasts; leave it out")
+        return load(run, engine).stream(), kind, _forecast
+    stream = load_classifier(run, engine).stream(rate=rate)
+    return stream, kind, partial(_classes, stream.labels)
+
+
+def _classes(labels: list[str], answer: Any) -> dict[str, Any]:
+    """null for an answer that is not there yet."""
     best = int(answer.argmax())
-    known = stream.n_steps > 0
-    record = {
-        "sequence": sequence,
-        "step": stream.n_steps,
-        "predicted": stream.labels[best] if known else None,
-        "probability": float(answer[best]) if known else None,
-        "probabilities": {n: float(p) for n, p in zip(stream.labels, answer, strict=True)} if known else None,
+    is_known = not math.isnan(answer[best])
+    return {
+        "predicted": labels[best] if is_known else None,
+        "probability": float(answer[best]) if is_known else None,
+        "probabilities": {n: float(p) for n, p in zip(labels, answer, strict=True)} if is_known else None,
     }
-    sys.stdout.write(json.dumps(record | more, ensure_ascii=False) + "\n")
-    sys.stdout.flush()
+
+
+def _forecast(answer: Any) -> dict[str, Any]:
+    """null for a forecast that is not there yet."""
+    is_known = not math.isnan(answer[0, 0])
+    return {"forecast": dict(zip(QUANTILE_NAMES, answer.T.tolist(), strict=True)) if is_known else None}
 
 
 def _as_samples(numbers: Any) -> list[Any]:
@@ -132,69 +154,3 @@ def _as_samples(numbers: Any) -> list[Any]:
 def _sample(value: Any) -> Any:
     """A sample; what is none is told by `push`."""
     return float(value) if type(value) is int and abs(value) < 2**31 else value
-
-
-def _lines(path: Path, is_json: bool, parse: Callable[[int, str], Pushed]) -> Iterator[Pushed]:
-    from lstmkit.data.sources.lines import lines_of
-    from lstmkit.data.sources.plan import SourceFile
-
-    for number, text, fault, detail in lines_of(SourceFile(path, path.name)):
-        line = text.rstrip("\r\n")
-        if fault:
-            yield Pushed(number, None, fault + detail)
-        elif not line or (is_json and not line.strip()):
-            yield Pushed(number, None)
-        else:
-            yield parse(number, line)
-
-
-def _from_json(number: int, line: str) -> Pushed:
-    """A JSON line: a text, a token, a list of tokens, {"text": ...} or {"tokens": [...]}."""
-    value, fault = _loaded(line)
-    if fault:
-        return Pushed(number, None, fault)
-    if isinstance(value, dict):
-        names = [name for name in ("text", "tokens") if name in value]
-        if len(names) != 1:
-            return Pushed(number, None, 'an object needs "text" or "tokens", one of the two')
-        value = value[names[0]]
-        if not isinstance(value, str if names[0] == "text" else list):
-            return Pushed(
-                number, None, f"{names[0]} is {value!r}, and should be a {'string' if names[0] == 'text' else 'list'}"
-            )
-    if value is None or isinstance(value, bool) or not isinstance(value, str | int | float | list):
-        return Pushed(number, None, f"{line.strip()} is no text, token or list of tokens")
-    return Pushed(number, value)
-
-
-def _numbers(number: int, line: str) -> Pushed:
-    """A line of numbers with commas, tabs or white space between: a step, or of one channel a step each."""
-    from lstmkit.data.sources.series_tables import number_of
-
-    separator = next((one for one in (",", "\t") if one in line.strip(" ")), None) if line.strip() else None
-    step: list[float] = []
-    for cell in line.split(separator):
-        try:
-            step.append(number_of(cell))
-        except ValueError:
-            return Pushed(number, None, f"{cell.strip()!r} is no number; write numbers with commas between")
-    return Pushed(number, step)
-
-
-def _series_json(number: int, line: str) -> Pushed:
-    """A JSON line: a number, a list of channels, a list of steps, or {"values": ...}; null where a value is missing."""
-    value, fault = _loaded(line)
-    if not fault and isinstance(value, dict):
-        if "values" not in value:
-            return Pushed(number, None, 'an object needs "values", the numbers of a step or a list of steps')
-        value = value["values"]
-    if not fault and (isinstance(value, bool) or not isinstance(value, int | float | list)):
-        fault = f"{line.strip()} is no number and no list of numbers"
-    return Pushed(number, None, fault) if fault else Pushed(number, value)
-
-
-def _loaded(line: str) -> tuple[Any, str]:
-    try:
-        return json.loads(line), ""
-    except (ValueError, RecursionError) as error:
-        return None, f"not JSON ({error})"

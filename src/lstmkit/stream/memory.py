@@ -1,5 +1,6 @@
 """All that streams remember of what they have read: states, and what pooling needs. It does not grow with time."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -9,6 +10,8 @@ from jaxtyping import Float, Int
 from lstmkit.models.pooling import Pooling
 from lstmkit.stream.reading import Carried, Chosen
 from lstmkit.stream.stack import Arrays, Arrived, Cell
+
+_CARRIED = "carried."  # before the names of what the reading remembers
 
 
 @dataclass(frozen=True)
@@ -50,16 +53,25 @@ class Memory:
         return made
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Every array by name, but for what is carried."""
-        named = {f"hidden.{k}": array for k, array in enumerate(self.hidden)}
-        named |= {f"cell.{k}": array for k, array in enumerate(self.cells)}
-        named |= {"largest": self.largest} if self.largest is not None else {}
-        named |= {"total": self.total} if self.total is not None else {}
-        return named | {"n_steps": self.n_steps}
+        """See `Carried`: what the reading remembers is among them."""
+        return self._own() | {_CARRIED + name: array for name, array in self.carried.arrays().items()}
+
+    def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """See `Carried`.
+
+        Raises:
+            KeyError, ValueError: they are no such memory's.
+        """
+        own = self._own()
+        if any((arrays[name].dtype, arrays[name].shape) != (array.dtype, array.shape) for name, array in own.items()):
+            raise ValueError("an array of the memory is of another type or shape")
+        self.carried.restore({name.removeprefix(_CARRIED): array for name, array in arrays.items() if name not in own})
+        for name, array in own.items():
+            array[:] = arrays[name]
 
     def forget(self, chosen: slice) -> None:
         """Let streams begin anew."""
-        for name, array in self.arrays().items():
+        for name, array in self._own().items():
             array[chosen] = -np.inf if name == "largest" else 0
         self.carried.forget(chosen)
 
@@ -76,7 +88,7 @@ class Memory:
 
     def put(self, chosen: Chosen, other: "Memory") -> None:
         """Write the memory of some streams."""
-        for mine, theirs in zip(self.arrays().values(), other.arrays().values(), strict=True):
+        for mine, theirs in zip(self._own().values(), other._own().values(), strict=True):
             mine[chosen] = theirs
         self.carried.put(chosen, other.carried)
 
@@ -108,3 +120,11 @@ class Memory:
         if self.total is not None:
             parts.append((self.total / self.n_steps[:, None]).astype(self.hidden[0].dtype))
         return parts[0] if len(parts) == 1 else np.concatenate(parts, 1)
+
+    def _own(self) -> dict[str, np.ndarray]:
+        """Every array by name, but for what is carried."""
+        named = {f"hidden.{k}": array for k, array in enumerate(self.hidden)}
+        named |= {f"cell.{k}": array for k, array in enumerate(self.cells)}
+        named |= {"largest": self.largest} if self.largest is not None else {}
+        named |= {"total": self.total} if self.total is not None else {}
+        return named | {"n_steps": self.n_steps}

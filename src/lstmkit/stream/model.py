@@ -41,6 +41,15 @@ def check_streams(network: Classifier) -> None:
         )
 
 
+def digest_of_weights(network: Classifier) -> str:
+    """A SHA-256 over names, types, shapes and values."""
+    found = hashlib.sha256()
+    for name, tensor in sorted(network.state_dict().items()):
+        found.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
+        found.update(_array(tensor).tobytes())
+    return found.hexdigest()
+
+
 class StreamingModel:
     """A trained model, its weights laid out for single steps.
 
@@ -78,12 +87,8 @@ class StreamingModel:
     @cached_property
     def digest(self) -> str:
         """Tells this model from any other: a SHA-256 over weights, encoder and labels."""
-        found = hashlib.sha256()
-        for name, tensor in sorted(self._artifact.network.state_dict().items()):
-            found.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
-            found.update(_array(tensor).tobytes())
-        about = [found.hexdigest(), *self.reading.identity, self.labels, self.cell, self.pooling]
-        return digest_of(about)
+        weights = digest_of_weights(self._artifact.network)
+        return digest_of([weights, *self.reading.identity, self.labels, self.cell, self.pooling])
 
     def blank(self, n: int) -> Memory:
         """The memory of n streams that have read nothing."""

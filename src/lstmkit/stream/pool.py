@@ -8,17 +8,16 @@ from jaxtyping import Float
 
 from lstmkit.core.errors import RequestError
 from lstmkit.nn import EngineChoice
+from lstmkit.stream.joining import Pool
 from lstmkit.stream.memory import Memory
 from lstmkit.stream.model import StreamingModel
 from lstmkit.stream.reading import Step
 from lstmkit.stream.stack import Arrived
-from lstmkit.stream.state import from_bytes, to_bytes
 
-_FIRST_ROOM = 16
 _BLOCK = 256  # steps of long chunks that are read at once: bounds memory
 
 
-class StreamPool:
+class StreamPool(Pool[Memory]):
     """Streams of one model, which join and leave at any time; a push advances any of them at once.
 
     Each answers as it would alone. A pool serves one thread at a time.
@@ -30,16 +29,7 @@ class StreamPool:
     def __init__(self, model: StreamingModel) -> None:
         self._model = model
         self._stack = model.new_stack()
-        self._memory = model.blank(_FIRST_ROOM)
-        self._place_of: dict[int, int] = {}  # places 0 to n - 1 are taken, so that all streams lie side by side
-        self._id_at: list[int] = []
-        self._next_id = 0
-
-    def __len__(self) -> int:
-        return len(self._id_at)
-
-    def __contains__(self, stream: object) -> bool:
-        return stream in self._place_of
+        super().__init__(model)
 
     @property
     def labels(self) -> list[str]:
@@ -50,53 +40,6 @@ class StreamPool:
     def engine(self) -> EngineChoice:
         """What runs the recurrence, and why."""
         return self._model.engine
-
-    @property
-    def ids(self) -> list[int]:
-        """The streams that are here, in the order in which they joined."""
-        return list(self._place_of)
-
-    def join(self, state: bytes | None = None) -> int:
-        """Take a stream in.
-
-        Args:
-            state: where it goes on, as `Stream.state` or `StreamPool.state` gave it; None: at the beginning.
-
-        Returns:
-            Its number, which no other stream of this pool ever has.
-
-        Raises:
-            ArtifactError: the state is none, damaged, of a newer format or of another model.
-        """
-        start = None if state is None else from_bytes(self._model, state)
-        place = len(self._id_at)
-        if place == len(self._memory.n_steps):
-            larger = self._model.blank(2 * place)
-            larger.put(slice(place), self._memory)
-            self._memory = larger
-        if start is None:
-            self._memory.forget(slice(place, place + 1))
-        else:
-            self._memory.put(slice(place, place + 1), start)
-        stream, self._next_id = self._next_id, self._next_id + 1
-        self._place_of[stream] = place
-        self._id_at.append(stream)
-        return stream
-
-    def leave(self, stream: int) -> None:
-        """Let a stream go.
-
-        Raises:
-            RequestError: it is not here.
-        """
-        place = self._place(stream)
-        last = len(self._id_at) - 1
-        if place != last:  # the last one takes its place
-            self._memory.put(slice(place, place + 1), self._memory.rows(slice(last, last + 1)))
-            moved = self._id_at[last]
-            self._id_at[place], self._place_of[moved] = moved, place
-        self._id_at.pop()
-        del self._place_of[stream]
 
     def push(
         self, streams: Mapping[int, Step] | Sequence[int] | np.ndarray, steps: Sequence[Step] | np.ndarray | None = None
@@ -116,16 +59,7 @@ class StreamPool:
             RequestError: a stream is not here, stands twice, has read no step yet, or is a recording that was
                 finished; all streams are as they were.
         """
-        if isinstance(streams, Mapping):
-            if steps is not None:
-                raise RequestError("push takes {stream: step}, or streams and steps; a mapping and steps came")
-            streams, steps = list(streams), list(streams.values())
-        elif steps is None:
-            raise RequestError("push takes {stream: step}, or streams and steps; streams came without steps")
-        numbers = _plain(streams)
-        if len(numbers) != len(steps):
-            raise RequestError(f"{len(numbers)} streams came with {len(steps)} steps; give one step for each stream")
-        places = self._places(numbers)
+        numbers, steps, places = self._pushed(streams, steps)
         if not numbers:
             return np.zeros((0, len(self._model.labels)))
         reading = self._model.reading
@@ -173,42 +107,6 @@ class StreamPool:
         self._advance_ragged(memory, [inputs])
         return self._model.answers(memory)[0]
 
-    def n_steps(self, stream: int) -> int:
-        """Steps that a stream has read since its beginning.
-
-        Raises:
-            RequestError: it is not here.
-        """
-        return int(self._memory.n_steps[self._place(stream)])
-
-    def reset(self, stream: int) -> None:
-        """Let a stream begin another sequence.
-
-        Raises:
-            RequestError: it is not here.
-        """
-        place = self._place(stream)
-        self._memory.forget(slice(place, place + 1))
-
-    def state(self, stream: int) -> bytes:
-        """All that a stream remembers, for `Stream.state`, or for `join` here or in another process.
-
-        Raises:
-            RequestError: it is not here.
-        """
-        place = self._place(stream)
-        return to_bytes(self._model, self._memory.rows(slice(place, place + 1)))
-
-    def set_state(self, stream: int, state: bytes) -> None:
-        """Let a stream go on from a state.
-
-        Raises:
-            RequestError: it is not here.
-            ArtifactError: as for `join`; the stream is as it was.
-        """
-        place = self._place(stream)
-        self._memory.put(slice(place, place + 1), from_bytes(self._model, state))
-
     def _advance_ragged(self, memory: Memory, inputs: list[Any]) -> None:
         """Read chunks of any length, longest first, by blocks of steps."""
         lengths = np.array([len(found) for found in inputs])
@@ -221,19 +119,3 @@ class StreamPool:
 
     def _advance(self, memory: Memory, arrived: Arrived) -> None:
         memory.observe(self._stack.advance(arrived, memory.hidden, memory.cells), arrived)
-
-    def _place(self, stream: int) -> int:
-        if stream not in self._place_of:
-            raise RequestError(f"stream {stream!r} is not in the pool of {len(self)}; join() gives a number to each")
-        return self._place_of[stream]
-
-    def _places(self, streams: list[int]) -> np.ndarray:
-        places = np.array([self._place(stream) for stream in streams], dtype=np.int64)
-        if len(np.unique(places)) < len(places):
-            twice = next(s for k, s in enumerate(streams) if s in streams[:k])
-            raise RequestError(f"stream {twice} stands twice in one push; give all that it has got as one chunk")
-        return places
-
-
-def _plain(given: Sequence | np.ndarray) -> list:
-    return given.tolist() if isinstance(given, np.ndarray) else list(given)

@@ -37,7 +37,7 @@ class Room:
 
 @runtime_checkable
 class Carried(Protocol):
-    """What a reading remembers of n streams between pushes. It does not grow with time."""
+    """What is remembered of n streams between pushes, by a reading or in all. It does not grow with time."""
 
     def forget(self, chosen: slice) -> None:
         """Let streams begin anew."""
@@ -59,7 +59,7 @@ class Carried(Protocol):
         """Of one stream, take it back from `arrays`.
 
         Raises:
-            ValueError: they are no such arrays.
+            KeyError, ValueError: they are no such arrays.
         """
         ...
 

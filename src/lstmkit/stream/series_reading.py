@@ -10,17 +10,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from lstmkit.core.errors import DataError
-from lstmkit.data.numeric import numbers_of
 from lstmkit.data.series import SeriesEncoder
 from lstmkit.data.sources.corpus import Series
 from lstmkit.nn import native
 from lstmkit.stream.native import SingleProduct
 from lstmkit.stream.projected_reading import ProjectedReading, Rows
 from lstmkit.stream.reading import Chosen, Room
-
-_MOST_NAMED = 6  # channels that a message lists
-_WHAT = "the step"
+from lstmkit.stream.steps import NumberSteps
 
 
 class LastValues:
@@ -72,39 +68,21 @@ class SeriesReading(ProjectedReading):
         self, encoder: SeriesEncoder, weight: Float[np.ndarray, "features gates"], bias: Float[np.ndarray, " gates"]
     ) -> None:
         self._encoder = encoder
-        self._n_channels = len(encoder.channels)
+        self._steps = NumberSteps(encoder.channels, "channel", np.float32)
         super().__init__(weight, bias)
         self.identity = [encoder.describe()]
 
     def blank(self, n: int) -> LastValues:
         """See `Reading`."""
-        return LastValues(np.zeros((n, self._n_channels), dtype=np.float32))
+        return LastValues(np.zeros((n, len(self._encoder.channels)), dtype=np.float32))
 
     def check(self, step: Any) -> Series:
-        """A step or a chunk of steps as float32 `(time, channels)`.
-
-        Args:
-            step: `(channels,)`, or `(time, channels)`; of one channel a number, or `(time,)`. NaN or None in lists
-                where a value is missing.
-
-        Raises:
-            DataError: it is none of these, or holds an infinite value.
-        """
-        if step is None:
-            raise DataError(f"None came, which is no step; push {self._wanted()}")
-        return self._chunk(numbers_of(step, _WHAT))
+        """See `Reading`: a step or a chunk of steps as float32 `(time, channels)`; see `NumberSteps`."""
+        return self._steps.check(step)
 
     def check_all(self, steps: Sequence[Any] | np.ndarray) -> Sequence[Series] | np.ndarray:
         """See `Reading`; as many steps for each stream are one array `(streams, steps, channels)`."""
-        try:
-            found = np.asarray(steps)
-        except (TypeError, ValueError):  # chunks of several lengths, or no numbers: one by one
-            return [self.check(step) for step in steps]
-        if found.dtype.kind not in "fiu":
-            return [self.check(step) for step in steps]
-        numbers = numbers_of(found, _WHAT)
-        first = self._chunk(numbers[0])
-        return numbers.reshape(len(numbers), *first.shape)
+        return self._steps.check_all(steps)
 
     def advance(self, checked: Sequence[Series] | np.ndarray, carried: LastValues) -> Sequence[Rows] | np.ndarray:
         """See `Reading`."""
@@ -134,29 +112,6 @@ class SeriesReading(ProjectedReading):
     def _packed(self) -> Tensor:
         return native.packed(self._weight, transposed=False)
 
-    def _chunk(self, numbers: Float[np.ndarray, "..."]) -> Series:
-        n = self._n_channels
-        if numbers.ndim == 2 and numbers.shape[1] == n:
-            return numbers
-        if numbers.ndim == 1 and n == 1:
-            return numbers[:, None]
-        if numbers.ndim == 1 and len(numbers) == n:
-            return numbers[None]
-        if numbers.ndim == 0 and n == 1:
-            return numbers[None, None]
-        if not numbers.size and numbers.ndim < 3:
-            return np.zeros((0, n), dtype=np.float32)
-        raise DataError(f"{_came(numbers)} came, and this model reads {self._named()}; push {self._wanted()}")
-
-    def _named(self) -> str:
-        names = self._encoder.channels
-        shown = ", ".join(names[:_MOST_NAMED]) + (", …" if len(names) > _MOST_NAMED else "")
-        return f"{len(names)} channel{'s' if len(names) > 1 else ''} ({shown})"
-
-    def _wanted(self) -> str:
-        n = self._n_channels
-        return "a number or a list of numbers" if n == 1 else f"a step of {n} numbers, or a chunk (time, {n})"
-
 
 @dataclass
 class _StepRoom(Room):
@@ -164,11 +119,3 @@ class _StepRoom(Room):
 
     features: Float[np.ndarray, "1 features"]
     project: SingleProduct
-
-
-def _came(numbers: np.ndarray) -> str:
-    if numbers.ndim == 0:
-        return "a single number"
-    if numbers.ndim == 1:
-        return f"a list of {len(numbers)} numbers"
-    return f"an array of shape {numbers.shape}"

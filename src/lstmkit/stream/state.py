@@ -9,32 +9,39 @@ import hashlib
 import json
 import struct
 from math import prod
+from typing import TypeVar
 
 import numpy as np
 
 from lstmkit.core.errors import ArtifactError
-from lstmkit.stream.memory import Memory
-from lstmkit.stream.model import StreamingModel
+from lstmkit.stream.reading import Carried
 
 FORMAT = 1
 _MAGIC = b"lstmkit\x00stream\x00\x00"
 _NUMBERS = struct.Struct("<II")
-_CARRIED = "carried."  # before the names of what the reading remembers
 _SUM = hashlib.sha256().digest_size
 _AGAIN = "push the sequence again, or take the state again with `stream.state`"
 
+AnyMemory = TypeVar("AnyMemory", bound=Carried)
 
-def to_bytes(model: StreamingModel, memory: Memory) -> bytes:
-    """The memory of one stream as bytes."""
-    named = _all_of(memory)
-    arrays = {name: np.ascontiguousarray(a, a.dtype.newbyteorder("<")) for name, a in named.items()}
-    header = json.dumps({"model": model.digest, "arrays": _described(named)}).encode()
-    content = b"".join([_MAGIC, _NUMBERS.pack(FORMAT, len(header)), header, *(a.tobytes() for a in arrays.values())])
+
+def to_bytes(digest: str, memory: Carried) -> bytes:
+    """The memory of one stream, of the model with this digest, as bytes."""
+    named = memory.arrays()
+    arrays = [np.ascontiguousarray(a, a.dtype.newbyteorder("<")) for a in named.values()]
+    described = [[name, a.dtype.str, list(a.shape)] for name, a in zip(named, arrays, strict=True)]
+    header = json.dumps({"model": digest, "arrays": described}).encode()
+    content = b"".join([_MAGIC, _NUMBERS.pack(FORMAT, len(header)), header, *(a.tobytes() for a in arrays)])
     return content + hashlib.sha256(content).digest()
 
 
-def from_bytes(model: StreamingModel, state: bytes) -> Memory:
+def from_bytes(digest: str, blank: AnyMemory, state: bytes) -> AnyMemory:
     """The memory of one stream, read back.
+
+    Args:
+        digest: of the model.
+        blank: the memory of one stream that has read nothing; it is filled.
+        state: as `to_bytes` gave it.
 
     Raises:
         ArtifactError: it is no stream's state, damaged, of a newer format, or of another model's stream.
@@ -55,44 +62,19 @@ def from_bytes(model: StreamingModel, state: bytes) -> Memory:
         )
     try:
         header = json.loads(content[begin : begin + n_header])
-        digest, described = header["model"], header["arrays"]
+        found_digest, described = header["model"], header["arrays"]
     except (ValueError, KeyError, TypeError) as error:  # the checksum is right, so a program wrote it, but not this one
         raise ArtifactError(f"the stream's state is damaged (its header describes nothing); {_AGAIN}") from error
-    if digest != model.digest:
+    if found_digest != digest:
         raise ArtifactError(
-            "the stream's state belongs to another model (other weights, vocabulary or labels), or to sound of another "
-            "rate; load the model that it came from, or push the sequence again"
+            "the stream's state belongs to another model (other weights, vocabulary, scales or labels), or to sound "
+            "of another rate; load the model that it came from, or push the sequence again"
         )
-    memory = model.blank(1)
     try:
-        _fill(memory, _arrays_in(content[begin + n_header :], described))
+        blank.restore(_arrays_in(content[begin + n_header :], described))
     except (KeyError, TypeError, ValueError) as error:
         raise ArtifactError(f"the stream's state is damaged (its arrays are not this model's); {_AGAIN}") from error
-    return memory
-
-
-def _fill(memory: Memory, found: dict[str, np.ndarray]) -> None:
-    """Take a stream's memory from arrays.
-
-    Raises:
-        KeyError, ValueError: they are not such a memory's.
-    """
-    own = memory.arrays()
-    if _described({name: found[name] for name in own}) != _described(own):
-        raise ValueError("an array of the memory is of another type or shape")
-    memory.carried.restore({name.removeprefix(_CARRIED): found[name] for name in found if name not in own})
-    for name, array in own.items():
-        array[:] = found[name]
-
-
-def _all_of(memory: Memory) -> dict[str, np.ndarray]:
-    """Every array by name, what is carried among them."""
-    return memory.arrays() | {_CARRIED + name: array for name, array in memory.carried.arrays().items()}
-
-
-def _described(arrays: dict[str, np.ndarray]) -> list[list]:
-    """Name, type and shape of each array, as the header has them."""
-    return [[name, a.dtype.newbyteorder("<").str, list(a.shape)] for name, a in arrays.items()]
+    return blank
 
 
 def _arrays_in(content: bytes, described: list[list]) -> dict[str, np.ndarray]:
@@ -107,7 +89,9 @@ def _arrays_in(content: bytes, described: list[list]) -> dict[str, np.ndarray]:
         if dtype.hasobject or any(n < 0 for n in shape):
             raise ValueError("no array of numbers")
         size = dtype.itemsize * prod(shape)
-        arrays[name] = np.frombuffer(content[place : place + size], dtype).reshape(shape)
+        arrays[name] = (
+            np.frombuffer(content[place : place + size], dtype).astype(dtype.newbyteorder("=")).reshape(shape)
+        )
         place += size
     if place != len(content):
         raise ValueError("bytes are left over")

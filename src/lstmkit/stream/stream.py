@@ -126,11 +126,11 @@ class Stream:
             ArtifactError: on setting, the bytes are no stream's state, damaged, of a newer format or of another model;
                 the stream is as it was.
         """
-        return to_bytes(self._model, self._memory)
+        return to_bytes(self._model.digest, self._memory)
 
     @state.setter
     def state(self, state: bytes) -> None:
-        self._memory.put(slice(None), from_bytes(self._model, state))
+        self._memory.put(slice(None), from_bytes(self._model.digest, self._model.blank(1), state))
         self._answer = None
 
     def _read(self, inputs: Inputs) -> None:
