@@ -1,6 +1,7 @@
 """Recordings through the commands: trained, resumed to the same bits, predicted, analysed, and refused in one line."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -181,7 +182,13 @@ def test_explanations_show_bands_over_frames(words: Path, deltas: int) -> None:
     np.testing.assert_allclose(found.by_channel.sum(2), found.attribution.values, atol=1e-9)
     np.testing.assert_allclose(found.probabilities, model.predict_proba([path])[0], atol=1e-6)
     assert run(["explain", "a", str(path), "--out", "page.html"]) == 0
-    assert "Hz" in Path("page.html").read_text()
+    assert run(["explain", "a", str(path), "--out", "page.json"]) == 0
+    page = Path("page.html").read_text()
+    assert "Hz" in page
+    assert "Which frames count, in which feature" in page
+    assert (found.kind, json.loads(Path("page.json").read_text())["kind"]) == ("audio", "audio")
+    words_of = re.sub(r"(?s)<script.*?</script>|<style.*?</style>|<[^>]*>", " ", page)
+    assert not re.search(r"\bthe series\b|\bthis series\b|\bchannels?\b|\bfirst step\b", words_of)
     first = json.loads(Path("a/predictions.jsonl").read_text().splitlines()[0])
     assert run(["explain", "a", "--id", first["id"], "--text"]) == 0
 
@@ -234,3 +241,7 @@ def test_a_lab_on_recordings_explains_its_examples(words: Path, monkeypatch: pyt
     assert evidence["explained"]
     claims = {claim["claim"]: claim for claim in json.loads(Path("lab/lab.json").read_text())["claims"]}
     assert "words" in claims["LSTMs perform well on speech"]["evidence"]
+    page = Path("lab/report.html").read_text()
+    assert "Look for the few frames that carry the answer" in page
+    assert "first frame" in page
+    assert "the answer to the series" not in page

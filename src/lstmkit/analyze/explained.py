@@ -1,6 +1,7 @@
 """One prediction from the inside: attribution, running answer, gates and states, and the test of the attribution."""
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -121,9 +122,10 @@ class TextExplanation(Explanation):
 
 @dataclass(frozen=True, kw_only=True)
 class SeriesExplanation(Explanation):
-    """Of a numeric series, or of anything that is read as rows of features.
+    """Of a numeric series, or of a recording, whose steps are frames and whose channels are features.
 
     Attributes:
+        kind: series or audio.
         channels: their names.
         places: int64 `(steps,)`, which steps of the series were read, counted from 0.
         values: float32 `(steps, channels)` as they were given; NaN where one is missing.
@@ -132,6 +134,7 @@ class SeriesExplanation(Explanation):
         channel_of: int64 `(features,)`, the channel of each feature of a row: of its value, or of its mask.
     """
 
+    kind: Literal["series", "audio"]
     channels: list[str]
     places: Int[np.ndarray, " steps"]
     values: Float[np.ndarray, "steps channels"]

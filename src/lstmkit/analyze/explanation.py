@@ -99,6 +99,7 @@ def _explain_series(
     channel_of = np.array([*range(n_channels), *encoder.masked], dtype=np.int64)
     means = np.array(encoder.means)
     return SeriesExplanation(
+        kind="series",
         channels=list(encoder.channels),
         places=places,
         values=np.asarray(series, dtype=np.float32)[places],
@@ -123,6 +124,7 @@ def _explain_sound(
     values = (rows[:, :n_static].astype(np.float64) * encoder.deviations[:n_static] + means)[:, ::-1]
     channel_of = n_static - 1 - np.arange(encoder.settings.n_features) % n_static
     return SeriesExplanation(
+        kind="audio",
         channels=encoder.features[:n_static][::-1],
         places=places,
         values=values.astype(np.float32),

@@ -76,7 +76,7 @@ def _fixed(record: dict[str, Any]) -> int:
     pieces, models = record["pieces"], record["models"]
     text = size("".join(before + token for before, token, _ in pieces) + record["tail"])
     text += 4 * sum(token.count('"') + token.count("'") for _, token, _ in pieces)
-    drawn = drawn_bytes(record["series"], record["n_read"], len(models)) if record["kind"] == "series" else 0
+    drawn = drawn_bytes(record["series"], record["n_read"], len(models)) if record["kind"] != "text" else 0
     coloured = _SPAN * len(pieces) + text if len(pieces) <= COLOURED_TOKENS else 0
     points = sum(len(model["running"]["lengths"]) for model in models)
     return _HOUSE + size(record) + text + drawn + coloured * len(models) + _MOST_LINES * _POINT * points
@@ -94,7 +94,7 @@ def _n_planes(inside: Inside) -> int:
 def _read(explanation: Explanation, width: int) -> dict[str, Any]:
     """What was read: the pieces of a text, or a series."""
     if isinstance(explanation, SeriesExplanation):
-        return {"kind": "series", "pieces": [], "tail": "", "series": series_part(explanation, width)}
+        return {"kind": explanation.kind, "pieces": [], "tail": "", "series": series_part(explanation, width)}
     if isinstance(explanation, TextExplanation):
         return {"kind": "text", **_pieces(explanation)}
     raise TypeError(f"{type(explanation).__name__}: neither of a text nor of a series")

@@ -77,7 +77,7 @@ def journey(answer: Answer, record: ExplanationRecord) -> str:
         if size >= _STEP:
             way, what = "up" if values[k] > values[k - 1] else "down", record.step_name(lengths[k] - 1)
             where = "at" if lengths[k] == lengths[k - 1] + 1 else "by"  # some steps were not asked after
-            moves.append(f"{way} {100 * size:.0f} points {where} {'step ' if record.series else ''}{what}")
+            moves.append(f"{way} {100 * size:.0f} points {where} {f'{unit} ' if record.series else ''}{what}")
     if len(values) == 1:
         return f"One {unit}, and one answer: “{name}” at {values[0]:.0%}."
     says = f"“{name}” begins at {values[0]:.0%} and ends at {values[-1]:.0%}"

@@ -56,7 +56,7 @@ def draw_explanation(record: Mapping[str, Any], path: Path) -> Path:
         path.name,
         scripts=("page.js", "explain_planes.js", f"explain_{kind}.js", "explain.js"),
         x=found,
-        thing=kind,
+        thing=found.thing,
         reading=charts.READING,
         models=models,
         data=_data(found),
@@ -109,7 +109,7 @@ def _data(record: ExplanationRecord) -> Markup:
     kept = record.model_dump(
         include={"labels", "steps", "forgetting", "models", "hole", "n_read", "n_given", "kind", "series"}
     )
-    kept["unit"] = record.unit
+    kept |= {"unit": record.unit, "thing": record.thing, "channel": record.channel}
     kept["pieces"] = [printable(token) for _, token, _ in record.pieces]
     kept["gaps"] = [_shown(before) for before, *_ in record.pieces] + [_shown(record.tail)]
     kept["unknown"] = [k for k, (*_, known) in enumerate(record.pieces) if not known]
@@ -130,7 +130,7 @@ def _shown(gap: str) -> str:
 
 def _notes(record: ExplanationRecord) -> list[str]:
     """What was left out of this page, and why."""
-    notes, units, thing = [], f"{record.unit}s", "series" if record.series else "text"
+    notes, units, thing = [], f"{record.unit}s", record.thing
     if record.n_left_out:
         notes.append(
             f"The {thing} has {record.n_given:,} {units}; the model reads {record.n_read:,} of them, as in training. "

@@ -10,6 +10,7 @@ from pydantic import Field, TypeAdapter, model_validator
 
 from lstmkit.config.schema import Cell, Pooling
 from lstmkit.core.explained import completeness
+from lstmkit.core.names import STEPS
 from lstmkit.report.explained_series import Cells, ReadSeries, check_size
 from lstmkit.report.records import Count, Positive, Record, Share, checked
 
@@ -105,7 +106,7 @@ class ExplanationRecord(Record):
     """What `lstmkit.analyze.recording.record_of` writes."""
 
     format: Literal[1]
-    kind: Literal["text", "series"] = "text"
+    kind: Literal["text", "series", "audio"] = "text"
     run: str = ""
     id: str = ""
     label: str | None = None
@@ -123,7 +124,7 @@ class ExplanationRecord(Record):
 
     @model_validator(mode="after")
     def _fits(self) -> "ExplanationRecord":
-        if (self.kind == "series") != (self.series is not None):
+        if (self.kind != "text") != (self.series is not None):
             raise ValueError(f"series: does not belong to a record of kind {self.kind}, or is absent from it")
         _same("pieces", len(self.pieces), 0 if self.series else self.n_read)
         if self.series:
@@ -165,7 +166,17 @@ class ExplanationRecord(Record):
     @property
     def unit(self) -> str:
         """What a step of the sequence is called."""
-        return "step" if self.series else "token"
+        return STEPS[self.kind].removesuffix("s")
+
+    @property
+    def thing(self) -> str:
+        """What the whole is called."""
+        return {"text": "text", "series": "series", "audio": "recording"}[self.kind]
+
+    @property
+    def channel(self) -> str:
+        """What a column of the rows that are read is called."""
+        return "feature" if self.kind == "audio" else "channel"
 
     def step_name(self, k: int) -> str:
         """Step k as its page names it: a token by itself and its number, a step of a series by its number there."""

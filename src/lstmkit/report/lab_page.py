@@ -168,6 +168,7 @@ def _curves(record: ExplanationRecord, series: ReadSeries) -> dict[str, Any]:
         "map_height": min(_MAP_PX, values["map_height"]),
         "lanes": values["of_models"][0]["lanes"][:_MOST_LANES],
         "map": values["of_models"][0]["map"],
+        "record": record,
         "n_channels": len(series.channels),
     }
 

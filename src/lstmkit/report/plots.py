@@ -121,8 +121,8 @@ def test_accuracy(dots: Sequence[Dot]) -> Figure:
     floor = _floor(min(dot.interval[0] for dot in dots))
     for place, dot in enumerate(dots):
         low, high = (100 * bound for bound in dot.interval)
-        axes.plot([low, high], [place, place], color=dot.colour, linewidth=2)
-        axes.plot([100 * dot.accuracy], [place], color=dot.colour, marker="o", markersize=7)
+        axes.plot([low, high], [place, place], color=dot.colour, linewidth=2, clip_on=False)
+        axes.plot([100 * dot.accuracy], [place], color=dot.colour, marker="o", markersize=7, clip_on=False)
         axes.annotate(f"{dot.accuracy:.2%}", (high, place), xytext=(7, 0), textcoords="offset points",
                       va="center", color=dot.colour, annotation_clip=False)  # fmt: skip
     axes.set_yticks(range(len(dots)), names)
@@ -241,7 +241,7 @@ def _direct_labels(axes: Axes, runs: Sequence[Curved], what: str, scale: float) 
                 ends.append((f"{NAMES[run.cell]} {words}", colour(run.cell), points[-1][1]))
     _label_ends(axes, axes.get_xlim()[1], ends)
     if any(e.valid_loss is not None for run in runs for e in run.epochs):
-        axes.annotate("○ epoch kept", (1, 0), xytext=(9, -11), fontsize=8, xycoords="axes fraction",
+        axes.annotate("○ epoch kept", (1, 0), xytext=(9, -14), fontsize=8, xycoords="axes fraction",
                       textcoords="offset points", va="top", color=colour("muted"))  # fmt: skip
 
 

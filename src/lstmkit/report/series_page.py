@@ -64,7 +64,7 @@ def stretches(record: ExplanationRecord, series: ReadSeries) -> Callable[[int, i
     def told(first: int, last: int) -> str:
         start, end = first * series.width, min((last + 1) * series.width, record.n_read) - 1
         start, end = record.place(start) + 1, record.place(end) + 1
-        return f"step {start:,}" if start == end else f"steps {start:,} to {end:,}"
+        return f"{record.unit} {start:,}" if start == end else f"{record.unit}s {start:,} to {end:,}"
 
     return told
 
@@ -74,8 +74,8 @@ def series_notes(record: ExplanationRecord, series: ReadSeries) -> list[str]:
     notes, n_channels, n_spans = [], len(series.channels), series.n_spans(record.n_read)
     if series.width > 1:
         notes.append(
-            f"Of {record.n_read:,} steps this page keeps {n_spans:,} spans of {series.width} each: a channel’s least "
-            "and largest value in a span, and the sum of its attributions."
+            f"Of {record.n_read:,} {record.unit}s this page keeps {n_spans:,} spans of {series.width} each: a "
+            f"{record.channel}’s least and largest value in a span, and the sum of its attributions."
         )
     if n_channels > MOST_CURVES and n_spans > MOST_COLUMNS:
         notes.append(
@@ -84,7 +84,7 @@ def series_notes(record: ExplanationRecord, series: ReadSeries) -> list[str]:
         )
     if n_channels > MOST_CURVES and n_channels * n_spans > MOST_POINTS:
         notes.append(
-            f"Of {n_channels:,} channels the {MOST_CURVES} that count most are drawn as curves, so that the "
+            f"Of {n_channels:,} {record.channel}s the {MOST_CURVES} that count most are drawn as curves, so that the "
             "page stays under 3 MB; the others stand in the map."
         )
     return notes

@@ -45,7 +45,7 @@
       }
       const { at_input: end, at_baseline: start, sums, complete } = attribution;
       says.textContent =
-        `The log-odds of “${name}” are ${plus(end[k], 3)} for this ${record.kind} and ${plus(start[k], 3)} for the baseline: a ` +
+        `The log-odds of “${name}” are ${plus(end[k], 3)} for this ${record.thing} and ${plus(start[k], 3)} for the baseline: a ` +
         `difference of ${plus(end[k] - start[k], 3)} nats. The attributions sum to ${plus(sums[k], 3)}: ${complete[k]}.`;
       const found = view.reasons(m, k).sort((a, b) => Math.abs(b.value) - Math.abs(a.value));
       [[1, "Most for it"], [-1, "Most against it"]].forEach(([sign, words]) => {

@@ -3,7 +3,7 @@
 // series_drawing.py. See explain.js for what it asks of a view.
 const explainView = (record, { $, element, number, plus, state, point, tell, choose }) => {
   const HIGH = 200, COLUMNS = 250, LEVELS = 8;
-  const { models, series, n_read: n, hole } = record;
+  const { models, series, n_read: n, hole, unit } = record;
   const { channels, width } = series, nChannels = channels.length, nSpans = Math.ceil(n / width);
   const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer;
   const least = new Uint16Array(bytes(series.least)), most = series.most ? new Uint16Array(bytes(series.most)) : least;
@@ -18,7 +18,7 @@ const explainView = (record, { $, element, number, plus, state, point, tell, cho
   const missing = (channel, k) => series.missing[channel].some(([first, last]) => k >= first && k <= last);
   const place = (k) => (hole === null || k < hole ? k : k + record.n_given - n);
   const step = (k) => number.format(place(k) + 1);
-  const several = (first, last) => (first === last ? `step ${step(first)}` : `steps ${step(first)} to ${step(last)}`);
+  const several = (first, last) => (first === last ? `${unit} ${step(first)}` : `${unit}s ${step(first)} to ${step(last)}`);
   const lanes = [...document.querySelectorAll(".lane")].map((lane) => ({
     lane, m: Number(lane.closest(".lanes").dataset.model), channel: lane.dataset.channel === "all" ? -1 : Number(lane.dataset.channel),
   }));
@@ -109,8 +109,8 @@ const explainView = (record, { $, element, number, plus, state, point, tell, cho
     const whole = plus(models[m].attribution.values[at][k]);
     if (channel < 0) return `${whole} nats`;
     const own = plus(cell(m, at, channel, Math.floor(k / width)));
-    const span = width > 1 ? ` in these ${width} steps` : "";
-    return nChannels > 1 ? `${own} nats by ${named[channel]}${span}, ${whole} by all channels` : `${own} nats${span}`;
+    const span = width > 1 ? ` in these ${width} ${unit}s` : "";
+    return nChannels > 1 ? `${own} nats by ${named[channel]}${span}, ${whole} by all ${record.channel}s` : `${own} nats${span}`;
   };
 
   const to = (k, own) => {
@@ -176,7 +176,7 @@ const explainView = (record, { $, element, number, plus, state, point, tell, cho
       for (let k = at * nChannels * nSpans; k < (at + 1) * nChannels * nSpans; k++) found = Math.max(found, Math.abs(cells[m][k]));
       return found * models[m].attribution.cells.scale / 32767;
     },
-    heading: (k) => [element("b", `step ${step(k)}`), element("span", ` of ${number.format(record.n_given)}${words(k)}`)],
+    heading: (k) => [element("b", `${unit} ${step(k)}`), element("span", ` of ${number.format(record.n_given)}${words(k)}`)],
     stretch: several,
     at: () => {},
     select: (first, last) => document.querySelectorAll(".lane .span").forEach((mark) => {
