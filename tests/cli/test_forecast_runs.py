@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import signal
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -178,3 +179,37 @@ def test_what_a_forecast_cannot_be_asked(sales: Path, capsys: pytest.CaptureFixt
         assert said in error, words
         assert error.count("error: ") == 1
     assert not any(Path("runs").iterdir())
+
+
+def days(path: str, step: int, names: str = "ab") -> str:
+    """Series of 40 dates, so many days apart."""
+    begin = date(2020, 1, 1)
+    rows = [f"{name},{begin + timedelta(days=step * k)},{k % 7},{k % 5}\n" for name in names for k in range(40)]
+    Path(path).write_text("id,date,y,price\n" + "".join(rows))
+    return path
+
+
+def test_series_sampled_otherwise_than_the_forecaster_s_are_refused(
+    sales: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["train", str(sales), "--out", "a", *SMALL]) == 0
+    said = "another sampling interval (1 d; the model's is 31 d)"
+    for words in (["predict", "a", "--input", days("days.csv", 1)], ["evaluate", "a", "days.csv"]):
+        capsys.readouterr()
+        assert run(words) == 2
+        out, err = capsys.readouterr()
+        assert (out, err.count("\n")) == ("", 1)
+        assert f"days.csv:2: {said} (2 such rows); mend it" in err
+    with Path("days.csv").open("a") as file:
+        file.writelines(Path(days("months.csv", 30, "c")).read_text().splitlines(keepends=True)[1:])
+    for words in (["predict", "a", "--input", "days.csv"], ["evaluate", "a", "days.csv"]):
+        assert run([*words, "--on-bad-row", "skip"]) == 0
+        assert f"skipped days.csv:42: {said}" in capsys.readouterr().err
+
+
+def test_one_panel_has_one_sampling_interval(capsys: pytest.CaptureFixture[str]) -> None:
+    mixed = Path(days("mixed.csv", 1, "abc"))
+    with mixed.open("a") as file:
+        file.writelines(Path(days("weeks.csv", 7, "d")).read_text().splitlines(keepends=True)[1:])
+    assert run(["train", "mixed.csv", "--label-column", "y", *SMALL]) == 2
+    assert "mixed.csv:122: another sampling interval (7 d; most have 1 d)" in capsys.readouterr().err

@@ -51,7 +51,7 @@ def predict_forecast(
     encoder, reading = model.encoder, model.reading
     data = validate({"data": {"source": input, "on_bad_row": "skip" if skip else "fail"}}).data
     columns = PanelColumns(encoder.columns[0], encoder.columns[1:], reading["series"], reading["time"])
-    panel = load_panel(data, columns)
+    panel = load_panel(data, columns, model.interval)
     for rejected in panel.rejected:
         sys.stderr.write(f"skipped {rejected['file']}:{rejected['line']}: {rejected['reason']}\n")
     names = [series.name for series in panel.series]

@@ -169,7 +169,7 @@ def _from_json(number: int, line: str) -> Pushed:
 
 def _numbers(number: int, line: str) -> Pushed:
     """A line of numbers with commas, tabs or white space between: a step, or of one channel a step each."""
-    from lstmkit.data.sources.series_tables import number_of
+    from lstmkit.data.sources.gathered import number_of
 
     separator = next((one for one in (",", "\t") if one in line.strip(" ")), None) if line.strip() else None
     step: list[float] = []

@@ -81,7 +81,8 @@ def run_forecast(folder: Path, data: CutPanel, config: Config, listener: Listene
     longest = network.recurrence.chrono_length
     architecture = architecture_of(config, data.encoder.shape, n_outputs(data.cut.horizon), longest)
     reading = {"series": data.panel.series_column, "time": data.panel.time}
-    save_artifact(folder / "model", network, architecture, data.encoder, [], {"kind": "forecast", "reading": reading})
+    task = {"kind": "forecast", "reading": reading}
+    save_artifact(folder / "model", network, architecture, data.encoder, [], task, data.panel.interval)
 
     scoring = datetime.now(UTC)
     test = data.windows("test")

@@ -9,13 +9,12 @@ from typing import Any
 
 import torch
 
-from lstmkit.artifact import find_model, load_forecaster
+from lstmkit.artifact import ForecastArtifact, find_model, load_forecaster
 from lstmkit.config.resolve import load_config, validate
 from lstmkit.core.errors import DataError, RequestError
 from lstmkit.core.files import read_json, write_json
 from lstmkit.data.cutting import Cut, CutPanel, cut_panel
 from lstmkit.data.sources.panel import PanelColumns, load_panel
-from lstmkit.data.windows import WindowEncoder
 from lstmkit.evaluate.forecasting import baseline_quantiles
 from lstmkit.experiment.folder import same_data
 from lstmkit.experiment.forecast import score_forecast
@@ -57,7 +56,7 @@ def evaluate_forecast(run: Path, request: Request, say: Callable[[str], None]) -
     data = own
     if request.source is not None:
         asked = {"source": request.source, "on_bad_row": request.on_bad_row or config.data.on_bad_row}
-        data = _whole(artifact.encoder, artifact.reading, validate({"data": asked}), own)
+        data = _whole(artifact, validate({"data": asked}), own)
         for line in data.panel.decisions:
             say(line)
         for rejected in data.panel.rejected:
@@ -80,10 +79,11 @@ def evaluate_forecast(run: Path, request: Request, say: Callable[[str], None]) -
     return evaluation
 
 
-def _whole(encoder: WindowEncoder, reading: dict[str, str], asked: Any, own: CutPanel) -> CutPanel:
+def _whole(artifact: ForecastArtifact, asked: Any, own: CutPanel) -> CutPanel:
     """Another table as one test part: nothing of it was trained on."""
+    encoder, reading = artifact.encoder, artifact.reading
     columns = PanelColumns(encoder.columns[0], encoder.columns[1:], reading["series"], reading["time"])
-    panel = load_panel(asked.data, columns)
+    panel = load_panel(asked.data, columns, artifact.interval)
     needed = encoder.least_context + encoder.horizon
     for series in panel.series:
         if len(series) < needed:

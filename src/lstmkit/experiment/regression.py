@@ -72,7 +72,7 @@ def run_regression(folder: Path, data: Numbered, config: Config, listener: Liste
     network, result = train_and_refit(folder, lesson, both, config, device, listener)
     architecture = architecture_of(config, final.encoder.shape, 1, network.recurrence.chrono_length)
     task = {"kind": "regression", "mean": final.mean, "deviation": final.deviation}
-    save_artifact(folder / "model", network, architecture, final.encoder, [], task)
+    save_artifact(folder / "model", network, architecture, final.encoder, [], task, data.corpus.interval)
 
     scoring = datetime.now(UTC)
     predicted = final.values(outputs(network, final.encoded["test"]))  # the test part is scored here, once
@@ -144,7 +144,7 @@ def evaluate_regression(run: Path, request: Request, say: Callable[[str], None])
         agrees = "agrees with" if before["rmse"] == evaluation["rmse"] else "DIFFERS from"
         say(f"the RMSE {agrees} evaluation.json ({before['rmse']:.4g})")
         return evaluation | {"baselines": before["baselines"]}
-    corpus, part, split = part_asked(config, request, artifact.encoder, say)
+    corpus, part, split = part_asked(config, request, artifact, say)
     truth = numbers_of(part)
     evaluation = _record(split, truth, predicted_by(artifact, part)) | {"source": request.source}
     evaluation["baselines"] = number_baselines(data, truth, part.inputs, config.train.refit, say)

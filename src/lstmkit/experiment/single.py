@@ -79,7 +79,8 @@ def run_one(
     encoded = final.encoded
     longest = network.recurrence.chrono_length
     architecture = architecture_of(config, encoded.encoder.shape, len(encoded.labels), longest)
-    save_artifact(folder / "model", network, architecture, encoded.encoder, encoded.labels)
+    interval = prepared.corpus.interval
+    save_artifact(folder / "model", network, architecture, encoded.encoder, encoded.labels, interval=interval)
 
     scoring = datetime.now(UTC)
     answers = probabilities(network, encoded.parts["test"])  # the test split is scored here, once

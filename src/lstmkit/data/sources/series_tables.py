@@ -1,7 +1,7 @@
 """Tables of numbers: a row a step (long), a row a series (wide), or lists in a row; which it is, and its series."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -9,24 +9,15 @@ import numpy as np
 from lstmkit.config.schema import DataConfig
 from lstmkit.data.sources.columns import LABEL_NAMES, TEXT_NAMES, by_name, require_column
 from lstmkit.data.sources.corpus import Series
+from lstmkit.data.sources.gathered import Step, gather, is_number, number_of, timed
 from lstmkit.data.sources.plan import Reading, Row, SourceFile
-from lstmkit.data.sources.times import checked_times, times_of
 
 SERIES_NAMES = (
     "series", "series_id", "case", "case_id", "sequence_id", "sample_id", "recording", "recording_id", "trial", "unit",
     "id",
 )  # fmt: skip
 TIME_NAMES = ("time", "timestamp", "t", "date", "datetime", "step")
-_MISSING = frozenset({"", "?", "na", "nan", "null", "none"})
-_OTHER_STEP = 0.1  # relative: series whose usual step differs by more were sampled at another rate
-_GAP = 1.5  # usual steps: a longer one is a gap
-
-
-class Step(NamedTuple):
-    """A row of a table: its line, and its values by column."""
-
-    line: int
-    values: Mapping[str, Any]
+GAP = 1.5  # usual steps: a longer one is a gap
 
 
 class Found(NamedTuple):
@@ -142,87 +133,20 @@ def found_series(file: SourceFile, steps: Iterator[Step], layout: SeriesLayout, 
         yield Found(line, str(values[layout.series]) if layout.series else "", found, values)
 
 
-def number_of(value: Any) -> float:
-    """A cell as a number, NaN where it is missing.
-
-    Raises:
-        ValueError: it is neither.
-    """
-    if value is None or (isinstance(value, str) and value.strip().lower() in _MISSING):
-        return np.nan
-    if isinstance(value, bool | list | dict):
-        raise ValueError("no number")  # noqa: TRY004  (what float says of a string that is none)
-    return float(value)
-
-
-@dataclass
-class _Gathered:
-    """The steps of one series of a long table."""
-
-    line: int
-    row: Mapping[str, Any]  # the first
-    times: list[Any] = field(default_factory=list)
-    values: list[list[float]] = field(default_factory=list)
-    is_bad: bool = False
-
-
 def _long(file: SourceFile, steps: Iterator[Step], layout: SeriesLayout, reading: Reading) -> Iterator[Found]:
-    found: dict[str, _Gathered] = {}
-    for line, values in steps:
-        if layout.series and values.get(layout.series) in (None, ""):
-            reading.reject(file, line, "the series has no name", f" (column {layout.series!r} is empty)")
-            continue
-        name, label = str(values.get(layout.series)), values.get(layout.label)
-        own = found.setdefault(name, _Gathered(line, values))
-        first = own.row.get(layout.label)
-        if label != first:
-            _refuse(own, reading, file, line, "two labels in one series", f" ({first!r} and {label!r} in {name!r})")
-        row = []
-        for column in layout.columns:
-            try:
-                row.append(number_of(values.get(column)))
-            except (TypeError, ValueError):
-                _refuse(own, reading, file, line, "not a number", f" ({values.get(column)!r} in column {column!r})")
-        own.values.append(row)
-        own.times.append(values.get(layout.time) if layout.time else len(own.times))
-    times = {name: _times(own, reading, file) for name, own in found.items() if not own.is_bad}
-    usual = {name: float(np.median(np.diff(of))) for name, of in times.items() if len(of) > 1}
-    step = reading.step or (float(np.median(list(usual.values()))) if usual else 0.0)
-    reading.step = step
-    n_gaps, widest = 0, 0.0
+    found = gather(file, steps, layout.columns, reading, series=layout.series, time=layout.time, label=layout.label)
+    times = timed(found, file, reading, layout.time)
     reading.channels = reading.channels or list(layout.columns)
-    for name, own in found.items():
-        if own.is_bad:
-            continue
-        if name in usual and abs(usual[name] - step) > _OTHER_STEP * step:
-            _refuse(
-                own, reading, file, own.line, "another sampling interval", f" ({usual[name]:g}; most have {step:g})"
-            )
-            continue
-        gap = float(np.diff(times[name]).max(initial=0.0))
-        n_gaps, widest = n_gaps + (gap > _GAP * step), max(widest, gap)
-        array = np.array(own.values, dtype=np.float32)
-        yield Found(own.line, name if layout.series else "", array, own.row)
+    n_gaps, widest, step = 0, 0.0, reading.interval.step if reading.interval else 0.0
+    for name, at in times.items():
+        own, gap = found[name], float(np.diff(at).max(initial=0.0))
+        n_gaps, widest = n_gaps + (gap > GAP * step), max(widest, gap)
+        yield Found(own.line, name, np.array(own.values, dtype=np.float32), own.row)
     if layout.time and n_gaps:
         reading.decisions.append(
             f"time: {n_gaps:,} of {len(found):,} series of {file.name} have gaps (the widest is {widest:g}, the usual "
             f"step {step:g}); steps are read one after the other, as if there were none"
         )
-
-
-def _refuse(own: _Gathered, reading: Reading, file: SourceFile, line: int, fault: str, detail: str) -> None:
-    """Leave a series out, with the first reason that there is."""
-    if not own.is_bad:
-        reading.reject(file, line, fault, detail)
-    own.is_bad = True
-
-
-def _times(own: _Gathered, reading: Reading, file: SourceFile) -> np.ndarray:
-    times, fault = times_of(own.times)
-    fault = fault or checked_times(times)
-    if fault:
-        _refuse(own, reading, file, own.line, *fault)
-    return times
 
 
 def _wide(values: Mapping[str, Any], columns: Sequence[str]) -> tuple[Series, str, str]:
@@ -257,15 +181,6 @@ def _lists(values: Mapping[str, Any], columns: Sequence[str]) -> tuple[Series, s
 def _are_numbers(sample: Sequence[Mapping[str, Any]], name: str) -> bool:
     values = [row.get(name) for row in sample]
     return all(map(is_number, values)) and any(not np.isnan(number_of(value)) for value in values)
-
-
-def is_number(value: Any) -> bool:
-    """Whether a cell is a number or missing."""
-    try:
-        number_of(value)
-    except (TypeError, ValueError):
-        return False
-    return True
 
 
 def are_lists(sample: Sequence[Mapping[str, Any]], name: str) -> bool:

@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -11,10 +11,11 @@ from lstmkit.config.schema import DataConfig
 from lstmkit.core.errors import DataError
 from lstmkit.data.sources.columns import choose_columns, require_column
 from lstmkit.data.sources.corpus import Kind
+from lstmkit.data.sources.gathered import Step
 from lstmkit.data.sources.lines import Line, lines_of
 from lstmkit.data.sources.parquet import parquet_columns, parquet_rows
 from lstmkit.data.sources.plan import Reading, Row, SourceFile
-from lstmkit.data.sources.series_tables import Step, series_layout, series_rows
+from lstmkit.data.sources.series_tables import series_layout, series_rows
 
 _SAMPLE_ROWS = 200
 _LONGEST_FIELD = 2**31 - 1  # bytes; csv's own limit of 131,072 is a long review away
@@ -55,7 +56,7 @@ def read_table(file: SourceFile, split: str, reading: Reading) -> Iterator[Row]:
             reading.layout = layout
         for name in layout.read_columns():
             require_column(file, name, names)
-        yield from series_rows(file, split, _steps(file, chain(head, table.records), reading), layout, reading)
+        yield from series_rows(file, split, steps_of(file, chain(head, table.records), reading), layout, reading)
         return
     text_column, label_column = choose_columns(file, names, sample, reading) if names else ("", "")
     for line, values, fault, detail, raw in chain(head, table.records):
@@ -73,7 +74,8 @@ def kind_of_table(file: SourceFile, data: DataConfig) -> Kind:
     return "series" if series_layout(file, names, sample, data) else "text"
 
 
-def _steps(file: SourceFile, records: Iterator[Record], reading: Reading) -> Iterator[Step]:
+def steps_of(file: SourceFile, records: Iterable[Record], reading: Reading) -> Iterator[Step]:
+    """The rows that are sound; others are rejected."""
     for line, values, fault, detail, raw in records:
         if fault:
             reading.reject(file, line, fault, detail, raw)
