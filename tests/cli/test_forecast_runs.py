@@ -213,3 +213,32 @@ def test_one_panel_has_one_sampling_interval(capsys: pytest.CaptureFixture[str])
         file.writelines(Path(days("weeks.csv", 7, "d")).read_text().splitlines(keepends=True)[1:])
     assert run(["train", "mixed.csv", "--label-column", "y", *SMALL]) == 2
     assert "mixed.csv:122: another sampling interval (7 d; most have 1 d)" in capsys.readouterr().err
+
+
+def test_a_series_that_is_too_short_or_empty_is_skipped(sales: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["train", str(sales), "--out", "a", *SMALL]) == 0
+    table = sales.read_text().splitlines()
+    short = [f"short,2020-0{k}-01,{k},1" for k in (1, 2, 3)]
+    empty = [f"empty,2020-{k:02d}-01,,1" for k in range(1, 13)]
+    Path("new.csv").write_text("\n".join([table[0], *short, *table[1:], *empty]) + "\n")
+    for words in (["predict", "a", "--input", "new.csv"], ["evaluate", "a", "new.csv"]):
+        capsys.readouterr()
+        assert run(words) == 2
+        out, err = capsys.readouterr()
+        assert (out, err.count("\n")) == ("", 1)
+        assert run([*words, "--on-bad-row", "skip"]) == 0
+        out, err = capsys.readouterr()
+        assert "skipped new.csv:2: series 'short' has 3 steps" in err
+        assert "skipped new.csv:125: every value to predict is missing" in err
+    capsys.readouterr()
+    assert run(["predict", "a", "--input", "new.csv", "--on-bad-row", "skip"]) == 0
+    out = capsys.readouterr().out
+    assert run(["predict", "a", "--input", str(sales)]) == 0
+    assert capsys.readouterr().out == out
+    Path("short.csv").write_text("\n".join([table[0], *short]) + "\n")
+    for skip in ([], ["--on-bad-row", "skip"]):
+        assert run(["predict", "a", "--input", "short.csv", *skip]) == 2
+        out, err = capsys.readouterr()
+        assert (out, err.count("\n")) == ("", 1)
+        assert "short.csv:2: series 'short' has 3 steps from its first value on; this model reads 12 or more" in err
+    assert "no series is usable, so none can be skipped" in err

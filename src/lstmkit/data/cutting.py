@@ -158,30 +158,19 @@ def _usable(panel: Panel, cut: Cut, data: DataConfig) -> Panel:
     Raises:
         DataError: one cannot, and is not to be skipped; or none can.
     """
-    good: list[Timed] = []
-    rejected = list(panel.rejected)
     needed = 2 + cut.horizon + cut.n_valid + cut.n_test
     for series in panel.series:
-        fault = ""
         if len(series) < needed:
-            fault = (
-                f"series {series.name!r} has {len(series)} steps; a horizon of {cut.horizon} needs {needed} or more "
-                f"({cut.n_test} for test, {cut.n_valid} for validation, the horizon, and 2 to go on)"
+            faults[series.name] = (
+                f"has {len(series)} steps; a horizon of {cut.horizon} needs {needed} or more ({cut.n_test} for test, "
+                f"{cut.n_valid} for validation, the horizon, and 2 to go on); give a shorter --horizon or longer series"
             )
         elif np.unique(known := _known(series.values[: cut.ends(len(series))["train"][1], 0])).size < 2:
             what = f"is {known[0]:g} throughout" if len(known) else "has no value"
-            fault = f"series {series.name!r} {what} in its training part; there is nothing to learn"
-        if not fault:
-            good.append(series)
-        elif data.on_bad_row == "skip":
-            rejected.append({"file": next(iter(panel.files)), "line": series.line, "reason": fault})
-        else:
-            remedy = "give a shorter --horizon or longer series" if len(series) < needed else "leave it out"
-            raise DataError(f"{panel.name}: {fault}; {remedy}, or leave such series out with --on-bad-row skip")
-    if not good:
-        raise DataError(f"{panel.name}: {rejected[-1]['reason']}; no series is usable, so none can be skipped")
-    return replace(panel, series=tuple(good), rejected=rejected)
+            faults[series.name] = f"{what} in its training part; there is nothing to learn"
+    return panel.without(faults, data.on_bad_row == "skip")
 
+    faults: dict[str, str] = {}
 
 def _known(values: Float[np.ndarray, " steps"]) -> Float[np.ndarray, " known"]:
     return values[~np.isnan(values)]

@@ -85,11 +85,8 @@ def _whole(artifact: ForecastArtifact, asked: Any, own: CutPanel) -> CutPanel:
     columns = PanelColumns(encoder.columns[0], encoder.columns[1:], reading["series"], reading["time"])
     panel = load_panel(asked.data, columns, artifact.interval)
     needed = encoder.least_context + encoder.horizon
-    for series in panel.series:
-        if len(series) < needed:
-            raise DataError(
-                f"{panel.name}: series {series.name!r} has {len(series)} steps; a horizon of {encoder.horizon} needs "
-                f"{needed} or more to be scored; leave it out"
-            )
+    short = f"; a horizon of {encoder.horizon} needs {needed} or more to be scored"
+    faults = {one.name: f"has {len(one)} steps{short}" for one in panel.series if len(one) < needed}
+    panel = panel.without(faults, asked.data.on_bad_row == "skip")
     longest = max(len(series) for series in panel.series)
     return replace(own, panel=panel, cut=Cut(encoder.horizon, 0, longest), decisions=())

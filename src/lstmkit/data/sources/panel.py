@@ -1,7 +1,7 @@
 """Tables of series to forecast: a row a step, a number to predict, other numbers beside it, perhaps times."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -72,6 +72,30 @@ class Panel:
     fingerprint: str
     files: Mapping[str, str]
     interval: Interval | None = None
+
+    def without(self, faults: Mapping[str, str], skip: bool) -> "Panel":
+        """The panel but for the series that have a fault.
+
+        Args:
+            faults: by the series' name, the predicate of a sentence; empty: none.
+            skip: whether they may be left out.
+
+        Raises:
+            DataError: one has a fault and may not be; or all have.
+        """
+        bad = [series for series in self.series if faults.get(series.name)]
+        if not bad:
+            return self
+        file = next(iter(self.files), "")  # none of what was never one
+        reasons = [f"series {series.name!r} {faults[series.name]}" for series in bad]
+        first = f"{file}:{bad[0].line}: {reasons[0]}" if file else reasons[0]
+        if not skip:
+            raise DataError(f"{first}; or leave such series out" + (" with --on-bad-row skip" if file else ""))
+        if len(bad) == len(self.series):
+            raise DataError(f"{first}; no series is usable, so none can be skipped")
+        told = [{"file": file, "line": one.line, "reason": why} for one, why in zip(bad, reasons, strict=True)]
+        good = tuple(series for series in self.series if not faults.get(series.name))
+        return replace(self, series=good, rejected=[*self.rejected, *told])
 
 
 @dataclass(frozen=True)
