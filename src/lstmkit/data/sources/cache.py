@@ -86,6 +86,7 @@ def read_through_cache(plan: Plan, data: DataConfig) -> Corpus:
         "files": _files(manifest),
         "channels": collected.channels,
         "interval": collected.interval,
+        "has_targets": collected.has_targets,
     }
     note: tuple[str, ...] = ()
     try:

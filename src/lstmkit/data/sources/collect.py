@@ -123,6 +123,7 @@ class Collected:
     rejected: list[dict[str, Any]]
     channels: list[str]
     interval: Interval | None
+    has_targets: bool
 
 
 def collect(plan: Plan, data: DataConfig) -> Collected:
@@ -141,7 +142,13 @@ def collect(plan: Plan, data: DataConfig) -> Collected:
         n_rows += 1
     reading.finish(n_rows, plan.root)
     return Collected(
-        reading.kind or "text", parts, reading.decisions, reading.rejected, reading.channels, reading.interval
+        reading.kind or "text",
+        parts,
+        reading.decisions,
+        reading.rejected,
+        reading.channels,
+        reading.interval,
+        reading.has_targets,
     )
 
 

@@ -208,6 +208,7 @@ class Corpus:
         files: name -> SHA-256; a folder of text files counts as one, under the folder's name.
         channels: names of the columns of a series; empty for text and tokens.
         interval: of most series, what usually lies between two steps; None where no times tell.
+        has_targets: whether the source says that its labels are values to predict, and no classes.
     """
 
     name: str
@@ -219,3 +220,4 @@ class Corpus:
     files: Mapping[str, str]
     channels: Sequence[str] = ()
     interval: Interval | None = None
+    has_targets: bool = False

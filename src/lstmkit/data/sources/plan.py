@@ -95,6 +95,7 @@ class Reading:
         self.layout: SeriesLayout | None = None  # of the tables of numbers read so far
         self.interval = model_interval  # None: that of most series of the first table that has times
         self.whose_interval = "the model's is" if model_interval else "most have"
+        self.has_targets = False  # whether the source says that labels are values to predict
         self.decisions: list[str] = []
         self.rejected: list[dict[str, Any]] = []
         self._counts: Counter[str] = Counter()

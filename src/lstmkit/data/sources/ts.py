@@ -29,7 +29,8 @@ class _Header:
         has_times: whether each value stands in brackets behind its time.
         n_dimensions: dimensions of each series; None: not said.
         length: steps of each series; None: not said, or they are unequal.
-        has_labels: whether the last field of a line is its label.
+        has_labels: whether the last field of a line is its label, or a value to predict.
+        has_targets: whether it is such a value.
         labels: the class labels; empty: any.
     """
 
@@ -39,6 +40,7 @@ class _Header:
     has_labels: bool
     labels: tuple[str, ...]
 
+    has_targets: bool
 
 def plan_ts(path: Path) -> Plan:
     """How to read a `.ts` file: `X_TRAIN.ts` with the `X_TEST.ts` beside it as the test split, any other by itself."""
@@ -89,6 +91,7 @@ def ts_series(
     header = _header(file, content, needs_labels)
     for number, text, fault, detail in content:
         if fault:
+    reading.has_targets |= header.has_targets
             reading.reject(file, number, fault, detail, text)
             continue
         try:
@@ -104,7 +107,7 @@ def _header(file: SourceFile, lines: "Iterator[tuple[int, str, str, str]]", need
     """Read up to `@data`.
 
     Raises:
-        DataError: there is no `@data` line, a line before it is none of a header, or there are no class labels.
+        DataError: there is no `@data` line, a line before it is none of a header, or there are no labels.
     """
     said: dict[str, list[str]] = {}
     for number, text, fault, detail in lines:
@@ -125,10 +128,12 @@ def _is_true(words: list[str]) -> bool:
 
 def _understood(file: SourceFile, said: dict[str, list[str]], needs_labels: bool) -> _Header:
     label_words = said.get("classlabel", ["false"])
-    has_labels = _is_true(label_words) or _is_true(said.get("targetlabel", []))
-    if needs_labels and not _is_true(label_words):
-        what = "values to predict (@targetLabel)" if "targetlabel" in said else "no class labels (@classLabel)"
-        raise DataError(f"{file.path}: {what}; a classifier needs @classLabel true and the labels")
+    has_targets = _is_true(said.get("targetlabel", []))
+    has_labels = _is_true(label_words) or has_targets
+    if needs_labels and not has_labels:
+        raise DataError(
+            f"{file.path}: no class labels (@classLabel), no values to predict (@targetLabel); one of them must be true"
+        )
     n_dimensions = _number(file, said, "dimensions") or _number(file, said, "dimension")
     if n_dimensions is None and said.get("univariate", [""])[0].lower() == "true":
         n_dimensions = 1
@@ -140,6 +145,7 @@ def _understood(file: SourceFile, said: dict[str, list[str]], needs_labels: bool
         has_labels=has_labels,
         labels=tuple(label_words[1:]),
     )
+        has_targets=has_targets,
 
 
 def _number(file: SourceFile, said: dict[str, list[str]], key: str) -> int | None:
