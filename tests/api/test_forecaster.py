@@ -12,6 +12,7 @@ import lstmkit
 from lstmkit import SequenceForecaster
 from lstmkit.config.resolve import resolve
 from lstmkit.core.errors import ArtifactError, DataError, RequestError
+from lstmkit.evaluate.forecasting import naive_error
 
 TINY = {"horizon": 3, "epochs": 2, "hidden_size": 8, "embedding_size": 4, "random_state": 0, "threads": 1}
 
@@ -125,3 +126,18 @@ def test_what_is_known_ahead_must_be_there() -> None:
     forecaster = SequenceForecaster(horizon=4, epochs=1, known_ahead=[1], random_state=0).fit([series])
     with pytest.raises(DataError, match=r"series 0 goes on for 0 rows after its last value; .* and 4 rows"):
         forecaster.predict([series])
+
+
+def test_a_ragged_list_is_refused_in_a_line(tmp_path: Path) -> None:
+    ragged = [[0.1, 0.2], [0.3]]
+    with pytest.raises(ValueError, match="example 0 is no array of numbers: lists of unequal lengths"):
+        SequenceForecaster(**TINY).fit([ragged])
+    forecaster = SequenceForecaster(**TINY).fit(wave())
+    forecaster.save(tmp_path / "kept")
+    for model in (forecaster, lstmkit.load(tmp_path / "kept")):
+        with pytest.raises(DataError, match="example 0 is no array of numbers: lists of unequal lengths"):
+            model.predict([ragged])
+        with pytest.raises(DataError, match="example 1 is no array of numbers: lists of unequal lengths"):
+            model.predict([wave(), [0.1, [0.3]]])
+    with pytest.raises(ValueError, match="example 0 is no array of numbers: lists of unequal lengths"):
+        forecaster.predict([[0.1, [0.2, 0.3]]])

@@ -332,7 +332,7 @@ def _listed(X: Any, n_columns: int = 0) -> list[np.ndarray]:  # noqa: N803
     """
     if isinstance(X, str) or not hasattr(X, "__len__"):
         raise DataError(f"X is a {type(X).__name__}; give a series, or a list of series")
-    is_one = len(X) > 0 and all(np.ndim(value) == 0 for value in X)
+    is_one = len(X) > 0 and not any(np.iterable(value) for value in X)
     series = series_of([X] if is_one else X, n_columns, np.float64)
     if not series:
         raise DataError("X holds no series; give one or more")
