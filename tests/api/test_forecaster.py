@@ -128,6 +128,29 @@ def test_what_is_known_ahead_must_be_there() -> None:
         forecaster.predict([series])
 
 
+def test_what_is_missing_at_the_end_is_not_scored() -> None:
+    forecaster = SequenceForecaster(**TINY).fit(wave())
+    whole, gone = wave(), wave()
+    gone[-2:] = np.nan
+    median = forecaster.predict(gone[: -forecaster.horizon])[0]
+    known = np.abs(whole[-forecaster.horizon :] - median)[:-2]
+    by_hand = -known.mean() / naive_error(whole[: -forecaster.horizon], forecaster.encoder_.season)
+    assert forecaster.score(gone) == pytest.approx(by_hand, rel=1e-6)
+    gone[-forecaster.horizon :] = np.nan
+    assert forecaster.score([whole, gone]) == forecaster.score(whole)
+    with pytest.raises(
+        ValueError, match=r"every value of the last 3 steps is missing; to score them some must be known"
+    ):
+        forecaster.score(gone)
+
+
+def test_a_number_beyond_float32_is_refused() -> None:
+    series = wave()
+    series[3] = 1e200
+    with pytest.raises(ValueError, match=r"example 0 holds an infinite value \(1e\+200 is beyond float32\)"):
+        SequenceForecaster(**TINY).fit(series)
+
+
 def test_a_ragged_list_is_refused_in_a_line(tmp_path: Path) -> None:
     ragged = [[0.1, 0.2], [0.3]]
     with pytest.raises(ValueError, match="example 0 is no array of numbers: lists of unequal lengths"):

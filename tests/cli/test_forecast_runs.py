@@ -242,3 +242,17 @@ def test_a_series_that_is_too_short_or_empty_is_skipped(sales: Path, capsys: pyt
         assert (out, err.count("\n")) == ("", 1)
         assert "short.csv:2: series 'short' has 3 steps from its first value on; this model reads 12 or more" in err
     assert "no series is usable, so none can be skipped" in err
+
+
+def test_a_part_without_a_known_value_is_refused_in_a_line(sales: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = sales.read_text().splitlines()
+    gone = [
+        rows[0],
+        *(",".join([*row.split(",")[:2], "", "1"]) if k % 60 >= 51 else row for k, row in enumerate(rows[1:])),
+    ]
+    Path("gone.csv").write_text("\n".join(gone) + "\n")
+    assert run(["train", "gone.csv", "--label-column", "y", *SMALL]) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith(
+        "error: gone: no value of 'y' is known in the test part that could be forecast; give longer"
+    )

@@ -82,6 +82,28 @@ def test_the_verdict_is_plain() -> None:
     assert "does NOT beat it" in verdict(record | {"mase_difference": 0.1, "mase_difference_ci95": [0.05, 0.2]})
 
 
+def test_a_rule_s_quantiles_are_those_of_its_errors_where_training_has_any() -> None:
+    random = np.random.default_rng(0)
+    values = random.standard_normal((90, 1)).cumsum(0)
+    values[random.random(90) < 0.2] = np.nan
+    values[0] = 0.0
+    series = Timed("s", 2, list(range(90)), values)
+    panel = Panel("toy", ("y",), "", "t", (series,), [], [], "0", {"toy.csv": "0"})
+    data = cut_panel(panel, TaskConfig(goal="forecast", horizon=3, season=4), DataConfig())
+    found = baseline_quantiles(data, data, data.windows("test"))
+    assert set(found) == {"naive", "seasonal_naive"}
+    rule = replace(data, encoder=replace(data.encoder, base="last"))
+    errors, test = rule.windows("train").part.labels, rule.windows("test")
+    outer = np.stack([np.nanquantile(errors, level, axis=0) for level in QUANTILES], 1)
+    outer[:, QUANTILES.index(0.5)] = 0.0
+    np.testing.assert_array_equal(found["naive"], test.values(np.broadcast_to(outer, (len(test), 3, 3))))
+    # A single value to learn from, a step ahead: the two steps behind it have its error, and no season lies before it.
+    values[1 : data.cut.ends(90)["train"][1]] = np.nan
+    values[2] = 1.0
+    found = baseline_quantiles(data, data, data.windows("test"))
+    assert np.isfinite(found["naive"]).all()
+
+
 def at_once(scored: Scoring, terms: np.ndarray, there: np.ndarray, seed: int) -> np.ndarray:
     """The bootstrap with all draws of a series in one array."""
     random = np.random.default_rng(seed)

@@ -19,7 +19,7 @@ from lstmkit.config.resolve import validate
 from lstmkit.config.schema import Config
 from lstmkit.core.errors import ArtifactError, DataError, RequestError
 from lstmkit.core.files import digest_of, read_json, replacing_folder, write_json
-from lstmkit.data.cutting import cut_panel
+from lstmkit.data.cutting import check_known, cut_panel
 from lstmkit.data.encoded import EncodedPart
 from lstmkit.data.sources.panel import Panel, Timed
 from lstmkit.evaluate.forecasting import naive_error
@@ -182,6 +182,7 @@ class SequenceForecaster(BaseEstimator):
             ahead = [names[k] if 0 < k < n_columns else str(k) for k in self.known_ahead]
             config = self._config(seed, ",".join(ahead))
             data = cut_panel(_panel_of(series, names), config.task, config.data, has_test=False)
+            check_known(data, ("train", "valid"))
             device = device_for(config.run.device)
             with borrowed(config.run.threads, device, seed):
                 windows, valid = data.windows("train").part, data.windows("valid").part
@@ -217,9 +218,12 @@ class SequenceForecaster(BaseEstimator):
     def score(self, X: Any, y: Any = None) -> float:  # noqa: N803
         """Minus the MASE of the last `horizon` steps of each series, forecast from those before; more is better.
 
+        Values that are missing there are not scored; a series without any counts for nothing.
+
         Raises:
             sklearn.exceptions.NotFittedError: `fit` was not called.
-            InputError: X cannot be used, or a series is too short; a `ValueError`.
+            InputError: X cannot be used, a series is too short, or none has a value that could be scored; a
+                `ValueError`.
         """
         del y
         check_is_fitted(self)
@@ -239,8 +243,14 @@ class SequenceForecaster(BaseEstimator):
             for one, history, median in zip(series, known, medians, strict=True):
                 begin = last_read(self.encoder_, history) + 1
                 truth = one[begin : begin + horizon, 0]
-                scale = naive_error(one[:begin, 0].astype(np.float64), self.encoder_.season)
-                errors.append(np.nanmean(np.abs(truth - median[: len(truth)])) / scale)
+                error = np.abs(truth - median[: len(truth)])
+                if np.isnan(error).all():
+                    continue
+                errors.append(np.nanmean(error) / naive_error(one[:begin, 0].astype(np.float64), self.encoder_.season))
+            if not errors:
+                raise InputError(
+                    f"every value of the last {horizon} steps is missing; to score them some must be known"
+                )
         return -float(np.mean(errors))
 
     def save(self, folder: str | Path) -> None:

@@ -1,5 +1,6 @@
 """A panel cut by time, and the window encoder fitted to its training part: nothing later is looked at."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -124,7 +125,10 @@ def cut_panel(panel: Panel, task: TaskConfig, data: DataConfig, has_test: bool =
     longest = max(len(values) for values in training)
     context = task.context or min(longest - task.horizon, max(_LEAST_CONTEXT, 2 * season, 2 * task.horizon))
     values = np.concatenate(training)
-    means, deviations = np.nanmean(values, axis=0), np.nanstd(values, axis=0)
+    absent = np.isnan(values).all(0)
+    known = values[:, ~absent] if absent.any() else values
+    means, deviations = np.zeros(len(absent)), np.zeros(len(absent))
+    means[~absent], deviations[~absent] = np.nanmean(known, axis=0), np.nanstd(known, axis=0)
     varies = deviations > 1e-7 * np.maximum(np.abs(means), 1e-30)  # rounding leaves a constant some 1e-8 of its size
     encoder = WindowEncoder(
         columns=panel.columns,
@@ -133,7 +137,7 @@ def cut_panel(panel: Panel, task: TaskConfig, data: DataConfig, has_test: bool =
         context=max(context, season if season <= longest - task.horizon else 2),
         season=season,
         base="last",
-        means=tuple(np.nan_to_num(means).tolist()),
+        means=tuple(means.tolist()),
         deviations=tuple(np.where(varies, deviations, 1.0).tolist()),
         masked=tuple(np.flatnonzero(np.isnan(values).any(0)).tolist()),
     )
@@ -145,11 +149,28 @@ def cut_panel(panel: Panel, task: TaskConfig, data: DataConfig, has_test: bool =
         f"season: {how_season}; read before a forecast: up to {encoder.context} steps",
         f"what the network corrects: {how_base}",
     ]
+    if absent.any():
+        names = ", ".join(name for name, is_absent in zip(panel.columns, absent, strict=True) if is_absent)
+        decisions.append(f"no value in the training part, so that nothing is learned from it: {names}")
     if found.strides["train"] > 1:
         decisions.append(
             f"origins: every {found.strides['train']} steps, so that they are not more than {_MOST_WINDOWS:,}"
         )
     return replace(found, decisions=decisions)
+
+
+def check_known(data: CutPanel, parts: Sequence[str]) -> None:
+    """See that each of some parts has a value to forecast.
+
+    Raises:
+        DataError: one has none.
+    """
+    for part in parts:
+        if not data.n_windows(part):
+            raise DataError(
+                f"{data.panel.name}: no value of {data.panel.columns[0]!r} is known in the {part} part that could be "
+                "forecast; give longer series"
+            )
 
 
 def _usable(panel: Panel, cut: Cut, data: DataConfig) -> Panel:
@@ -159,6 +180,7 @@ def _usable(panel: Panel, cut: Cut, data: DataConfig) -> Panel:
         DataError: one cannot, and is not to be skipped; or none can.
     """
     needed = 2 + cut.horizon + cut.n_valid + cut.n_test
+    faults: dict[str, str] = {}
     for series in panel.series:
         if len(series) < needed:
             faults[series.name] = (
@@ -170,7 +192,6 @@ def _usable(panel: Panel, cut: Cut, data: DataConfig) -> Panel:
             faults[series.name] = f"{what} in its training part; there is nothing to learn"
     return panel.without(faults, data.on_bad_row == "skip")
 
-    faults: dict[str, str] = {}
 
 def _known(values: Float[np.ndarray, " steps"]) -> Float[np.ndarray, " known"]:
     return values[~np.isnan(values)]
@@ -242,7 +263,8 @@ def _base(
     for base in BASES:
         if base != "season" or encoder.season > 1:
             windows = replace(encoder, base=base).windows(training, origins)
-            errors[base] = float(np.nanmean(np.abs(windows.part.labels)))
+            size = np.abs(windows.part.labels)
+            errors[base] = math.inf if np.isnan(size).all() else float(np.nanmean(size))
     best = min(errors, key=lambda base: errors[base])
     others = ", ".join(f"{_NAMES[base]} {error:.3g}" for base, error in errors.items())
     return best, f"{_NAMES[best]}, which errs least in training (mean error in scales of its window: {others})"

@@ -153,8 +153,13 @@ def baseline_quantiles(
             continue
         rule = replace(trained, encoder=replace(trained.encoder, base=base))
         errors = rule.windows("train").part.labels
+        there = ~np.isnan(errors)
+        if not there.any():
+            continue  # no value of the training part has a season before it
+        # A step ahead that no value of the training part was has the errors of all.
+        by_step = [errors[own, k] if own.any() else errors[there] for k, own in enumerate(there.T)]
         told = _again(rule.encoder, data, windows)
-        outer = np.stack([np.nanquantile(errors, level, axis=0) for level in QUANTILES], 1)
+        outer = np.array([[np.quantile(own, level) for level in QUANTILES] for own in by_step])
         outer[:, QUANTILES.index(0.5)] = 0.0
         found[name] = told.values(np.broadcast_to(np.sort(outer, 1), (len(told), *outer.shape)))
     return found

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from lstmkit.artifact import save_artifact
 from lstmkit.config.schema import Config
 from lstmkit.core.files import read_json, write_json, write_jsonl
-from lstmkit.data.cutting import CutPanel, cut_panel
+from lstmkit.data.cutting import CutPanel, check_known, cut_panel
 from lstmkit.data.sources.panel import load_panel
 from lstmkit.data.windows import Windows
 from lstmkit.evaluate.forecasting import baseline_quantiles, scoring_of, verdict
@@ -42,7 +42,9 @@ def prepare_forecast(config: Config, progress: object = None) -> CutPanel:
         RequestError: the task's keys do not fit it.
     """
     del progress
-    return cut_panel(load_panel(config.data), config.task, config.data)
+    data = cut_panel(load_panel(config.data), config.task, config.data)
+    check_known(data, ("train", "valid", "test"))
+    return data
 
 
 def told_of_forecast(data: CutPanel) -> Iterator[str]:

@@ -13,7 +13,7 @@ from lstmkit.artifact import ForecastArtifact, find_model, load_forecaster
 from lstmkit.config.resolve import load_config, validate
 from lstmkit.core.errors import DataError, RequestError
 from lstmkit.core.files import read_json, write_json
-from lstmkit.data.cutting import Cut, CutPanel, cut_panel
+from lstmkit.data.cutting import Cut, CutPanel, check_known, cut_panel
 from lstmkit.data.sources.panel import PanelColumns, load_panel
 from lstmkit.evaluate.forecasting import baseline_quantiles
 from lstmkit.experiment.folder import same_data
@@ -89,4 +89,6 @@ def _whole(artifact: ForecastArtifact, asked: Any, own: CutPanel) -> CutPanel:
     faults = {one.name: f"has {len(one)} steps{short}" for one in panel.series if len(one) < needed}
     panel = panel.without(faults, asked.data.on_bad_row == "skip")
     longest = max(len(series) for series in panel.series)
-    return replace(own, panel=panel, cut=Cut(encoder.horizon, 0, longest), decisions=())
+    data = replace(own, panel=panel, cut=Cut(encoder.horizon, 0, longest), decisions=())
+    check_known(data, ("test",))
+    return data

@@ -7,9 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from lstmkit.data.numeric import BEYOND_FLOAT32
 from lstmkit.data.sources.plan import Reading, SourceFile
 from lstmkit.data.sources.times import checked_times, interval_of, times_of
 
+TOO_LARGE = "a value beyond float32"
 _MISSING = frozenset({"", "?", "na", "nan", "null", "none"})
 
 
@@ -73,6 +75,8 @@ class Gathered:
                 step.append(np.nan)
             if np.isinf(step[-1]):
                 self.refuse(reading, file, line, "an infinite value", f" in column {column!r}")
+            elif abs(step[-1]) >= BEYOND_FLOAT32:
+                self.refuse(reading, file, line, TOO_LARGE, f" ({step[-1]:g} in column {column!r})")
         self.values.append(step)
         self.times.append(row.get(time) if time else len(self.times) + 1)
 

@@ -7,9 +7,10 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from lstmkit.config.schema import DataConfig
+from lstmkit.data.numeric import beyond_float32
 from lstmkit.data.sources.columns import LABEL_NAMES, TEXT_NAMES, by_name, require_column
 from lstmkit.data.sources.corpus import Series
-from lstmkit.data.sources.gathered import Step, gather, is_number, number_of, timed
+from lstmkit.data.sources.gathered import TOO_LARGE, Step, gather, is_number, number_of, timed
 from lstmkit.data.sources.plan import Reading, Row, SourceFile
 
 SERIES_NAMES = (
@@ -153,12 +154,14 @@ def _wide(values: Mapping[str, Any], columns: Sequence[str]) -> tuple[Series, st
     """One channel; cells that are empty at the end are no steps."""
     empty = np.zeros((0, 1), dtype=np.float32)
     try:
-        found = np.array([number_of(values.get(column)) for column in columns], dtype=np.float32)
+        found = np.array([number_of(values.get(column)) for column in columns])
     except (TypeError, ValueError):
         bad = next(column for column in columns if not is_number(values.get(column)))
         return empty, "not a number", f" ({values.get(bad)!r} in column {bad!r})"
+    if (large := beyond_float32(found)) is not None:
+        return empty, TOO_LARGE, f" ({large:g} in column {columns[int((found == large).argmax())]!r})"
     there = np.flatnonzero(~np.isnan(found))
-    return found[: there[-1] + 1, None] if len(there) else empty, "", ""
+    return found[: there[-1] + 1, None].astype(np.float32) if len(there) else empty, "", ""
 
 
 def _lists(values: Mapping[str, Any], columns: Sequence[str]) -> tuple[Series, str, str]:
@@ -166,8 +169,7 @@ def _lists(values: Mapping[str, Any], columns: Sequence[str]) -> tuple[Series, s
     empty = np.zeros((0, 1), dtype=np.float32)
     try:
         lists = [
-            np.array([[number_of(x) for x in (step if isinstance(step, list) else [step])] for step in values[column]],
-                     dtype=np.float32)
+            np.array([[number_of(x) for x in (step if isinstance(step, list) else [step])] for step in values[column]])
             for column in columns
         ]  # fmt: skip
     except (TypeError, ValueError, KeyError):
@@ -175,7 +177,10 @@ def _lists(values: Mapping[str, Any], columns: Sequence[str]) -> tuple[Series, s
     lengths = sorted({len(one) for one in lists})
     if len(lengths) > 1:
         return empty, "lists of different lengths", f" ({lengths[0]} to {lengths[-1]})"
-    return np.concatenate(lists, axis=1) if lengths[0] else empty, "", ""
+    found = np.concatenate(lists, axis=1) if lengths[0] else empty
+    if (large := beyond_float32(found)) is not None:
+        return empty, TOO_LARGE, f" ({large:g} at step {int((found == large).any(1).argmax()) + 1})"
+    return found.astype(np.float32), "", ""
 
 
 def _are_numbers(sample: Sequence[Mapping[str, Any]], name: str) -> bool:

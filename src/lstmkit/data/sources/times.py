@@ -10,6 +10,7 @@ from jaxtyping import Float
 from lstmkit.core.errors import DataError
 
 _UNITS = ((86_400.0, "d"), (3600.0, "h"), (60.0, "min"), (1.0, "s"))
+_FARTHEST = 1e300  # a time: differences of larger ones are infinite
 _OTHER_STEP = 0.1  # relative: what differs by more was sampled at another rate
 
 Fault = tuple[str, str] | None
@@ -91,7 +92,7 @@ def _is_time(value: Any) -> bool:
 
 def _time_of(value: Any) -> float:
     if (number := _number_of(value)) is not None:
-        if not np.isfinite(number):
+        if not abs(number) < _FARTHEST:
             raise ValueError
         return number
     moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value).strip())

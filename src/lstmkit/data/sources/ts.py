@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from lstmkit.core.errors import DataError
+from lstmkit.data.numeric import beyond_float32
 from lstmkit.data.sources.corpus import Series
+from lstmkit.data.sources.gathered import TOO_LARGE
 from lstmkit.data.sources.lines import lines_of
 from lstmkit.data.sources.plan import Plan, Reading, Row, SourceFile
 from lstmkit.data.sources.times import checked_times, times_of
@@ -38,9 +40,9 @@ class _Header:
     n_dimensions: int | None
     length: int | None
     has_labels: bool
+    has_targets: bool
     labels: tuple[str, ...]
 
-    has_targets: bool
 
 def plan_ts(path: Path) -> Plan:
     """How to read a `.ts` file: `X_TRAIN.ts` with the `X_TEST.ts` beside it as the test split, any other by itself."""
@@ -89,9 +91,9 @@ def ts_series(
     # A comment is not read, so it may hold anything: the archive's own do.
     content = (line for line in lines if line[1] and not line[1].startswith("#"))
     header = _header(file, content, needs_labels)
+    reading.has_targets |= header.has_targets
     for number, text, fault, detail in content:
         if fault:
-    reading.has_targets |= header.has_targets
             reading.reject(file, number, fault, detail, text)
             continue
         try:
@@ -143,9 +145,9 @@ def _understood(file: SourceFile, said: dict[str, list[str]], needs_labels: bool
         n_dimensions=n_dimensions,
         length=None if unequal else _number(file, said, "serieslength"),
         has_labels=has_labels,
+        has_targets=has_targets,
         labels=tuple(label_words[1:]),
     )
-        has_targets=has_targets,
 
 
 def _number(file: SourceFile, said: dict[str, list[str]], key: str) -> int | None:
@@ -184,9 +186,12 @@ def _plain(dimensions: Sequence[str]) -> Series:
 def _numbers(text: str) -> np.ndarray:
     words = text.split(",")
     try:
-        return np.array([np.nan if word.strip() == _MISSING else float(word) for word in words], dtype=np.float32)
+        found = np.array([np.nan if word.strip() == _MISSING else float(word) for word in words])
     except ValueError as error:
         raise _Unusable("not a number", f" ({str(error).rpartition(': ')[2]})") from error
+    if (large := beyond_float32(found)) is not None:
+        raise _Unusable(TOO_LARGE, f" ({large:g})")
+    return found.astype(np.float32)
 
 
 def _outside_brackets(text: str) -> list[str]:
