@@ -12,6 +12,7 @@ from lstmkit.config.schema import DataConfig, TaskConfig
 from lstmkit.core.errors import DataError, RequestError
 from lstmkit.data.series import filled
 from lstmkit.data.sources.calendar import calendar_season
+from lstmkit.data.sources.channels import few
 from lstmkit.data.sources.panel import Panel, Timed
 from lstmkit.data.windows import BASES, Base, WindowEncoder, Windows
 
@@ -125,10 +126,10 @@ def cut_panel(panel: Panel, task: TaskConfig, data: DataConfig, has_test: bool =
     longest = max(len(values) for values in training)
     context = task.context or min(longest - task.horizon, max(_LEAST_CONTEXT, 2 * season, 2 * task.horizon))
     values = np.concatenate(training)
-    absent = np.isnan(values).all(0)
-    known = values[:, ~absent] if absent.any() else values
-    means, deviations = np.zeros(len(absent)), np.zeros(len(absent))
-    means[~absent], deviations[~absent] = np.nanmean(known, axis=0), np.nanstd(known, axis=0)
+    there = np.flatnonzero(~np.isnan(values).all(0))
+    means, deviations = np.zeros(len(panel.columns)), np.zeros(len(panel.columns))
+    known = values[:, there] if len(there) < len(panel.columns) else values
+    means[there], deviations[there] = np.nanmean(known, axis=0), np.nanstd(known, axis=0)
     varies = deviations > 1e-7 * np.maximum(np.abs(means), 1e-30)  # rounding leaves a constant some 1e-8 of its size
     encoder = WindowEncoder(
         columns=panel.columns,
@@ -149,9 +150,8 @@ def cut_panel(panel: Panel, task: TaskConfig, data: DataConfig, has_test: bool =
         f"season: {how_season}; read before a forecast: up to {encoder.context} steps",
         f"what the network corrects: {how_base}",
     ]
-    if absent.any():
-        names = ", ".join(name for name, is_absent in zip(panel.columns, absent, strict=True) if is_absent)
-        decisions.append(f"no value in the training part, so that nothing is learned from it: {names}")
+    if absent := [name for k, name in enumerate(panel.columns) if k not in there]:
+        decisions.append(f"no value in the training part, so that nothing is learned from it: {few(absent)}")
     if found.strides["train"] > 1:
         decisions.append(
             f"origins: every {found.strides['train']} steps, so that they are not more than {_MOST_WINDOWS:,}"

@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from lstmkit.data.numeric import BEYOND_FLOAT32
 from lstmkit.data.sources.plan import Reading, SourceFile
-from lstmkit.data.sources.times import checked_times, interval_of, times_of
+from lstmkit.data.sources.times import checked_times, compact_dates, interval_of, middle, times_of
 
 TOO_LARGE = "a value beyond float32"
 _MISSING = frozenset({"", "?", "na", "nan", "null", "none"})
@@ -134,20 +134,23 @@ def timed(
         time: the column of times; empty: there is none, and nothing to compare.
     """
     times: dict[str, np.ndarray] = {}
+    are_compact = bool(time) and compact_dates(value for own in found.values() for value in own.times) is not None
     for name, own in found.items():
         if not own.is_bad:
-            at, fault = times_of(own.times)
+            if time and not are_compact and compact_dates(own.times):  # numbers, as elsewhere in the column
+                own.times = [float(value) for value in own.times]
+            at, fault = times_of(own.times, are_compact)
             if fault := fault or checked_times(at):
                 own.refuse(reading, file, own.line, *fault)
             else:
                 times[name] = at
     if not time:
         return times
-    usual = {name: interval_of(found[name].times, at) for name, at in times.items() if len(at) > 1}
+    usual = {name: interval_of(found[name].times, at, are_compact) for name, at in times.items() if len(at) > 1}
     if not usual:
         return times
     first = next(iter(usual.values()))
-    known = reading.interval or first._replace(step=float(np.median([own.step for own in usual.values()])))
+    known = reading.interval or first._replace(step=middle([own.step for own in usual.values()]))
     reading.interval = known
     for name, interval in usual.items():
         if not interval.agrees(known):

@@ -138,15 +138,16 @@ def _long(file: SourceFile, steps: Iterator[Step], layout: SeriesLayout, reading
     found = gather(file, steps, layout.columns, reading, series=layout.series, time=layout.time, label=layout.label)
     times = timed(found, file, reading, layout.time)
     reading.channels = reading.channels or list(layout.columns)
-    n_gaps, widest, step = 0, 0.0, reading.interval.step if reading.interval else 0.0
+    n_gaps, widest, usual = 0, 0.0, reading.interval
     for name, at in times.items():
         own, gap = found[name], float(np.diff(at).max(initial=0.0))
-        n_gaps, widest = n_gaps + (gap > GAP * step), max(widest, gap)
+        n_gaps, widest = n_gaps + (usual is not None and gap > GAP * usual.step), max(widest, gap)
         yield Found(own.line, name, np.array(own.values, dtype=np.float32), own.row)
-    if layout.time and n_gaps:
+    if usual and n_gaps:
         reading.decisions.append(
-            f"time: {n_gaps:,} of {len(found):,} series of {file.name} have gaps (the widest is {widest:g}, the usual "
-            f"step {step:g}); steps are read one after the other, as if there were none"
+            f"time: {n_gaps:,} of {len(found):,} series of {file.name} have gaps (the widest is "
+            f"{usual._replace(step=widest)}, the usual step {usual}); steps are read one after the other, as if there "
+            "were none"
         )
 
 
