@@ -156,8 +156,15 @@ def test_what_a_forecast_cannot_be_asked(sales: Path, capsys: pytest.CaptureFixt
         (["predict", "a", "hello"], "the model forecasts series, and one that classifies is needed here"),
         (["predict", "a", "--stream"], "the model forecasts series, and one that classifies is needed here"),
         (["predict", "a", "--input", "-"], "cannot come through a pipe"),
-        (["predict", "a", "--input", str(sales), "--text-column", "y"], "--text-column is for texts"),
-        (["evaluate", "a", "--earliness"], "--earliness is for classifiers"),
+        (
+            ["predict", "a", "--input", str(sales), "--text-column", "y"],
+            "--text-column has no meaning for a, which forecasts the series of a table; leave it out",
+        ),
+        (
+            ["predict", "a", "--input", str(sales), "--input-format", "csv"],
+            "--input-format has no meaning for a, which",
+        ),
+        (["evaluate", "a", "--earliness"], "--earliness has no meaning for a, which forecasts series; leave it out"),
         (["lab", str(sales), *task], "task.goal = 'forecast': this command is for classifiers"),
         (["compare", str(sales), *task], "task.goal = 'forecast': this command is for classifiers"),
         (["train", str(sales), "--task", "forecast"], "a forecast looks 1 or more steps ahead; say how many with"),

@@ -35,7 +35,7 @@ def predict_forecast(
 
     for name, given in refused.items():
         if given:
-            raise RequestError(f"{name} is for texts, and {run} forecasts series; leave it out")
+            raise RequestError(f"{name} has no meaning for {run}, which forecasts the series of a table; leave it out")
     if input == "-":
         raise RequestError(f"{run} forecasts series, which cannot come through a pipe; give a table by --input FILE")
 

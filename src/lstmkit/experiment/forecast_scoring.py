@@ -34,13 +34,13 @@ def evaluate_forecast(run: Path, request: Request, say: Callable[[str], None]) -
         A record with the keys of `evaluation.json`; for another source it is written under `evaluations/` too.
 
     Raises:
-        RequestError: an option is for classifiers, or the run is none.
+        RequestError: an option has no meaning for forecasts, or the run is none.
         DataError: the source cannot be read, has other columns, or a series shorter than the model needs.
     """
     for name, given in (("--split", request.split), ("--text-column", request.text_column),
                         ("--label-column", request.label_column), ("--earliness", request.earliness)):  # fmt: skip
         if given:
-            raise RequestError(f"{name} is for classifiers, and {run} forecasts series; leave it out")
+            raise RequestError(f"{name} has no meaning for {run}, which forecasts series; leave it out")
     if request.threads:
         torch.set_num_threads(request.threads)
     model = find_model(run)

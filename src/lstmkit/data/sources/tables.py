@@ -49,7 +49,7 @@ def read_table(file: SourceFile, split: str, reading: Reading) -> Iterator[Row]:
     sample = [record.values for record in head if not record.fault]
     names = table.names or list(dict.fromkeys(name for values in sample for name in values))
     if not names and not head:
-        raise DataError(f"{file.path}: empty; a table with a text and a label for each row is needed")
+        raise DataError(f"{file.path}: empty; a table with a row for each example or step is needed")
     if layout := reading.layout or series_layout(file, names, sample, reading.data):
         if reading.layout is None:  # the first table decides for all of the source
             reading.decisions += layout.told()
