@@ -13,6 +13,7 @@ from lstmkit.config.schema import EncoderConfig
 from lstmkit.core.errors import DataError
 from lstmkit.data.described import read_described
 from lstmkit.data.numeric import ORDINARY, beyond_float32
+from lstmkit.data.sources.channels import few
 from lstmkit.data.sources.corpus import Series
 
 
@@ -71,8 +72,8 @@ class SeriesEncoder:
         constant = deviations <= 1e-7 * np.maximum(np.abs(means + origin), 1e-30)
         if constant.all() and not missing.any():
             raise DataError(
-                f"every channel stands still in the training part ({', '.join(channels[:3])}{', …' if n > 3 else ''}); "
-                "one that varies is needed; see the source with lstmkit data info"
+                f"every channel stands still in the training part ({few(channels)}); one "
+                " that varies is needed; see the source with lstmkit data info"
             )
         return cls(
             tuple(channels),

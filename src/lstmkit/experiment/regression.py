@@ -16,7 +16,7 @@ from lstmkit.config.schema import Config
 from lstmkit.core.errors import DataError, RequestError
 from lstmkit.core.files import read_json, write_json, write_jsonl
 from lstmkit.data.encoded import EncodedPart
-from lstmkit.data.numbers import Numbered, numbered, numbers_of
+from lstmkit.data.numbers import Numbered, numbered, targets_of
 from lstmkit.data.sources import CATALOGUE, Part, Progress, cut, load_corpus
 from lstmkit.evaluate.regression import number_baselines, number_scores
 from lstmkit.experiment.folder import claim_data, same_data
@@ -145,7 +145,7 @@ def evaluate_regression(run: Path, request: Request, say: Callable[[str], None])
         say(f"the RMSE {agrees} evaluation.json ({before['rmse']:.4g})")
         return evaluation | {"baselines": before["baselines"]}
     corpus, part, split = part_asked(config, request, artifact, say)
-    truth = numbers_of(part)
+    truth = targets_of(part)
     evaluation = _record(split, truth, predicted_by(artifact, part)) | {"source": request.source}
     evaluation["baselines"] = number_baselines(data, truth, part.inputs, config.train.refit, say)
     write_evaluation(home, corpus, split, evaluation, say)

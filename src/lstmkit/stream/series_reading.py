@@ -13,13 +13,13 @@ from torch import Tensor
 from lstmkit.core.errors import DataError
 from lstmkit.data.numeric import numbers_of
 from lstmkit.data.series import SeriesEncoder
+from lstmkit.data.sources.channels import few
 from lstmkit.data.sources.corpus import Series
 from lstmkit.nn import native
 from lstmkit.stream.native import SingleProduct
 from lstmkit.stream.projected_reading import ProjectedReading, Rows
 from lstmkit.stream.reading import Chosen, Room
 
-_MOST_NAMED = 6  # channels that a message lists
 _WHAT = "the step"
 
 
@@ -150,8 +150,7 @@ class SeriesReading(ProjectedReading):
 
     def _named(self) -> str:
         names = self._encoder.channels
-        shown = ", ".join(names[:_MOST_NAMED]) + (", …" if len(names) > _MOST_NAMED else "")
-        return f"{len(names)} channel{'s' if len(names) > 1 else ''} ({shown})"
+        return f"{len(names)} channel{'s' if len(names) > 1 else ''} ({few(names)})"
 
     def _wanted(self) -> str:
         n = self._n_channels
