@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +13,13 @@ from lstmkit.core.errors import DataError
 from lstmkit.core.files import digest_of, sha256_of
 from lstmkit.data.sources.columns import by_name, require_column
 from lstmkit.data.sources.gathered import Step, gather, number_of, timed
-from lstmkit.data.sources.parquet import parquet_columns, parquet_rows
-from lstmkit.data.sources.plan import Reading, SourceFile, readable
+from lstmkit.data.sources.plan import Reading, SourceFile
 from lstmkit.data.sources.series_tables import GAP, SERIES_NAMES, TIME_NAMES
-from lstmkit.data.sources.tables import Record, is_table, open_table, steps_of
+from lstmkit.data.sources.tables import is_table, looked_at, open_whole, steps_of
 from lstmkit.data.sources.times import Interval
 
 TARGET_NAMES = ("target", "y", "value", "label")
 _TIME_NAMES = (*TIME_NAMES, "ds", "period", "year")
-_SAMPLE_ROWS = 200
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,10 +125,7 @@ def load_panel(data: DataConfig, columns: PanelColumns | None = None, model_inte
         )
     file = SourceFile(path, path.name)
     reading = Reading(data, model_interval)
-    names, records = _opened(file, reading)
-    head = list(islice(records, _SAMPLE_ROWS))
-    sample = [record.values for record in head if not record.fault]
-    names = names or list(dict.fromkeys(name for values in sample for name in values))
+    names, sample, records, _ = looked_at(open_whole(file, reading))
     if not sample:
         raise DataError(f"{path}: no rows; a row for each step with a number to predict is needed")
     if columns is None:
@@ -139,7 +133,7 @@ def load_panel(data: DataConfig, columns: PanelColumns | None = None, model_inte
     for name in (columns.target, *columns.others, columns.series, columns.time):
         if name:
             require_column(file, name, names)
-    series = tuple(_series(file, steps_of(file, chain(head, records), reading), columns, reading, path.stem))
+    series = tuple(_series(file, steps_of(file, records, reading), columns, reading, path.stem))
     reading.finish(len(series), path)
     sha256 = sha256_of(path)
     chosen = [columns.target, *columns.others, columns.series, columns.time]
@@ -155,15 +149,6 @@ def load_panel(data: DataConfig, columns: PanelColumns | None = None, model_inte
         {file.name: sha256},
         reading.interval,
     )
-
-
-def _opened(file: SourceFile, reading: Reading) -> tuple[Sequence[str], Iterator[Record]]:
-    if file.path.suffix.lower() == ".parquet":
-        rows = enumerate(parquet_rows(file.path), start=1)
-        return parquet_columns(file.path), (Record(number, row) for number, row in rows)
-    with readable(file.path):
-        table = open_table(file, reading)
-    return table.names, table.records
 
 
 def _found_columns(

@@ -1,7 +1,6 @@
 """Series without labels, streamed from a file or a pipe: what `predict` reads with a model of series."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,6 @@ from lstmkit.data.sources.channels import are_named, few
 from lstmkit.data.sources.columns import LABEL_NAMES, by_name, require_column
 from lstmkit.data.sources.gathered import is_number
 from lstmkit.data.sources.inputs import Input, Inputs, format_of
-from lstmkit.data.sources.parquet import parquet_rows, parquet_types
 from lstmkit.data.sources.plan import Reading, SourceFile, fault_of_series
 from lstmkit.data.sources.series_tables import (
     SERIES_NAMES,
@@ -21,11 +19,9 @@ from lstmkit.data.sources.series_tables import (
     are_lists,
     found_series,
 )
-from lstmkit.data.sources.tables import Record, open_table, steps_of
+from lstmkit.data.sources.tables import looked_at, open_whole, steps_of
 from lstmkit.data.sources.times import Interval
 from lstmkit.data.sources.ts import SUFFIX, ts_series
-
-_SAMPLE_ROWS = 200
 
 
 class _Faults(Reading):
@@ -83,28 +79,15 @@ def series_in(
             f"{path}: lines hold texts, and the model reads series; give .ts, .csv, .tsv, .jsonl or .parquet, a pipe "
             "with --input-format csv or jsonl, or a single series that is still arriving with --stream"
         )
-    names, records, types = _opened(file, format, faults)
-    head = list(islice(records, _SAMPLE_ROWS))
-    names = names or list(dict.fromkeys(name for record in head for name in record.values))
-    sample = [record.values for record in head if not record.fault]
+    table = open_whole(file, faults, suffix=f".{format}")
+    names, sample, records, _ = looked_at(table)
     if not sample:
         return Inputs(_checked(iter(()), file, faults, channels, ()))
     layout = _layout(file, names, sample, data, channels)
     kept = _kept(names, layout)
-    steps = steps_of(file, chain(head, records), faults)
+    steps = steps_of(file, records, faults)
     rows = _checked(found_series(file, steps, layout, faults), file, faults, channels, kept)
-    return Inputs(rows, {name: types.get(name) for name in kept}, _told(layout, channels))
-
-
-def _opened(
-    file: SourceFile, input_format: str, faults: _Faults
-) -> tuple[Sequence[str], Iterator[Record], Mapping[str, Any]]:
-    """Names of columns (none of JSONL, whose rows tell), rows, and the types that the file knows."""
-    if input_format == "parquet":
-        types = parquet_types(file.path)
-        return list(types), (Record(k, row) for k, row in enumerate(parquet_rows(file.path), start=1)), types
-    table = open_table(file, faults, suffix=f".{input_format}")
-    return table.names, table.records, {}
+    return Inputs(rows, {name: table.types.get(name) for name in kept}, _told(layout, channels))
 
 
 def _layout(
