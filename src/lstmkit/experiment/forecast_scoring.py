@@ -1,9 +1,7 @@
 """A forecaster scored again: on its own test part, or on another table of series."""
 
-import re
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +10,13 @@ import torch
 from lstmkit.artifact import ForecastArtifact, find_model, load_forecaster
 from lstmkit.config.resolve import load_config, validate
 from lstmkit.core.errors import DataError, RequestError
-from lstmkit.core.files import read_json, write_json
+from lstmkit.core.files import read_json
 from lstmkit.data.cutting import Cut, CutPanel, check_known, cut_panel
 from lstmkit.data.sources.panel import PanelColumns, load_panel
 from lstmkit.evaluate.forecasting import baseline_quantiles
 from lstmkit.experiment.folder import same_data
 from lstmkit.experiment.forecast import score_forecast
-from lstmkit.experiment.other_source import Request
+from lstmkit.experiment.other_source import Request, write_evaluation
 from lstmkit.models.scoring import quantile_forecasts
 
 
@@ -72,10 +70,7 @@ def evaluate_forecast(run: Path, request: Request, say: Callable[[str], None]) -
         say(f"the MASE {agrees} evaluation.json ({before['mase']:.3f})")
         return evaluation
     evaluation["source"] = request.source
-    name = re.sub(r"[^\w.-]+", "_", data.panel.name)
-    path = home / "evaluations" / f"{name}-all-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.json"
-    write_json(path, evaluation)
-    say(f"record: {path}")
+    write_evaluation(home, data.panel, split, evaluation, say)
     return evaluation
 
 

@@ -16,6 +16,7 @@ from lstmkit.data.encoding import AnyEncoder
 from lstmkit.data.series import SeriesEncoder
 from lstmkit.data.sources import Corpus, Part, load_corpus
 from lstmkit.data.sources.channels import few, places_of
+from lstmkit.data.sources.panel import Panel
 from lstmkit.data.sources.times import check_interval
 
 _HELD = {"series": "numeric series", "tokens": "lists of tokens", "text": "texts", "audio": "recordings"}
@@ -99,9 +100,9 @@ def _in_order(corpus: Corpus, part: Part, encoder: AnyEncoder, source: str, say:
 
 
 def write_evaluation(
-    home: Path, corpus: Corpus, split: str, evaluation: Mapping[str, Any], say: Callable[[str], None]
+    home: Path, corpus: Corpus | Panel, split: str, evaluation: Mapping[str, Any], say: Callable[[str], None]
 ) -> None:
-    """Keep the record of another source under the run's `evaluations/`, with the rows that could not be used."""
+    """Keep the record of another source under the run's `evaluations/`, with what could not be used."""
     name = re.sub(r"[^\w.-]+", "_", corpus.name)
     path = home / "evaluations" / f"{name}-{split}-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.json"
     write_json(path, evaluation)
