@@ -1,5 +1,6 @@
 """`SequenceForecaster`: scikit-learn's conventions, covariates known ahead, saving, and what is refused."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import lstmkit
 from lstmkit import SequenceForecaster
 from lstmkit.config.resolve import resolve
 from lstmkit.core.errors import ArtifactError, DataError, RequestError
+from lstmkit.core.files import digest_of
 from lstmkit.evaluate.forecasting import naive_error
 
 TINY = {"horizon": 3, "epochs": 2, "hidden_size": 8, "embedding_size": 4, "random_state": 0, "threads": 1}
@@ -74,12 +76,21 @@ def test_a_saved_forecaster_comes_back(tmp_path: Path) -> None:
     np.testing.assert_array_equal(lstmkit.load(tmp_path / "kept").predict([wave()]), forecaster.predict(wave()))
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "notes").write_text("mine")
-    with pytest.raises(RequestError, match="holds something else than a saved forecaster"):
+    with pytest.raises(RequestError, match=r"holds other files, and no forecaster\.json"):
         forecaster.save(tmp_path / "other")
     about = tmp_path / "kept" / "forecaster.json"
     about.write_text(about.read_text().replace('"horizon": 3', '"horizon": 4'))
     with pytest.raises(ArtifactError, match="damaged or altered"):
         SequenceForecaster.load(tmp_path / "kept")
+    for change, said in (
+        ({"config": {}}, "damaged, it describes no estimator"),
+        ({"format": "1"}, "damaged, it has no format number"),
+        ({"format": 2}, "format 2 is newer than this lstmkit reads"),
+    ):
+        state = {name: value for name, value in json.loads(about.read_text()).items() if name != "digest"} | change
+        about.write_text(json.dumps(state | {"digest": digest_of(state)}))
+        with pytest.raises(ArtifactError, match=said):
+            SequenceForecaster.load(tmp_path / "kept")
     with pytest.raises(ArtifactError, match="holds no saved SequenceForecaster"):
         SequenceForecaster.load(tmp_path)
 

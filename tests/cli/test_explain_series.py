@@ -77,8 +77,7 @@ def test_channels_are_found_by_their_names(lstmkit: Command, home: Path) -> None
         table.writeheader()
         table.writerows(rows)
     Path("wider.csv").write_text(
-        "\n".join(f"{line},{k if k else 'more'}" for k, line in enumerate(Path("one.csv").read_text().split()))
-        + "\n"
+        "\n".join(f"{line},{k if k else 'more'}" for k, line in enumerate(Path("one.csv").read_text().split())) + "\n"
     )
     for name in ("one", "turned", "wider"):
         assert lstmkit("explain", home / "run", f"{name}.csv", "--out", f"{name}.json").status == 0
