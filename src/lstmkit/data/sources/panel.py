@@ -14,7 +14,7 @@ from lstmkit.core.files import digest_of, sha256_of
 from lstmkit.data.sources.columns import by_name, require_column
 from lstmkit.data.sources.gathered import Step, gather, number_of, timed
 from lstmkit.data.sources.plan import Reading, SourceFile
-from lstmkit.data.sources.series_tables import GAP, SERIES_NAMES, TIME_NAMES
+from lstmkit.data.sources.series_tables import GAP, SERIES_NAMES, TIME_NAMES, are_numbers
 from lstmkit.data.sources.tables import is_table, looked_at, open_whole, steps_of
 from lstmkit.data.sources.times import Interval
 
@@ -163,7 +163,7 @@ def _found_columns(
     if not data.series_column and len({str(row.get(series)) for row in sample}) == len(sample):
         series = ""  # another name for the rows
     others = [name for name in names if name not in (time, series)]
-    numeric = [name for name in others if _are_numbers(sample, name)]
+    numeric = [name for name in others if are_numbers(sample, name)]
     target = data.label_column or by_name(numeric, TARGET_NAMES, taken="")
     how = "as asked" if data.label_column else "by its name" if target else "the only column of numbers"
     if not target and len(numeric) == 1:
@@ -213,11 +213,3 @@ def _is_number(value: Any) -> bool:
         return not np.isnan(number_of(value))
     except (TypeError, ValueError):
         return False
-
-
-def _are_numbers(sample: Sequence[Mapping[str, Any]], name: str) -> bool:
-    try:
-        numbers = [number_of(row.get(name)) for row in sample]
-    except (TypeError, ValueError):
-        return False
-    return not np.isnan(numbers).all()

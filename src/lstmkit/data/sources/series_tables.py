@@ -98,14 +98,14 @@ def series_layout(
     series = data.series_column or by_name(others, SERIES_NAMES, taken="")
     time = data.time_column or by_name(others, TIME_NAMES, taken=series)
     columns = tuple(name for name in others if name not in (series, time))
-    if not columns or not all(_are_numbers(sample, name) for name in columns):
+    if not columns or not all(are_numbers(sample, name) for name in columns):
         return None
     if data.series_column or (series and len({str(row.get(series)) for row in sample}) < len(sample)):
         return SeriesLayout("long", label, columns, series, time)
     if len(columns) < 2 or by_name(columns, TEXT_NAMES, taken=""):
         return None
     wide = tuple(name for name in others if name != series)  # a column "t" among steps is a step
-    return SeriesLayout("wide", label, wide, series) if all(_are_numbers(sample, name) for name in wide) else None
+    return SeriesLayout("wide", label, wide, series) if all(are_numbers(sample, name) for name in wide) else None
 
 
 def series_rows(
@@ -184,7 +184,8 @@ def _lists(values: Mapping[str, Any], columns: Sequence[str]) -> tuple[Series, s
     return found.astype(np.float32), "", ""
 
 
-def _are_numbers(sample: Sequence[Mapping[str, Any]], name: str) -> bool:
+def are_numbers(sample: Sequence[Mapping[str, Any]], name: str) -> bool:
+    """Whether a column holds numbers, some of them there."""
     values = [row.get(name) for row in sample]
     return all(map(is_number, values)) and any(not np.isnan(number_of(value)) for value in values)
 
