@@ -5,6 +5,9 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from lstmkit.data.audio.features import FeatureSettings, static_features, with_deltas
+from lstmkit.data.audio.resampling import Resampler
+
 RATE = 8_000
 WORDS = ("falls", "rises")
 
@@ -33,3 +36,14 @@ def write_whistles(folder: Path, n: int, seed: int = 0) -> Path:
             name = f"{k}.{'flac' if k % 3 == 2 else 'wav'}"
             write_sound(folder / word / name, whistle(word, 1000 * seed + 2 * k + place))
     return folder
+
+
+def resample(samples: np.ndarray, source_rate: int, rate: int) -> np.ndarray:
+    """A whole recording at another rate."""
+    resampler = Resampler(source_rate, rate)
+    return np.concatenate([resampler.push(samples), resampler.finish()])
+
+
+def features(samples: np.ndarray, settings: FeatureSettings) -> np.ndarray:
+    """The features of a whole recording at `settings.rate`, `(frames, features)`."""
+    return with_deltas(static_features(samples, settings.n_frames(len(samples)), settings), settings)

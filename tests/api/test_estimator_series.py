@@ -159,3 +159,34 @@ def test_what_is_refused_of_a_model_of_series() -> None:
             model.predict(x)
     with pytest.raises(RequestError, match=r"tokenizer=words: this source holds numeric series; leave it at auto"):
         small(tokenizer="words").fit(series, y)
+
+
+def test_an_array_of_two_axes_is_ambiguous_to_a_run_on_one_channel(tmp_path: Path) -> None:
+    walks = np.random.default_rng(0).normal(size=(20, 1, 6)).cumsum(2)
+    small(epochs=1).fit(walks, walks[:, 0, -1] > 0).save(tmp_path / "m")
+    model, one = load(tmp_path / "m"), walks[0].T
+    said = r"an array of shape \(6, 1\) came, which may be one series \(time, channels\) or several"
+    with pytest.raises(DataError, match=said) as caught:
+        model.predict_proba(one)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(DataError, match=r"an array of shape \(20, 6\) came"):
+        model.predict(walks[:, 0])
+    wanted = model.predict_proba(walks)
+    np.testing.assert_allclose(model.predict_proba([one]), wanted[:1], atol=1e-6)
+    np.testing.assert_allclose(model.predict_proba(list(walks[:, 0])), wanted, atol=1e-6)
+
+
+def test_a_ragged_list_is_refused_in_a_line(tmp_path: Path) -> None:
+    series, y = turns(20, seed=0)
+    small(epochs=1, pooling="max").fit(series, y).save(tmp_path / "m")
+    model, ragged = load(tmp_path / "m"), [[0.1, 0.2], [0.3]]
+    refusals = [
+        (lambda: model.predict_proba([ragged]), "example 0 is no array of numbers: lists of unequal lengths"),
+        (lambda: model.explain(ragged), "example 0 is no array of numbers: lists of unequal lengths"),
+        (lambda: model.stream().push(ragged), "the step is no array of numbers: lists of unequal lengths"),
+        (lambda: model.predict_proba(ragged), "example 0 has 1 channels, 2 are read"),
+    ]
+    for call, said in refusals:
+        with pytest.raises(DataError, match=said) as caught:
+            call()
+        assert "\n" not in str(caught.value)

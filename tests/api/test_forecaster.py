@@ -1,5 +1,6 @@
 """`SequenceForecaster`: scikit-learn's conventions, covariates known ahead, saving, and what is refused."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ import lstmkit
 from lstmkit import SequenceForecaster
 from lstmkit.config.resolve import resolve
 from lstmkit.core.errors import ArtifactError, DataError, RequestError
+from lstmkit.core.files import digest_of
+from lstmkit.evaluate.forecasting import naive_error
 
 TINY = {"horizon": 3, "epochs": 2, "hidden_size": 8, "embedding_size": 4, "random_state": 0, "threads": 1}
 
@@ -73,12 +76,21 @@ def test_a_saved_forecaster_comes_back(tmp_path: Path) -> None:
     np.testing.assert_array_equal(lstmkit.load(tmp_path / "kept").predict([wave()]), forecaster.predict(wave()))
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "notes").write_text("mine")
-    with pytest.raises(RequestError, match="holds something else than a saved forecaster"):
+    with pytest.raises(RequestError, match=r"holds other files, and no forecaster\.json"):
         forecaster.save(tmp_path / "other")
     about = tmp_path / "kept" / "forecaster.json"
     about.write_text(about.read_text().replace('"horizon": 3', '"horizon": 4'))
     with pytest.raises(ArtifactError, match="damaged or altered"):
         SequenceForecaster.load(tmp_path / "kept")
+    for change, said in (
+        ({"config": {}}, "damaged, it describes no estimator"),
+        ({"format": "1"}, "damaged, it has no format number"),
+        ({"format": 2}, "format 2 is newer than this lstmkit reads"),
+    ):
+        state = {name: value for name, value in json.loads(about.read_text()).items() if name != "digest"} | change
+        about.write_text(json.dumps(state | {"digest": digest_of(state)}))
+        with pytest.raises(ArtifactError, match=said):
+            SequenceForecaster.load(tmp_path / "kept")
     with pytest.raises(ArtifactError, match="holds no saved SequenceForecaster"):
         SequenceForecaster.load(tmp_path)
 
@@ -125,3 +137,41 @@ def test_what_is_known_ahead_must_be_there() -> None:
     forecaster = SequenceForecaster(horizon=4, epochs=1, known_ahead=[1], random_state=0).fit([series])
     with pytest.raises(DataError, match=r"series 0 goes on for 0 rows after its last value; .* and 4 rows"):
         forecaster.predict([series])
+
+
+def test_what_is_missing_at_the_end_is_not_scored() -> None:
+    forecaster = SequenceForecaster(**TINY).fit(wave())
+    whole, gone = wave(), wave()
+    gone[-2:] = np.nan
+    median = forecaster.predict(gone[: -forecaster.horizon])[0]
+    known = np.abs(whole[-forecaster.horizon :] - median)[:-2]
+    by_hand = -known.mean() / naive_error(whole[: -forecaster.horizon], forecaster.encoder_.season)
+    assert forecaster.score(gone) == pytest.approx(by_hand, rel=1e-6)
+    gone[-forecaster.horizon :] = np.nan
+    assert forecaster.score([whole, gone]) == forecaster.score(whole)
+    with pytest.raises(
+        ValueError, match=r"every value of the last 3 steps is missing; to score them some must be known"
+    ):
+        forecaster.score(gone)
+
+
+def test_a_number_beyond_float32_is_refused() -> None:
+    series = wave()
+    series[3] = 1e200
+    with pytest.raises(ValueError, match=r"example 0 holds an infinite value \(1e\+200 is beyond float32\)"):
+        SequenceForecaster(**TINY).fit(series)
+
+
+def test_a_ragged_list_is_refused_in_a_line(tmp_path: Path) -> None:
+    ragged = [[0.1, 0.2], [0.3]]
+    with pytest.raises(ValueError, match="example 0 is no array of numbers: lists of unequal lengths"):
+        SequenceForecaster(**TINY).fit([ragged])
+    forecaster = SequenceForecaster(**TINY).fit(wave())
+    forecaster.save(tmp_path / "kept")
+    for model in (forecaster, lstmkit.load(tmp_path / "kept")):
+        with pytest.raises(DataError, match="example 0 is no array of numbers: lists of unequal lengths"):
+            model.predict([ragged])
+        with pytest.raises(DataError, match="example 1 is no array of numbers: lists of unequal lengths"):
+            model.predict([wave(), [0.1, [0.3]]])
+    with pytest.raises(ValueError, match="example 0 is no array of numbers: lists of unequal lengths"):
+        forecaster.predict([[0.1, [0.2, 0.3]]])

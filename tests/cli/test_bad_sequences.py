@@ -29,9 +29,9 @@ def two_tables(folder: Path, train: str, test: str) -> Path:
     return folder
 
 
-def ts(folder: Path, dimensions: int) -> Path:
+def ts(folder: Path, dimensions: int, more: str = "") -> Path:
     head = f"@problemName toy\n@univariate false\n@dimensions {dimensions}\n@classLabel true a b\n@data\n"
-    folder.joinpath("toy.ts").write_text(head + "".join(f"1,2,3:{k},5,6:{'ab'[k % 2]}\n" for k in range(20)))
+    folder.joinpath("toy.ts").write_text(head + "".join(f"1,2,3:{k},5,6:{'ab'[k % 2]}\n" for k in range(20)) + more)
     return folder / "toy.ts"
 
 
@@ -43,6 +43,22 @@ BAD: dict[str, tuple[Callable[[Path], Path], str]] = {
     "no channel that varies": (
         lambda d: table(d, HEAD + "".join(f"{k},{t},3,7,{'ab'[k % 2]}\n" for k in range(20) for t in range(5))),
         "every channel stands still in the training part (x, y); one that varies is needed",
+    ),
+    "a value beyond float32 in a table of steps": (
+        lambda d: table(d, HEAD + rows() + "z,0,1,1e39,a\n"),
+        "series.csv:102: a value beyond float32 (1e+39 in column 'y')",
+    ),
+    "a value beyond float32 in a table of series": (
+        lambda d: table(d, "a,b,c,label\n" + "1,2,3,x\n4,-3.41e38,6,y\n"),
+        "series.csv:3: a value beyond float32 (-3.41e+38 in column 'b')",
+    ),
+    "a value beyond float32 in a list": (
+        lambda d: jsonl(d, ['{"values": [[1.5, 2], [3, 1e300]], "label": "a"}']),
+        "series.jsonl:1: a value beyond float32 (1e+300 at step 2)",
+    ),
+    "a value beyond float32 in a .ts file": (
+        lambda d: ts(d, dimensions=2, more="1,2,1e39:4,5,6:a\n"),
+        "toy.ts:26: a value beyond float32 (1e+39); mend it",
     ),
     "a channel missing in one file": (
         lambda d: two_tables(d, HEAD + rows(), "series_id,time,x,label\n0,0,1,a\n0,1,2,a\n1,0,1,b\n"),

@@ -76,11 +76,15 @@ def test_channels_are_found_by_their_names(lstmkit: Command, home: Path) -> None
         table = csv.DictWriter(file, ["series_id", "time", "y", "x", "label"])
         table.writeheader()
         table.writerows(rows)
-    for name in ("one", "turned"):
+    Path("wider.csv").write_text(
+        "\n".join(f"{line},{k if k else 'more'}" for k, line in enumerate(Path("one.csv").read_text().split())) + "\n"
+    )
+    for name in ("one", "turned", "wider"):
         assert lstmkit("explain", home / "run", f"{name}.csv", "--out", f"{name}.json").status == 0
-    one, turned = (json.loads(Path(f"{name}.json").read_text()) for name in ("one", "turned"))
-    assert one["models"][0]["probabilities"] == turned["models"][0]["probabilities"]
-    assert one["series"] == turned["series"]
+    one, *others = (json.loads(Path(f"{name}.json").read_text()) for name in ("one", "turned", "wider"))
+    for other in others:
+        assert one["models"][0]["probabilities"] == other["models"][0]["probabilities"]
+        assert one["series"] == other["series"]
 
 
 def test_the_terminal_gets_curves(lstmkit: Command, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,8 +128,7 @@ def test_a_long_series_is_cut_and_says_so(lstmkit: Command, home: Path) -> None:
         (["--id", "nobody"], "--id nobody: no test example of"),
         (["nowhere.csv"], "nowhere.csv: no such file or folder"),
         (["several.csv", "--id", "nobody"], "--id nobody: no series of several.csv is called so"),
-        (["other.csv"], "other.csv: its channels are x, z, this model reads x, y; give a file with these"),
-        (["three.csv"], "three.csv: its channels are x, y, z, this model reads x, y"),
+        (["other.csv"], "other.csv: no channel 'y'; there are x, z, and the model reads x, y; add it"),
         (["texts.csv"], "texts.csv: holds text, and this model reads numeric series"),
         (["a fine film"], "a fine film: no such file or folder"),
     ],
@@ -133,7 +136,6 @@ def test_a_long_series_is_cut_and_says_so(lstmkit: Command, home: Path) -> None:
 def test_what_is_refused_is_one_line(lstmkit: Command, home: Path, arguments: list[str], words: str) -> None:
     write(Path("several.csv"), 4)
     write(Path("other.csv"), 1, ("x", "z"))
-    write(Path("three.csv"), 1, ("x", "y", "z"))
     Path("texts.csv").write_text("text,label\na fine film,pos\na dull film,neg\n")
     done = lstmkit("explain", home / "run", *arguments)
     assert done.status == 2

@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import signal
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -154,8 +155,15 @@ def test_what_a_forecast_cannot_be_asked(sales: Path, capsys: pytest.CaptureFixt
         (["explain", "a", "--id", "a@2019-03-01"], "its task is forecast, and this is for classifiers"),
         (["predict", "a", "hello"], "the model forecasts series, and one that classifies is needed here"),
         (["predict", "a", "--input", "-"], "cannot come through a pipe"),
-        (["predict", "a", "--input", str(sales), "--text-column", "y"], "--text-column is for texts"),
-        (["evaluate", "a", "--earliness"], "--earliness is for classifiers"),
+        (
+            ["predict", "a", "--input", str(sales), "--text-column", "y"],
+            "--text-column has no meaning for a, which forecasts the series of a table; leave it out",
+        ),
+        (
+            ["predict", "a", "--input", str(sales), "--input-format", "csv"],
+            "--input-format has no meaning for a, which",
+        ),
+        (["evaluate", "a", "--earliness"], "--earliness has no meaning for a, which forecasts series; leave it out"),
         (["lab", str(sales), *task], "task.goal = 'forecast': this command is for classifiers"),
         (["compare", str(sales), *task], "task.goal = 'forecast': this command is for classifiers"),
         (["train", str(sales), "--task", "forecast"], "a forecast looks 1 or more steps ahead; say how many with"),
@@ -177,3 +185,80 @@ def test_what_a_forecast_cannot_be_asked(sales: Path, capsys: pytest.CaptureFixt
         assert said in error, words
         assert error.count("error: ") == 1
     assert not any(Path("runs").iterdir())
+
+
+def days(path: str, step: int, names: str = "ab") -> str:
+    """Series of 40 dates, so many days apart."""
+    begin = date(2020, 1, 1)
+    rows = [f"{name},{begin + timedelta(days=step * k)},{k % 7},{k % 5}\n" for name in names for k in range(40)]
+    Path(path).write_text("id,date,y,price\n" + "".join(rows))
+    return path
+
+
+def test_series_sampled_otherwise_than_the_forecaster_s_are_refused(
+    sales: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["train", str(sales), "--out", "a", *SMALL]) == 0
+    said = "another sampling interval (1 d; the model's is 31 d)"
+    for words in (["predict", "a", "--input", days("days.csv", 1)], ["evaluate", "a", "days.csv"]):
+        capsys.readouterr()
+        assert run(words) == 2
+        out, err = capsys.readouterr()
+        assert (out, err.count("\n")) == ("", 1)
+        assert f"days.csv:2: {said} (2 such rows); mend it" in err
+    with Path("days.csv").open("a") as file:
+        file.writelines(Path(days("months.csv", 30, "c")).read_text().splitlines(keepends=True)[1:])
+    for words in (["predict", "a", "--input", "days.csv"], ["evaluate", "a", "days.csv"]):
+        assert run([*words, "--on-bad-row", "skip"]) == 0
+        assert f"skipped days.csv:42: {said}" in capsys.readouterr().err
+
+
+def test_one_panel_has_one_sampling_interval(capsys: pytest.CaptureFixture[str]) -> None:
+    mixed = Path(days("mixed.csv", 1, "abc"))
+    with mixed.open("a") as file:
+        file.writelines(Path(days("weeks.csv", 7, "d")).read_text().splitlines(keepends=True)[1:])
+    assert run(["train", "mixed.csv", "--label-column", "y", *SMALL]) == 2
+    assert "mixed.csv:122: another sampling interval (7 d; most have 1 d)" in capsys.readouterr().err
+
+
+def test_a_series_that_is_too_short_or_empty_is_skipped(sales: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["train", str(sales), "--out", "a", *SMALL]) == 0
+    table = sales.read_text().splitlines()
+    short = [f"short,2020-0{k}-01,{k},1" for k in (1, 2, 3)]
+    empty = [f"empty,2020-{k:02d}-01,,1" for k in range(1, 13)]
+    Path("new.csv").write_text("\n".join([table[0], *short, *table[1:], *empty]) + "\n")
+    for words in (["predict", "a", "--input", "new.csv"], ["evaluate", "a", "new.csv"]):
+        capsys.readouterr()
+        assert run(words) == 2
+        out, err = capsys.readouterr()
+        assert (out, err.count("\n")) == ("", 1)
+        assert run([*words, "--on-bad-row", "skip"]) == 0
+        out, err = capsys.readouterr()
+        assert "skipped new.csv:2: series 'short' has 3 steps" in err
+        assert "skipped new.csv:125: every value to predict is missing" in err
+    capsys.readouterr()
+    assert run(["predict", "a", "--input", "new.csv", "--on-bad-row", "skip"]) == 0
+    out = capsys.readouterr().out
+    assert run(["predict", "a", "--input", str(sales)]) == 0
+    assert capsys.readouterr().out == out
+    Path("short.csv").write_text("\n".join([table[0], *short]) + "\n")
+    for skip in ([], ["--on-bad-row", "skip"]):
+        assert run(["predict", "a", "--input", "short.csv", *skip]) == 2
+        out, err = capsys.readouterr()
+        assert (out, err.count("\n")) == ("", 1)
+        assert "short.csv:2: series 'short' has 3 steps from its first value on; this model reads 12 or more" in err
+    assert "no series is usable, so none can be skipped" in err
+
+
+def test_a_part_without_a_known_value_is_refused_in_a_line(sales: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = sales.read_text().splitlines()
+    gone = [
+        rows[0],
+        *(",".join([*row.split(",")[:2], "", "1"]) if k % 60 >= 51 else row for k, row in enumerate(rows[1:])),
+    ]
+    Path("gone.csv").write_text("\n".join(gone) + "\n")
+    assert run(["train", "gone.csv", "--label-column", "y", *SMALL]) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith(
+        "error: gone: no value of 'y' is known in the test part that could be forecast; give longer"
+    )

@@ -75,3 +75,12 @@ def test_help_lists_every_command(lstmkit: Command) -> None:
     ]
     for command in names:
         assert f"  {command} " in out
+
+
+def test_help_speaks_of_all_that_is_read(lstmkit: Command) -> None:
+    for command in (["predict"], ["explain"], ["data", "info"]):
+        words = " ".join(lstmkit(*command, "--help").out.split())
+        assert "recording" in words or "channels" in words
+        assert "series" in words or "channels" in words
+    done = lstmkit("predict", "run")
+    assert "recordings by their paths, series by --input alone" in done.err

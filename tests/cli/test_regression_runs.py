@@ -147,3 +147,37 @@ def test_a_number_for_a_recording() -> None:
     assert run(["train", "heard.jsonl", *SMALL, "--set", "encoder.n_mels=12", "--out", "a"]) == 0
     assert json.loads(Path("a/evaluation.json").read_text())["baselines"]["ridge"]["name"].startswith("random conv")
     assert load("a").predict([Path("0.wav")]).shape == (1,)
+
+
+def archive(name: str, n: int, seed: int) -> str:
+    """Series of unequal lengths in the format of the regression archive, whose values to predict are their means."""
+    random = np.random.default_rng(seed)
+    lines = [f"@problemName {name}", "@timeStamps false", "@univariate true", "@equalLength false", "@targetLabel true"]
+    for k in range(n):
+        values = random.standard_normal(4 + k % 5) + random.standard_normal()
+        lines += [*(["@data"] if not k else []), f"{','.join(f'{value:.3f}' for value in values)}:{values.mean():.4f}"]
+    return "\n".join(lines) + "\n"
+
+
+def test_a_file_of_the_regression_archive(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("Means_TRAIN.ts").write_text(archive("Means", 40, 0))
+    Path("Means_TEST.ts").write_text(archive("Means", 12, 1))
+    assert run(["train", "Means_TRAIN.ts", *SMALL, "--out", "a"]) == 0
+    assert json.loads(Path("a/evaluation.json").read_text())["n"] == 12
+    capsys.readouterr()
+    assert run(["predict", "a", "--input", "Means_TEST.ts"]) == 0
+    answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    predictions = [json.loads(line) for line in Path("a/predictions.jsonl").read_text().splitlines()]
+    np.testing.assert_allclose(
+        [one["predicted"] for one in answers], [one["predicted"] for one in predictions], rtol=1e-5
+    )
+    assert run(["evaluate", "a", "Means_TEST.ts"]) == 0
+    for command in ("train", "lab", "compare"):
+        capsys.readouterr()
+        assert run([command, "Means_TRAIN.ts"]) == 2
+        err = capsys.readouterr().err
+        assert (
+            "Means: its labels are values to predict (@targetLabel), and here they are classes; use lstmkit train"
+            in err
+        )
+        assert err.splitlines()[-1].endswith("with --task regression")

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from small_runs import SMALL, Command
 
 from lstmkit import load
 from lstmkit.cli.main import run
+from lstmkit.core.files import digest_of
 
 TINY = [*SMALL, "--epochs", "1", "--threads", "1"]
 STEPS = [
@@ -195,7 +197,7 @@ BAD: dict[str, tuple[Callable[[Path], Path], str]] = {
     ),
     "no number": (written("n.csv", "case,x,y\na,1,2\na,fast,2\n"), "n.csv:3: not a number ('fast' in column 'x')"),
     "only missing": (written("n.csv", "case,x,y\na,,\na,,NaN\n"), "n.csv:2: every value is missing"),
-    "an infinite value": (written("n.csv", "case,x,y\na,1,2\na,inf,2\n"), "n.csv:2: an infinite value at step 2"),
+    "an infinite value": (written("n.csv", "case,x,y\na,1,2\na,inf,2\n"), "n.csv:3: an infinite value in column 'x'"),
     "times that fall": (written("n.csv", "case,time,x,y\na,1,1,2\na,0,1,2\n"), "n.csv:2: times that do not rise"),
     "lists of two lengths": (written("n.jsonl", '{"x": [1, 2], "y": [1]}\n'), "n.jsonl:1: lists of different lengths"),
     "lines": (written("n.txt", "1,2\n"), "n.txt: lines hold texts, and the model reads series; give .ts, .csv"),
@@ -262,3 +264,58 @@ def test_evaluation_of_another_source(lstmkit: Command, named: Path, nameless: P
     done = lstmkit("evaluate", nameless, tmp_path / "texts.csv", "--split", "all")
     assert done.status == 2
     assert "texts.csv: holds texts, and the model reads numeric series" in done.err
+
+
+def paced(path: Path, interval: float, cases: str = "ab") -> Path:
+    """Series of four steps, so many apart."""
+    rows = "".join(f"{case},{interval * t:g},{t},{-t},{case}\n" for case in cases for t in range(4))
+    path.write_text("case,time,x,y,group\n" + rows)
+    return path
+
+
+def test_series_sampled_otherwise_than_the_model_s_are_refused(lstmkit: Command, named: Path, tmp_path: Path) -> None:
+    slow, said = paced(tmp_path / "slow.csv", 10), "another sampling interval (10; the model's is 1)"
+    for words in (
+        ("predict", named, "--input", slow),
+        ("evaluate", named, slow, "--label-column", "group"),
+        ("explain", named, slow, "--id", "slow.csv:a"),
+    ):
+        done = lstmkit(*words)
+        assert (done.status, done.out) == (2, ""), words
+        (error,) = [line for line in done.err.splitlines() if line.startswith("error: ")]
+        assert said in error
+    assert f"error: {slow}:2: {said}; mend it" in lstmkit("predict", named, "--input", slow).err
+    with slow.open("a") as file:
+        file.writelines(f"c,{1.05 * t:g},1,2,a\n" for t in range(4))
+    done = lstmkit("predict", named, "--input", slow, "--on-bad-row", "skip")
+    assert [row["id"] for row in records(done.out)] == ["c"]
+    assert f"skipped {slow}:6: {said}" in done.err
+
+
+def test_a_number_is_no_second(lstmkit: Command, tmp_path: Path) -> None:
+    path, run_folder = tmp_path / "dated.csv", tmp_path / "run"
+    rows = [f"{k},2024-01-01T00:0{t},{t * (k % 2)},{'ab'[k % 2]}\n" for k in range(30) for t in range(4)]
+    path.write_text("case,time,x,label\n" + "".join(rows))
+    assert lstmkit("train", path, "--out", run_folder, *TINY).status == 0
+    assert json.loads((run_folder / "model" / "model.json").read_text())["interval"] == {"step": 60, "unit": "seconds"}
+    assert lstmkit("predict", run_folder, "--input", path).status == 0
+    done = lstmkit("predict", run_folder, "--input", paced(tmp_path / "counted.csv", 60))
+    assert done.status == 2
+    assert "another sampling interval (60; the model's is 1 min)" in done.err
+
+
+def test_what_tells_no_interval_is_read(lstmkit: Command, named: Path, tmp_path: Path) -> None:
+    slow = paced(tmp_path / "slow.csv", 10)
+    rows = [line.split(",") for line in slow.read_text().split()]
+    untimed = tmp_path / "untimed.csv"
+    untimed.write_text("".join(f"{case},{','.join(values)}\n" for case, _, *values in rows))
+    assert lstmkit("predict", named, "--input", untimed).status == 0
+    single = tmp_path / "single.csv"
+    single.write_text("case,time,x,y\na,7,1,2\n")
+    assert lstmkit("predict", named, "--input", single).status == 0
+    old = tmp_path / "old"
+    shutil.copytree(named / "model", old)
+    about = json.loads((old / "model.json").read_text())
+    del about["interval"], about["digest"]
+    (old / "model.json").write_text(json.dumps(about | {"digest": digest_of(about)}))
+    assert lstmkit("predict", old, "--input", slow).status == 0

@@ -76,6 +76,11 @@ def test_predictions_from_python(model: Path, tmp_path: Path) -> None:
     twice = predictor.predict_proba([(np.stack([kept, kept], 1), RATE)])
     np.testing.assert_allclose(twice[0], answers[3], atol=1e-6)
     assert predictor.predict_proba([]).shape == (0, 2)
+    ragged = [[0.1, 0.2], [0.3]]
+    for given in (ragged, (ragged, RATE)):
+        with pytest.raises(DataError, match="example 0: samples that are no array: lists of unequal lengths") as caught:
+            predictor.predict_proba([given])
+        assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,7 @@ def test_one_column_of_numbers_is_enough(tmp_path: Path) -> None:
         ("t,y\n1,2\n3,4\n2,5\n", "sales.csv:2: times that do not rise (step 3); mend it"),
         ("t,y\n1,2\n1,4\n", "sales.csv:2: a time that occurs twice (step 2); mend it"),
         ("t,y\n1,2\nsoon,4\n", "sales.csv:2: a time that cannot be read ('soon'"),
+        ("t,y\n1,2\n2024-01-02,4\n", "sales.csv:2: numbers and dates in one column of times ('1' and '2024-01-02')"),
         ("t,y\n1,inf\n2,4\n", "sales.csv:2: an infinite value in column 'y'; mend it"),
         ("t,y,z\n" + "1,1,1\n" * 200 + "2,many,1\n", "sales.csv:202: not a number ('many' in column 'y')"),
         ("id,t,y\na,1,1\na,2,2\nb,1,\nb,2,nan\n", "sales.csv:4: every value to predict is missing (series 'b', column"),
@@ -81,6 +82,9 @@ def test_times_go_on_as_they_went() -> None:
     assert following(["2023-09-01", "2023-12-01", "2024-03-01"], 1) == ["2024-06-01"]
     assert following(["2024-01-01T22:00", "2024-01-01T23:00"], 2) == ["2024-01-02T00:00:00", "2024-01-02T01:00:00"]
     assert following([datetime(2024, 1, 1, 6), datetime(2024, 1, 2, 6)], 1) == [datetime(2024, 1, 3, 6)]
+    assert following(["20231130", "20231231", "20240131"], 2) == ["20240229", "20240331"]
+    assert following([20240227, 20240228], 2) == [20240229, 20240301]
+    assert following([20240227, 20240299], 1) == [20240371]  # no dates
     assert following([1700, 1701, 1702], 2) == [1703, 1704]
     assert following(["0.5", "0.75"], 2) == [1.0, 1.25]
     assert following(["2024-01-01", "2024-01-03", "2024-01-04"], 1) is None  # irregular
@@ -94,4 +98,22 @@ def test_the_calendar_tells_a_season() -> None:
     assert calendar_season([date(2024, 1, 1) + timedelta(weeks=k) for k in range(9)]) == 52
     assert calendar_season(["2024-01-01T00:00", "2024-01-01T01:00", "2024-01-01T02:00"]) == 24
     assert calendar_season(list(range(1700, 1800))) == 0
+    assert calendar_season([f"202401{day:02d}" for day in range(1, 30)]) == 7
+    assert calendar_season([f"202401{day:02d}" for day in range(1, 60)]) == 0
     assert calendar_season([date(2024, 1, 1) + timedelta(days=10 * k) for k in range(9)]) == 0
+
+
+@pytest.mark.parametrize(
+    ("last", "unit", "step", "next_"),
+    [("20240131", "seconds", 86_400.0, "20240201"), ("20240132", "numbers", 1.0, 20240132)],
+)
+def test_compact_dates_are_dates_where_all_of_the_column_are(
+    tmp_path: Path, last: str, unit: str, step: float, next_: object
+) -> None:
+    """The end of the second series decides how the first one's times are read."""
+    days = ["20240129", "20240130", "20240131"]
+    rows = [f"{name},{day},{k}" for name in "ab" for k, day in enumerate(days if name == "a" else [*days[:2], last])]
+    panel = panel_of(tmp_path, "id,date,y\n" + "\n".join(rows) + "\n", label_column="y", on_bad_row="skip")
+    assert panel.interval == (step, unit)
+    times = panel.series[0].times
+    assert (calendar_season(times), following(times, 1)) == (7 if unit == "seconds" else 0, [next_])

@@ -111,3 +111,12 @@ def test_an_encoder_of_another_kind_is_refused(kind: str, source: str) -> None:
     inputs = [series([0, 0])] if source == "series" else ["a b a b"]
     with pytest.raises(RequestError, match=f"encoder.kind={kind}: this source holds"):
         fit_encoder(inputs, EncoderConfig(kind=kind), source, ["a", "b"])  # pyright: ignore[reportArgumentType]
+
+
+def test_a_value_too_far_from_training_to_be_read_is_named() -> None:
+    encoder = fitted(series([0, 0], [2e-3, 4]))
+    largest = float(np.finfo(np.float32).max)
+    rows, _ = encoder.encode([series([1, largest])])
+    assert np.isfinite(rows).all()
+    with pytest.raises(DataError, match=r"channel 'a' holds 3e\+38, and the deviation in training is 0\.001: too far"):
+        encoder.encode([series([0, 0], [3e38, NAN])])

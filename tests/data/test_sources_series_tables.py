@@ -164,3 +164,9 @@ def test_a_bad_series_can_be_skipped(tmp_path: Path) -> None:
     corpus = load_corpus(DataConfig(source=str(path), on_bad_row="skip"))
     assert list(corpus.parts["all"].ids) == ["a.csv:a"]
     assert [row["reason"] for row in corpus.rejected] == ["a time that occurs twice (step 2)"]
+
+
+def test_of_two_intervals_in_one_table_the_first_is_known_and_the_other_named(tmp_path: Path) -> None:
+    rows = [f"{name},{step * t},{t},a" for name, step in (("s", 2), ("q", 10)) for t in range(4)]
+    path = write(tmp_path / "two.csv", "series_id,time,x,label\n" + "\n".join(rows) + "\n")
+    refused(path, r"two.csv:6: another sampling interval \(10; most have 2\); mend it")

@@ -77,7 +77,7 @@ def test_times_join_dimensions_of_their_own_steps(tmp_path: Path) -> None:
          r"another length than @seriesLength says \(2; it says 3\)"),
         (HEADER.replace("@dimensions 2", "@dimensions two"), "@dimensions two: a whole number above 0 is needed"),
         (HEADER.replace("@classLabel true up down", "@classLabel false"), r"no class labels \(@classLabel\)"),
-        (HEADER.replace("@classLabel true up down", "@targetLabel true"), r"values to predict \(@targetLabel\)"),
+        (HEADER.replace("@classLabel true up down", "@targetLabel false"), r"no values to predict \(@targetLabel\)"),
         (HEADER.replace("@data\n", "") + GOOD, r"a line of data before @data"),
         (HEADER.replace("@data\n", ""), "no line @data"),
         ("", "no line @data"),

@@ -10,7 +10,7 @@ import torch
 
 from lstmkit.config.schema import DataConfig, EncoderConfig
 from lstmkit.core.errors import ArtifactError, DataError, RequestError
-from lstmkit.data.audio.features import FeatureSettings, features
+from lstmkit.data.audio.features import FeatureSettings
 from lstmkit.data.audio.reading import read_audio, take_audio
 from lstmkit.data.encoded import encode
 from lstmkit.data.encoding import fit_encoder, read_encoder
@@ -18,7 +18,7 @@ from lstmkit.data.sources import Part, cut, load_corpus
 from lstmkit.data.sources.clips import Archives, read_clip
 from lstmkit.data.sources.corpus import Clip
 from lstmkit.data.speech import SpeechEncoder, features_of, spectrogram
-from sounds import RATE, whistle, write_sound, write_whistles
+from sounds import RATE, features, whistle, write_sound, write_whistles
 
 CONFIG = EncoderConfig(n_mels=20, max_length=1000)
 

@@ -9,7 +9,7 @@ import pytest
 
 from lstmkit.config.schema import DataConfig, TaskConfig
 from lstmkit.core.errors import DataError, RequestError
-from lstmkit.data.cutting import CutPanel, cut_panel
+from lstmkit.data.cutting import CutPanel, check_known, cut_panel
 from lstmkit.data.sources.panel import Panel, Timed
 from lstmkit.data.windows import WindowEncoder, seasonal
 
@@ -140,3 +140,33 @@ def test_an_encoder_comes_back_from_its_description() -> None:
     encoder = cut(panel_of(wave())).encoder
     assert WindowEncoder.from_description(encoder.describe()) == encoder
     assert replace(encoder, base="mean") != encoder
+
+
+def test_a_covariate_without_a_value_in_training_is_told() -> None:
+    values = np.concatenate([wave(), np.full((120, 1), np.nan)], 1)
+    values[-3:, 1] = 5.0
+    found = cut(panel_of(values, columns=("y", "x")))
+    assert found.decisions[-1] == "no value in the training part, so that nothing is learned from it: x"
+    assert (found.encoder.means[1], found.encoder.deviations[1], found.encoder.masked) == (0.0, 1.0, (1,))
+    assert np.isfinite(found.windows("train").part.rows).all()
+
+
+def test_a_training_part_without_a_value_to_forecast_is_said_to_have_none() -> None:
+    values = wave()
+    values[2 : cut(panel_of(values)).cut.ends(120)["train"][1]] = np.nan
+    found = cut(panel_of(values), season=1)
+    with pytest.raises(DataError, match="toy: no value of 'y' is known in the train part that could be forecast"):
+        check_known(found, ("valid", "train"))
+    check_known(found, ("valid", "test"))
+
+
+def test_what_float32_cannot_hold_is_named() -> None:
+    values = np.concatenate([wave(), 1e-3 * wave(seed=1)], 1)
+    data = cut(panel_of(values, columns=("y", "x")))
+    values[60, 1] = 3e38
+    with pytest.raises(DataError, match=r"x: a value lies .* times its usual scale away from it, too far to be read"):
+        data.encoder.windows([values], [[70]])
+    values[60] = values[50]
+    values[72, 0] = 3e38
+    with pytest.raises(DataError, match=r"y, ahead: a value lies .* times its usual scale away"):
+        data.encoder.windows([wave(), np.concatenate([1e-9 * values[:71], values[71:]])], [[], [70]])

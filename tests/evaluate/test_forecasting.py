@@ -1,9 +1,16 @@
 """Measures of forecasts against figures by hand, and intervals that know that windows overlap."""
 
+import tracemalloc
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from lstmkit.evaluate.forecasting import Scoring, naive_error, verdict
+from lstmkit.config.schema import DataConfig, TaskConfig
+from lstmkit.data.cutting import cut_panel
+from lstmkit.data.sources.panel import Panel, Timed
+from lstmkit.evaluate.forecasting import Scoring, baseline_quantiles, naive_error, verdict
+from lstmkit.models.quantiles import QUANTILES
 
 
 def scoring(n: int = 40, horizon: int = 4, n_series: int = 1, seed: int = 0) -> tuple[Scoring, np.ndarray]:
@@ -73,3 +80,62 @@ def test_the_verdict_is_plain() -> None:
         record | {"mase_difference": -0.1, "mase_difference_ci95": [-0.2, 0.1]}
     )
     assert "does NOT beat it" in verdict(record | {"mase_difference": 0.1, "mase_difference_ci95": [0.05, 0.2]})
+
+
+def test_a_rule_s_quantiles_are_those_of_its_errors_where_training_has_any() -> None:
+    random = np.random.default_rng(0)
+    values = random.standard_normal((90, 1)).cumsum(0)
+    values[random.random(90) < 0.2] = np.nan
+    values[0] = 0.0
+    series = Timed("s", 2, list(range(90)), values)
+    panel = Panel("toy", ("y",), "", "t", (series,), [], [], "0", {"toy.csv": "0"})
+    data = cut_panel(panel, TaskConfig(goal="forecast", horizon=3, season=4), DataConfig())
+    found = baseline_quantiles(data, data, data.windows("test"))
+    assert set(found) == {"naive", "seasonal_naive"}
+    rule = replace(data, encoder=replace(data.encoder, base="last"))
+    errors, test = rule.windows("train").part.labels, rule.windows("test")
+    outer = np.stack([np.nanquantile(errors, level, axis=0) for level in QUANTILES], 1)
+    outer[:, QUANTILES.index(0.5)] = 0.0
+    np.testing.assert_array_equal(found["naive"], test.values(np.broadcast_to(outer, (len(test), 3, 3))))
+    # A single value to learn from, a step ahead: the two steps behind it have its error, and no season lies before it.
+    values[1 : data.cut.ends(90)["train"][1]] = np.nan
+    values[2] = 1.0
+    found = baseline_quantiles(data, data, data.windows("test"))
+    assert np.isfinite(found["naive"]).all()
+
+
+def at_once(scored: Scoring, terms: np.ndarray, there: np.ndarray, seed: int) -> np.ndarray:
+    """The bootstrap with all draws of a series in one array."""
+    random = np.random.default_rng(seed)
+    columns = np.concatenate([terms.sum(1), there.sum(1)[:, None]], 1)
+    drawn = []
+    for number in np.unique(scored.series):
+        own = columns[scored.series == number]
+        length = min(scored.horizon, len(own))
+        around = np.concatenate([np.zeros((1, 6)), np.cumsum(np.concatenate([own, own]), 0)])
+        blocks = around[length : length + len(own)] - around[: len(own)]
+        drawn.append(blocks[random.integers(len(own), size=(2_000, -(-len(own) // length)))].sum(1))
+    stacked = np.stack(drawn)
+    if len(drawn) >= 10:
+        stacked = stacked[random.integers(len(drawn), size=(len(drawn), 2_000)), np.arange(2_000)]
+    total = stacked.sum(0)
+    means = total[:, :-1] / np.maximum(total[:, -1], 1)[:, None]
+    means[:, 2] = np.sqrt(means[:, 2])
+    return means
+
+
+@pytest.mark.parametrize(("n", "horizon", "n_series"), [(700, 1, 1), (699, 4, 3), (60, 3, 12)])
+def test_draws_in_pieces_are_those_at_once(n: int, horizon: int, n_series: int) -> None:
+    scored, quantiles = scoring(n, horizon, n_series)
+    terms, there = scored._terms(quantiles)
+    np.testing.assert_array_equal(scored._resampled(terms, there, 7), at_once(scored, terms, there, 7))
+
+
+def test_many_origins_take_no_more_memory_than_their_draws_in_pieces() -> None:
+    scored, quantiles = scoring(20_000, 1)
+    terms, there = scored._terms(quantiles)
+    tracemalloc.start()
+    scored._resampled(terms, there, 0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 30e6  # all at once 2.2 GB

@@ -52,6 +52,7 @@ def test_it_learns_waves_and_reports_its_choice() -> None:
     assert found["n_features"] == (336 if found["features"] == "kernels" else 355)
     assert len(found["predictions"]) == 60
     assert found["seconds"] > 0
+    assert lines[0].startswith("linear baseline: 80 examples, ")  # series, or recordings
     assert sum("on validation" in line for line in lines) == len(FEATURE_SETS)
     found.pop("predictions")
     assert json.loads(json.dumps(found, allow_nan=False)) == found

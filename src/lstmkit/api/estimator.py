@@ -17,10 +17,11 @@ from lstmkit.api.examples import examples_of
 from lstmkit.api.inputs import Item, Sort, classes_of, held_out, sort_of, texts_of
 from lstmkit.api.parameters import as_value_errors, config_of, plain
 from lstmkit.api.printing import Printer
-from lstmkit.api.saving import read_estimator, write_estimator
+from lstmkit.api.saving import MODEL, described, read_estimator, write_estimator
 from lstmkit.api.series import series_of
+from lstmkit.artifact import load_artifact, save_artifact
 from lstmkit.config.resolve import validate
-from lstmkit.core.errors import DataError
+from lstmkit.core.errors import ArtifactError, DataError
 from lstmkit.data.encoded import EncodedPart
 from lstmkit.data.encoding import AnyEncoder, fit_encoder
 from lstmkit.data.series import SeriesEncoder
@@ -32,6 +33,9 @@ from lstmkit.train.loop import epochs_of
 
 if TYPE_CHECKING:
     from lstmkit.analyze.explained import Explanation
+
+_ABOUT = "estimator.json"
+_LABEL_KINDS = "biufUO"  # booleans, integers, floats, fixed and free strings
 
 CHECKS_NOT_APPLICABLE = {
     "check_class_weight_classifiers": "it fits real-valued features, which are no tokens, and passes class weights as "
@@ -283,6 +287,7 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         state = {
+            "classes": {"dtype": self.classes_.dtype.str, "values": self.classes_.tolist()},
             "parameters": {name: plain(value) for name, value in self.get_params().items()},
             "config": self.config_.model_dump(),
             "history": self.history_,
@@ -294,7 +299,13 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
             state["parameters"]["random_state"] = None
         longest = self.network_.recurrence.chrono_length
         architecture = architecture_of(self.config_, self.encoder_.shape, len(self.classes_), longest)
-        write_estimator(Path(folder), state, self.classes_, self.network_, architecture, self.encoder_)
+        names = [str(label) for label in self.classes_.tolist()]
+        write_estimator(
+            Path(folder),
+            _ABOUT,
+            state,
+            lambda place: save_artifact(place, self.network_, architecture, self.encoder_, names),
+        )
 
     @classmethod
     def load(cls, folder: str | Path) -> "SequenceClassifier":
@@ -303,7 +314,14 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         Raises:
             ArtifactError: the folder holds no saved estimator, or a file is damaged or of a newer format.
         """
-        state, classes, artifact = read_estimator(Path(folder), cls().get_params())
+        folder = Path(folder)
+        state = read_estimator(folder, _ABOUT, cls.__name__, cls().get_params())
+        with described(folder / _ABOUT):
+            classes = np.array(state["classes"]["values"], dtype=np.dtype(state["classes"]["dtype"]))
+            engine = state["config"]["run"]["engine"]
+        artifact = load_artifact(folder / MODEL, engine)
+        if classes.dtype.kind not in _LABEL_KINDS or [str(value) for value in classes.tolist()] != artifact.labels:
+            raise ArtifactError(f"{folder / _ABOUT}: its labels are not those of {MODEL}/; save the estimator again")
         estimator = cls(**state["parameters"])
         estimator.classes_ = classes
         estimator.config_ = validate(state["config"])

@@ -11,15 +11,15 @@ from sklearn.utils.validation import check_is_fitted
 
 from lstmkit.api.borrowed import borrowed, device_for
 from lstmkit.api.forecaster import forecast_after, last_read
-from lstmkit.api.parameters import InputError, as_value_errors, plain
+from lstmkit.api.parameters import InputError, as_value_errors, plain, tree_of
 from lstmkit.api.printing import Printer
+from lstmkit.api.saving import MODEL, described, read_estimator, write_estimator
 from lstmkit.api.series import series_of
 from lstmkit.artifact import load_forecaster, save_artifact
 from lstmkit.config.resolve import validate
 from lstmkit.config.schema import Config
-from lstmkit.core.errors import ArtifactError, DataError, RequestError
-from lstmkit.core.files import digest_of, read_json, replacing_folder, write_json
-from lstmkit.data.cutting import cut_panel
+from lstmkit.core.errors import DataError
+from lstmkit.data.cutting import check_known, cut_panel
 from lstmkit.data.encoded import EncodedPart
 from lstmkit.data.sources.panel import Panel, Timed
 from lstmkit.evaluate.forecasting import naive_error
@@ -30,8 +30,7 @@ from lstmkit.train import Result, train
 from lstmkit.train.loop import epochs_of
 from lstmkit.train.objectives import QuantileForecast
 
-_ABOUT, _MODEL = "forecaster.json", "model"
-_FORMAT = 1
+_ABOUT = "forecaster.json"
 _KEYS = {
     **{name: f"task.{name}" for name in ("horizon", "season", "context", "base")},
     **{
@@ -182,6 +181,7 @@ class SequenceForecaster(BaseEstimator):
             ahead = [names[k] if 0 < k < n_columns else str(k) for k in self.known_ahead]
             config = self._config(seed, ",".join(ahead))
             data = cut_panel(_panel_of(series, names), config.task, config.data, has_test=False)
+            check_known(data, ("train", "valid"))
             device = device_for(config.run.device)
             with borrowed(config.run.threads, device, seed):
                 windows, valid = data.windows("train").part, data.windows("valid").part
@@ -217,9 +217,12 @@ class SequenceForecaster(BaseEstimator):
     def score(self, X: Any, y: Any = None) -> float:  # noqa: N803
         """Minus the MASE of the last `horizon` steps of each series, forecast from those before; more is better.
 
+        Values that are missing there are not scored; a series without any counts for nothing.
+
         Raises:
             sklearn.exceptions.NotFittedError: `fit` was not called.
-            InputError: X cannot be used, or a series is too short; a `ValueError`.
+            InputError: X cannot be used, a series is too short, or none has a value that could be scored; a
+                `ValueError`.
         """
         del y
         check_is_fitted(self)
@@ -239,8 +242,14 @@ class SequenceForecaster(BaseEstimator):
             for one, history, median in zip(series, known, medians, strict=True):
                 begin = last_read(self.encoder_, history) + 1
                 truth = one[begin : begin + horizon, 0]
-                scale = naive_error(one[:begin, 0].astype(np.float64), self.encoder_.season)
-                errors.append(np.nanmean(np.abs(truth - median[: len(truth)])) / scale)
+                error = np.abs(truth - median[: len(truth)])
+                if np.isnan(error).all():
+                    continue
+                errors.append(np.nanmean(error) / naive_error(one[:begin, 0].astype(np.float64), self.encoder_.season))
+            if not errors:
+                raise InputError(
+                    f"every value of the last {horizon} steps is missing; to score them some must be known"
+                )
         return -float(np.mean(errors))
 
     def save(self, folder: str | Path) -> None:
@@ -253,27 +262,25 @@ class SequenceForecaster(BaseEstimator):
             RequestError: the folder holds something else.
         """
         check_is_fitted(self)
-        folder = Path(folder)
-        if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / _ABOUT).exists())):
-            raise RequestError(f"{folder}: holds something else than a saved forecaster; save takes a new folder")
         parameters = {name: plain(value) for name, value in self.get_params().items() if name != "known_ahead"}
         if isinstance(self.random_state, np.random.RandomState):
             parameters["random_state"] = None
-        about: dict[str, Any] = {
-            "format": _FORMAT,
+        state: dict[str, Any] = {
             "parameters": {**parameters, "known_ahead": [int(k) for k in self.known_ahead]},
             "config": self.config_.model_dump(),
             "decisions": self.decisions_,
             "history": self.history_,
             "best_epoch": self.best_epoch_,
         }
-        about["digest"] = digest_of(about)
         longest = self.network_.recurrence.chrono_length
         architecture = architecture_of(self.config_, self.encoder_.shape, n_outputs(self.encoder_.horizon), longest)
         task = {"kind": "forecast", "reading": {"series": "", "time": ""}}
-        with replacing_folder(folder) as fresh:
-            save_artifact(fresh / _MODEL, self.network_, architecture, self.encoder_, [], task)
-            write_json(fresh / _ABOUT, about)
+        write_estimator(
+            Path(folder),
+            _ABOUT,
+            state,
+            lambda place: save_artifact(place, self.network_, architecture, self.encoder_, [], task),
+        )
 
     @classmethod
     def load(cls, folder: str | Path) -> "SequenceForecaster":
@@ -282,17 +289,12 @@ class SequenceForecaster(BaseEstimator):
         Raises:
             ArtifactError: the folder holds no saved forecaster, or a file is damaged or of a newer format.
         """
-        path = Path(folder) / _ABOUT
-        if not path.exists():
-            raise ArtifactError(f"{folder}: holds no saved SequenceForecaster ({_ABOUT} is missing)")
-        about = read_json(path)
-        digest = about.pop("digest", None) if isinstance(about, dict) else None
-        if digest != digest_of(about):
-            raise ArtifactError(f"{path}: damaged or altered (its digest is another); save the forecaster again")
-        if about["format"] > _FORMAT or set(about["parameters"]) - set(cls().get_params()):
-            raise ArtifactError(f"{path}: written by a newer lstmkit; upgrade lstmkit")
+        folder = Path(folder)
+        about = read_estimator(folder, _ABOUT, cls.__name__, cls().get_params())
+        with described(folder / _ABOUT):
+            engine = about["config"]["run"]["engine"]
+        artifact = load_forecaster(folder / MODEL, engine)
         estimator = cls(**about["parameters"])
-        artifact = load_forecaster(Path(folder) / _MODEL, about["config"]["run"]["engine"])
         estimator.config_ = validate(about["config"])
         estimator.decisions_ = about["decisions"]
         estimator.encoder_ = artifact.encoder
@@ -305,11 +307,9 @@ class SequenceForecaster(BaseEstimator):
         return hasattr(self, "network_")
 
     def _config(self, seed: int, known_ahead: str) -> Config:
-        tree: dict[str, Any] = {"seed": seed, "task": {"goal": "forecast", "known_ahead": known_ahead}}
-        for name, key in _KEYS.items():
-            section, leaf = key.split(".")
-            tree.setdefault(section, {})[leaf] = plain(getattr(self, name))
-        return validate(tree)
+        tree = tree_of(self.get_params(deep=False), _KEYS)
+        tree["task"] |= {"goal": "forecast", "known_ahead": known_ahead}
+        return validate({"seed": seed, **tree})
 
     def _trained(
         self, config: Config, shape: dict[str, int], part: EncodedPart, valid: EncodedPart | None, n_epochs: int | None
@@ -332,7 +332,7 @@ def _listed(X: Any, n_columns: int = 0) -> list[np.ndarray]:  # noqa: N803
     """
     if isinstance(X, str) or not hasattr(X, "__len__"):
         raise DataError(f"X is a {type(X).__name__}; give a series, or a list of series")
-    is_one = len(X) > 0 and all(np.ndim(value) == 0 for value in X)
+    is_one = len(X) > 0 and not any(np.iterable(value) for value in X)
     series = series_of([X] if is_one else X, n_columns, np.float64)
     if not series:
         raise DataError("X holds no series; give one or more")

@@ -48,8 +48,8 @@ class ForecastPredictor:
 
         Args:
             series: arrays or lists `(time, columns)`, the column to forecast first, or `(time,)` where there is no
-                other; NaN or None where a value is missing. Where covariates are known ahead, a series goes on with
-                rows that have these and no value to forecast.
+                other; NaN or None where a value is missing. A 2-D array has a series in each row. Where covariates are
+                known ahead, a series goes on with rows that have these and no value to forecast.
 
         Raises:
             DataError: a series is no such array, or too short for the model.
@@ -98,7 +98,7 @@ class ForecastPredictor:
 
 
 def forecast_after(
-    network: Classifier, encoder: WindowEncoder, series: Sequence[np.ndarray], names: Sequence[str] = ()
+    network: Classifier, encoder: WindowEncoder, series: Sequence[np.ndarray]
 ) -> Float[np.ndarray, "n horizon quantiles"]:
     """What follows the last row of each series, or with covariates known ahead its last row with a value to forecast.
 
@@ -106,34 +106,39 @@ def forecast_after(
         network: a forecaster's.
         encoder: its own.
         series: `(time, columns)`, NaN where a value is missing.
-        names: of the series, for errors; none: their numbers.
 
     Raises:
-        DataError: a series is too short, has no value to forecast, or lacks rows of what is known ahead.
+        DataError: a series has a fault, see `forecast_fault`.
     """
-    values = [one.astype(np.float64) for one in series]
-    origins = [last_read(encoder, one) for one in values]
-    for k, (one, origin) in enumerate(zip(values, origins, strict=True)):
-        known = np.flatnonzero(~np.isnan(one[: origin + 1, 0]))
-        n_read = origin + 1 - int(known[0]) if len(known) else 0
-        if n_read < encoder.least_context:
-            name = repr(names[k]) if names else str(k)
-            raise DataError(
-                f"series {name} has {n_read} steps from its first value on; this model reads {encoder.least_context} "
-                "or more before a forecast; give longer series"
-            )
-        if encoder.known_ahead and (n_ahead := len(one) - 1 - origin) < encoder.horizon:
-            name = repr(names[k]) if names else str(k)
-            raise DataError(
-                f"series {name} goes on for {n_ahead} rows after its last value; covariates of this model are known "
-                f"ahead, and {encoder.horizon} rows that have them are needed; give those, with no value to forecast"
-            )
-        values[k] = one[known[0] :]
-        origins[k] -= int(known[0])
+    values, origins = [], []
+    for k, one in enumerate(series):
+        if fault := forecast_fault(encoder, one):
+            raise DataError(f"series {k} {fault}")
+        first = int((~np.isnan(one[:, 0])).argmax())
+        values.append(one[first:].astype(np.float64))
+        origins.append([last_read(encoder, one) - first])
     if not values:
         return np.zeros((0, encoder.horizon, len(QUANTILES)))
-    windows: Windows = encoder.windows(values, [[origin] for origin in origins])
+    windows: Windows = encoder.windows(values, origins)
     return windows.values(quantile_forecasts(network, windows.part))
+
+
+def forecast_fault(encoder: WindowEncoder, values: Float[np.ndarray, "time columns"]) -> str:
+    """Why no forecast can follow a series: it is too short, or lacks rows of what is known ahead; empty for nothing."""
+    origin = last_read(encoder, values)
+    known = np.flatnonzero(~np.isnan(values[: origin + 1, 0]))
+    n_read = origin + 1 - int(known[0]) if len(known) else 0
+    if n_read < encoder.least_context:
+        return (
+            f"has {n_read} steps from its first value on; this model reads {encoder.least_context} or more before a "
+            "forecast; give longer series"
+        )
+    if encoder.known_ahead and (n_ahead := len(values) - 1 - origin) < encoder.horizon:
+        return (
+            f"goes on for {n_ahead} rows after its last value; covariates of this model are known ahead, and "
+            f"{encoder.horizon} rows that have them are needed; give those, with no value to forecast"
+        )
+    return ""
 
 
 def last_read(encoder: WindowEncoder, values: Float[np.ndarray, "time columns"]) -> int:

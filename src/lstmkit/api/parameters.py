@@ -70,10 +70,7 @@ def config_of(parameters: Mapping[str, Any], seed: int) -> Config:
     Raises:
         ParameterError: a value is not allowed.
     """
-    tree: dict[str, Any] = {"preset": "lab", "seed": seed}  # the preset whose values the defaults are
-    for name, key in PARAMETER_KEYS.items():
-        section, leaf = key.split(".")
-        tree.setdefault(section, {})[leaf] = plain(parameters[name])
+    tree = {"preset": "lab", "seed": seed, **tree_of(parameters, PARAMETER_KEYS)}  # its values are the defaults
     if parameters["class_weight"] is None:
         tree["train"]["class_weights"] = "none"
     holds_out = tree["data"]["valid_fraction"] != 0
@@ -89,6 +86,20 @@ def config_of(parameters: Mapping[str, Any], seed: int) -> Config:
             "early_stopping judges by the held-out part and validation_fraction is 0; set one of them otherwise"
         )
     return config
+
+
+def tree_of(parameters: Mapping[str, Any], keys: Mapping[str, str]) -> dict[str, Any]:
+    """Parameters by section and key of the configuration, as plain values.
+
+    Args:
+        parameters: all of an estimator's.
+        keys: parameter -> section.key; others are left out.
+    """
+    tree: dict[str, Any] = {}
+    for name, key in keys.items():
+        section, leaf = key.split(".")
+        tree.setdefault(section, {})[leaf] = plain(parameters[name])
+    return tree
 
 
 @contextmanager

@@ -55,10 +55,14 @@ class Predictor:
     def predict_proba(self, items: Iterable[Item]) -> Float[np.ndarray, "n classes"]:
         """Class probabilities `(n, classes)`, rows in the order given; each depends on its own example alone.
 
+        Args:
+            items: examples one by one, of the kind that the model reads: strings or lists of tokens; series, arrays or
+                lists `(time, channels)`, or `(time,)` of one channel, or all in an array `(n, channels, time)`;
+                recordings as `lstmkit.api.sounds.sounds_of` has them.
+
         Raises:
-            DataError: an example is empty, or not of the kind that the model reads: a string or list of tokens, a
-                `(time, channels)` array, or a recording as `lstmkit.api.sounds.sounds_of` has it; or `items` is one
-                string and not a list of them.
+            DataError: an example is empty, or of another kind; `items` is one string and not a list of them; or a 2-D
+                array for series, which may be one series or several of one channel: a single one stands in a list.
         """
         encoder: Any = self._artifact.encoder
         rows, offsets = encoder.encode(examples_of(items, encoder))

@@ -46,7 +46,7 @@ def _in_memory(item: Any, rate: int, name: str) -> Recording:
         found = read_audio(item, rate, name=name)
     elif isinstance(item, tuple) and len(item) == 2 and isinstance(item[1], Real):
         found = take_audio(item[0], float(item[1]), rate, name=name)
-    elif isinstance(item, np.ndarray | list) and np.ndim(item):
+    elif isinstance(item, list) or (isinstance(item, np.ndarray) and item.ndim):
         found = take_audio(item, rate, name=name)
     else:
         raise DataError(

@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from lstmkit.core.errors import ArtifactError, RequestError
 from lstmkit.core.files import digest_of, read_json, replacing_folder, write_bytes, write_json
 from lstmkit.data.encoding import AnyEncoder, file_names, files_of, read_encoder
+from lstmkit.data.sources.times import Interval
 from lstmkit.data.windows import WindowEncoder
 from lstmkit.models import Classifier
 from lstmkit.models.build import build_from
@@ -35,12 +36,14 @@ class Artifact:
         encoder: from text to token numbers, or from a series to scaled rows.
         labels: class names; the network's outputs in this order.
         architecture: the keywords that built the network.
+        interval: of series, the sampling interval of the training source, where its times told one.
     """
 
     network: Classifier
     encoder: AnyEncoder
     labels: list[str]
     architecture: dict[str, Any]
+    interval: Interval | None = None
 
 
 @dataclass(frozen=True)
@@ -52,12 +55,14 @@ class ForecastArtifact:
         encoder: from series to windows, and from numbers back to values.
         architecture: the keywords that built the network.
         reading: the columns of a table to predict from, as plain data.
+        interval: the sampling interval of the training source, where its times told one.
     """
 
     network: Classifier
     encoder: WindowEncoder
     architecture: dict[str, Any]
     reading: dict[str, str]
+    interval: Interval | None = None
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,7 @@ class NumberArtifact:
         encoder: from text to token numbers, or from a series to scaled rows.
         architecture: the keywords that built the network.
         mean, deviation: of the number in the training part.
+        interval: of series, the sampling interval of the training source, where its times told one.
     """
 
     network: Classifier
@@ -76,6 +82,7 @@ class NumberArtifact:
     architecture: dict[str, Any]
     mean: float
     deviation: float
+    interval: Interval | None = None
 
 
 def save_artifact(
@@ -85,6 +92,7 @@ def save_artifact(
     encoder: AnyEncoder | WindowEncoder,
     labels: list[str],
     task: dict[str, Any] | None = None,
+    interval: Interval | None = None,
 ) -> None:
     """Write the model folder, whole or not at all.
 
@@ -95,6 +103,7 @@ def save_artifact(
         encoder: the fitted encoder.
         labels: class names in the order of the network's outputs; none where it does not classify.
         task: where it does not: its `kind`, and what else a prediction needs.
+        interval: of series, the sampling interval of the training source; None: not known.
     """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     contents = {
@@ -107,6 +116,7 @@ def save_artifact(
         "architecture": architecture,
         "encoder": encoder.describe(),
         "labels": labels,
+        **({"interval": interval._asdict()} if interval else {}),
         "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()},
         "versions": {
             "lstmkit": version("lstmkit"),
@@ -136,7 +146,7 @@ def load_artifact(folder: Path, engine: str = "auto") -> Artifact:
     with _described(folder):
         labels = list(about["labels"])
     encoder = _encoder(folder, about)
-    return Artifact(_network(folder, about, engine), encoder, labels, about["architecture"])
+    return Artifact(_network(folder, about, engine), encoder, labels, about["architecture"], interval_in(about))
 
 
 def load_forecaster(folder: Path, engine: str = "auto") -> ForecastArtifact:
@@ -144,7 +154,8 @@ def load_forecaster(folder: Path, engine: str = "auto") -> ForecastArtifact:
     about = _about_of(folder, "forecast")
     with _described(folder):
         encoder, reading = WindowEncoder.from_description(about["encoder"]), dict(about["task"]["reading"])
-    return ForecastArtifact(_network(folder, about, engine), encoder, about["architecture"], reading)
+    network, interval = _network(folder, about, engine), interval_in(about)
+    return ForecastArtifact(network, encoder, about["architecture"], reading, interval)
 
 
 def load_regressor(folder: Path, engine: str = "auto") -> NumberArtifact:
@@ -152,9 +163,8 @@ def load_regressor(folder: Path, engine: str = "auto") -> NumberArtifact:
     about = _about_of(folder, "regression")
     with _described(folder):
         mean, deviation = float(about["task"]["mean"]), float(about["task"]["deviation"])
-    return NumberArtifact(
-        _network(folder, about, engine), _encoder(folder, about), about["architecture"], mean, deviation
-    )
+    network, encoder = _network(folder, about, engine), _encoder(folder, about)
+    return NumberArtifact(network, encoder, about["architecture"], mean, deviation, interval_in(about))
 
 
 def task_of(folder: Path) -> str:
@@ -164,6 +174,11 @@ def task_of(folder: Path) -> str:
         ArtifactError: the folder holds no model, or its description is damaged or of a newer format.
     """
     return str(_read_about(folder / _ABOUT).get("task", {}).get("kind", "classify"))
+
+
+def interval_in(about: dict[str, Any]) -> Interval | None:
+    """The sampling interval that a model's description has; None where it has none."""
+    return Interval(**about["interval"]) if "interval" in about else None
 
 
 _DOES = {"classify": "classifies", "forecast": "forecasts series", "regression": "predicts a number"}

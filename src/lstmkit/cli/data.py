@@ -40,8 +40,8 @@ def info(
 ) -> None:
     """Show counts, lengths, vocabulary coverage, duplicates and leaks, the longest and the empty examples.
 
-    At the end it warns of what makes comparisons lie: texts of the test part that training has told, labels that the
-    length gives away, unknown words, texts that are mostly cut off.
+    At the end it warns of what makes comparisons lie: examples of the test part that training has told, labels that the
+    length gives away, unknown words, channels that stand still, examples that are mostly cut off.
 
     Rows that cannot be used, empty ones among them, are listed, unless --on-bad-row fail is given.
 

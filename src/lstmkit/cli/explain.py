@@ -19,7 +19,7 @@ def explain(
         str | None,
         typer.Argument(
             metavar="[INPUT]",
-            help="The text, or tokens with spaces between; - reads a pipe. For series: a file that holds one.",
+            help="The text, or tokens with spaces between; - reads a pipe. Of series a file with one; or a recording.",
         ),
     ] = None,
     id: Annotated[  # noqa: A002
@@ -31,7 +31,7 @@ def explain(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Page (.html) or record (.json) to write.  [default: explanations/<text>-<time>.html in RUN]"
+            help="Page (.html) or record (.json) to write.  [default: explanations/<input>-<time>.html in RUN]"
         ),
     ] = None,
     on_terminal: Annotated[

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lstmkit.artifact import find_model
+from lstmkit.artifact import find_model, interval_in
 from lstmkit.config.resolve import load_config
 from lstmkit.config.schema import Config, DataConfig
 from lstmkit.core.errors import DataError, RequestError
@@ -34,7 +34,8 @@ def given_input(run: Path, given: str | None, identity: str | None) -> Given:
         RequestError: neither is given, or both to a run on texts; or no example has that id.
         DataError: the text is empty, or the file cannot be read, or its channels are not the model's.
     """
-    encoder = read_json(find_model(run) / "model.json").get("encoder", {})
+    about = read_json(find_model(run) / "model.json")
+    encoder = about.get("encoder", {})
     if encoder.get("kind") == "series":
         if given is None and identity is None:
             raise RequestError(
@@ -43,7 +44,7 @@ def given_input(run: Path, given: str | None, identity: str | None) -> Given:
             )
         if given is None:
             return _test_example(run, identity or "", "a file with a series")
-        return _of_file(run, given, identity, encoder)
+        return _of_file(run, given, identity, about)
     if encoder.get("kind") == "audio":
         if (given is None) == (identity is None):
             raise RequestError(
@@ -92,36 +93,33 @@ def _test_example(run: Path, identity: str, instead: str) -> Given:
     )
 
 
-def _of_file(run: Path, source: str, identity: str | None, encoder: dict[str, Any]) -> Given:
+def _of_file(run: Path, source: str, identity: str | None, about: dict[str, Any]) -> Given:
     """A series of a file, with the columns that the run was trained on."""
     from lstmkit.data.sources import load_corpus
+    from lstmkit.data.sources.channels import few, places_of
+    from lstmkit.data.sources.times import check_interval
 
     config = _config_of(run)
     data = config.data.model_copy(update={"source": source}) if config else DataConfig(source=source)
     corpus = load_corpus(data)
     if corpus.kind != "series":
         raise DataError(f"{source}: holds {corpus.kind}, and this model reads numeric series; give a file with one")
-    wanted, found = list(encoder["channels"]), list(corpus.channels)
-    if sorted(wanted) != sorted(found):
-        raise DataError(
-            f"{source}: its channels are {_few(found)}, this model reads {_few(wanted)}; give a file with these"
-        )
+    check_interval(corpus.interval, interval_in(about), source)
+    places = places_of(about["encoder"]["channels"], corpus.channels, source)
     examples = [
-        Given(item[:, [found.index(name) for name in wanted]], str(name), label)
+        Given(item[:, places], str(name), label)
         for part in corpus.parts.values()
         for name, item, label in zip(part.ids, part.inputs, part.labels, strict=True)
         if identity is None or str(name) == identity
     ]
     if identity is not None and not examples:
         names = [str(part.ids[0]) for part in corpus.parts.values() if len(part)]
-        raise RequestError(f"--id {identity}: no series of {source} is called so; they are called as {_few(names)}")
+        raise RequestError(
+            f"--id {identity}: no series of {source} is called so; they are called as {few(names, _SHOWN_IDS)}"
+        )
     if len(examples) > 1:
         raise RequestError(
-            f"{source}: holds {len(examples):,} series; say which with --id ({_few([one.id for one in examples])})"
+            f"{source}: holds {len(examples):,} series; say which with --id "
+            f"({few([one.id for one in examples], _SHOWN_IDS)})"
         )
     return examples[0]
-
-
-def _few(names: list[str]) -> str:
-    shown = ", ".join(names[:_SHOWN_IDS])
-    return shown if len(names) <= _SHOWN_IDS else f"{shown}, … ({len(names):,} in all)"

@@ -37,11 +37,11 @@ def predict_forecast(
 
     for name, given in refused.items():
         if given:
-            raise RequestError(f"{name} is for texts, and {run} forecasts series; leave it out")
+            raise RequestError(f"{name} has no meaning for {run}, which forecasts the series of a table; leave it out")
     if input == "-":
         raise RequestError(f"{run} forecasts series, which cannot come through a pipe; give a table by --input FILE")
 
-    from lstmkit.api.forecaster import forecast_after, last_read
+    from lstmkit.api.forecaster import forecast_after, forecast_fault, last_read
     from lstmkit.artifact import find_model, load_forecaster
     from lstmkit.data.sources.panel import PanelColumns, load_panel
 
@@ -53,11 +53,11 @@ def predict_forecast(
     encoder, reading = model.encoder, model.reading
     data = validate({"data": {"source": input, "on_bad_row": "skip" if skip else "fail"}}).data
     columns = PanelColumns(encoder.columns[0], encoder.columns[1:], reading["series"], reading["time"])
-    panel = load_panel(data, columns)
+    panel = load_panel(data, columns, model.interval)
+    panel = panel.without({series.name: forecast_fault(encoder, series.values) for series in panel.series}, skip)
     for rejected in panel.rejected:
         sys.stderr.write(f"skipped {rejected['file']}:{rejected['line']}: {rejected['reason']}\n")
-    names = [series.name for series in panel.series]
-    answers = forecast_after(model.network, encoder, [series.values for series in panel.series], names)
+    answers = forecast_after(model.network, encoder, [series.values for series in panel.series])
     origins = [last_read(encoder, series.values) for series in panel.series]
     rows = _rows(panel.series, origins, answers)
     if target is None:

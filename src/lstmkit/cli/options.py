@@ -22,7 +22,10 @@ Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in --
 Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda.  [default: auto]")]
 Threads = Annotated[int | None, typer.Option(min=0, help="CPU threads.  [default: as torch chooses]")]
 Engine = Annotated[str | None, typer.Option(help="auto, native, torch or reference.  [default: auto]")]
-TextColumn = Annotated[str | None, typer.Option(help="Column that holds the text.  [default: found]")]
+TextColumn = Annotated[
+    str | None,
+    typer.Option(help="Column of the texts in a table; of paths to recordings, in predict.  [default: found]"),
+]
 LabelColumn = Annotated[
     str | None, typer.Option(help="Column that holds the label, or the number to predict.  [default: found]")
 ]

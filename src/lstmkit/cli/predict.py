@@ -16,9 +16,14 @@ _CHUNK = 1024  # examples predicted at once: bounds memory, fills batches
 def predict(
     run: o.Run,
     texts: Annotated[
-        list[str] | None, typer.Argument(metavar="[TEXT]...", help="Texts, or paths of recordings, to classify.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[TEXT]...", help="Texts, or for a run on recordings their paths; series come by --input."
+        ),
     ] = None,
-    input: Annotated[str | None, typer.Option(help="File or folder to read, or - for a pipe.")] = None,  # noqa: A002
+    input: Annotated[  # noqa: A002
+        str | None, typer.Option(help="File of texts or series, file or folder of recordings; - for a pipe.")
+    ] = None,
     output: Annotated[
         str, typer.Option(help="File to write (.jsonl, .csv, .parquet), or - for JSONL to stdout.")
     ] = "-",
@@ -73,8 +78,8 @@ def predict(
         raise RequestError("--rate is of samples that are still arriving; give it with --stream")
     if bool(texts) == (input is not None):
         raise RequestError(
-            "predict takes texts or --input, one of the two; "
-            'write predict RUN "a text", --input FILE, or --input - for a pipe'
+            "predict takes texts or --input, one of the two (recordings by their paths, series by --input alone); "
+            'write predict RUN "a text", predict RUN yes.wav, --input FILE, or --input - for a pipe'
         )
     skip = validate({"data": {"on_bad_row": on_bad_row or "fail"}}).data.on_bad_row == "skip"
     target = None if output == "-" else Path(output)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from lstmkit.artifact import find_model
+from lstmkit.artifact import find_model, interval_in
 from lstmkit.config.resolve import load_config
 from lstmkit.config.schema import DataConfig
 from lstmkit.core.errors import RequestError
@@ -23,4 +23,5 @@ def series_inputs(run: Path, path: Path, input_format: str | None, text_column: 
     model = find_model(run)
     config = model.parent / "config.toml"
     data = load_config(config).data if config.exists() else DataConfig()
-    return series_in(path, input_format, data, read_json(model / "model.json")["encoder"]["channels"])
+    about = read_json(model / "model.json")
+    return series_in(path, input_format, data, about["encoder"]["channels"], interval_in(about))

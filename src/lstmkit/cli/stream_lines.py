@@ -60,7 +60,7 @@ def words_json(number: int, line: str) -> Pushed:
 
 def numbers_line(number: int, line: str) -> Pushed:
     """A line of numbers with commas, tabs or white space between: a step, or of one channel a step each."""
-    from lstmkit.data.sources.series_tables import number_of
+    from lstmkit.data.sources.gathered import number_of
 
     separator = next((one for one in (",", "\t") if one in line.strip(" ")), None) if line.strip() else None
     step: list[float] = []

@@ -1,5 +1,6 @@
 """A panel cut by time, and the window encoder fitted to its training part: nothing later is looked at."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,6 +12,7 @@ from lstmkit.config.schema import DataConfig, TaskConfig
 from lstmkit.core.errors import DataError, RequestError
 from lstmkit.data.series import filled
 from lstmkit.data.sources.calendar import calendar_season
+from lstmkit.data.sources.channels import few
 from lstmkit.data.sources.panel import Panel, Timed
 from lstmkit.data.windows import BASES, Base, WindowEncoder, Windows
 
@@ -124,7 +126,10 @@ def cut_panel(panel: Panel, task: TaskConfig, data: DataConfig, has_test: bool =
     longest = max(len(values) for values in training)
     context = task.context or min(longest - task.horizon, max(_LEAST_CONTEXT, 2 * season, 2 * task.horizon))
     values = np.concatenate(training)
-    means, deviations = np.nanmean(values, axis=0), np.nanstd(values, axis=0)
+    there = np.flatnonzero(~np.isnan(values).all(0))
+    means, deviations = np.zeros(len(panel.columns)), np.zeros(len(panel.columns))
+    known = values[:, there] if len(there) < len(panel.columns) else values
+    means[there], deviations[there] = np.nanmean(known, axis=0), np.nanstd(known, axis=0)
     varies = deviations > 1e-7 * np.maximum(np.abs(means), 1e-30)  # rounding leaves a constant some 1e-8 of its size
     encoder = WindowEncoder(
         columns=panel.columns,
@@ -133,7 +138,7 @@ def cut_panel(panel: Panel, task: TaskConfig, data: DataConfig, has_test: bool =
         context=max(context, season if season <= longest - task.horizon else 2),
         season=season,
         base="last",
-        means=tuple(np.nan_to_num(means).tolist()),
+        means=tuple(means.tolist()),
         deviations=tuple(np.where(varies, deviations, 1.0).tolist()),
         masked=tuple(np.flatnonzero(np.isnan(values).any(0)).tolist()),
     )
@@ -145,11 +150,27 @@ def cut_panel(panel: Panel, task: TaskConfig, data: DataConfig, has_test: bool =
         f"season: {how_season}; read before a forecast: up to {encoder.context} steps",
         f"what the network corrects: {how_base}",
     ]
+    if absent := [name for k, name in enumerate(panel.columns) if k not in there]:
+        decisions.append(f"no value in the training part, so that nothing is learned from it: {few(absent)}")
     if found.strides["train"] > 1:
         decisions.append(
             f"origins: every {found.strides['train']} steps, so that they are not more than {_MOST_WINDOWS:,}"
         )
     return replace(found, decisions=decisions)
+
+
+def check_known(data: CutPanel, parts: Sequence[str]) -> None:
+    """See that each of some parts has a value to forecast.
+
+    Raises:
+        DataError: one has none.
+    """
+    for part in parts:
+        if not data.n_windows(part):
+            raise DataError(
+                f"{data.panel.name}: no value of {data.panel.columns[0]!r} is known in the {part} part that could be "
+                "forecast; give longer series"
+            )
 
 
 def _usable(panel: Panel, cut: Cut, data: DataConfig) -> Panel:
@@ -158,29 +179,18 @@ def _usable(panel: Panel, cut: Cut, data: DataConfig) -> Panel:
     Raises:
         DataError: one cannot, and is not to be skipped; or none can.
     """
-    good: list[Timed] = []
-    rejected = list(panel.rejected)
     needed = 2 + cut.horizon + cut.n_valid + cut.n_test
+    faults: dict[str, str] = {}
     for series in panel.series:
-        fault = ""
         if len(series) < needed:
-            fault = (
-                f"series {series.name!r} has {len(series)} steps; a horizon of {cut.horizon} needs {needed} or more "
-                f"({cut.n_test} for test, {cut.n_valid} for validation, the horizon, and 2 to go on)"
+            faults[series.name] = (
+                f"has {len(series)} steps; a horizon of {cut.horizon} needs {needed} or more ({cut.n_test} for test, "
+                f"{cut.n_valid} for validation, the horizon, and 2 to go on); give a shorter --horizon or longer series"
             )
         elif np.unique(known := _known(series.values[: cut.ends(len(series))["train"][1], 0])).size < 2:
             what = f"is {known[0]:g} throughout" if len(known) else "has no value"
-            fault = f"series {series.name!r} {what} in its training part; there is nothing to learn"
-        if not fault:
-            good.append(series)
-        elif data.on_bad_row == "skip":
-            rejected.append({"file": next(iter(panel.files)), "line": series.line, "reason": fault})
-        else:
-            remedy = "give a shorter --horizon or longer series" if len(series) < needed else "leave it out"
-            raise DataError(f"{panel.name}: {fault}; {remedy}, or leave such series out with --on-bad-row skip")
-    if not good:
-        raise DataError(f"{panel.name}: {rejected[-1]['reason']}; no series is usable, so none can be skipped")
-    return replace(panel, series=tuple(good), rejected=rejected)
+            faults[series.name] = f"{what} in its training part; there is nothing to learn"
+    return panel.without(faults, data.on_bad_row == "skip")
 
 
 def _known(values: Float[np.ndarray, " steps"]) -> Float[np.ndarray, " known"]:
@@ -253,7 +263,8 @@ def _base(
     for base in BASES:
         if base != "season" or encoder.season > 1:
             windows = replace(encoder, base=base).windows(training, origins)
-            errors[base] = float(np.nanmean(np.abs(windows.part.labels)))
+            size = np.abs(windows.part.labels)
+            errors[base] = math.inf if np.isnan(size).all() else float(np.nanmean(size))
     best = min(errors, key=lambda base: errors[base])
     others = ", ".join(f"{_NAMES[base]} {error:.3g}" for base, error in errors.items())
     return best, f"{_NAMES[best]}, which errs least in training (mean error in scales of its window: {others})"

@@ -51,7 +51,7 @@ def numbered(corpus: Corpus, parts: Mapping[str, Part], config: Config) -> Numbe
     Raises:
         DataError: a label is no number, or all of the training part are the same.
     """
-    numbers = {name: numbers_of(part) for name, part in parts.items()}
+    numbers = {name: targets_of(part) for name, part in parts.items()}
     mean, deviation = float(numbers["train"].mean()), float(numbers["train"].std())
     if not deviation:
         raise DataError(f"{corpus.name}: every training example has the number {mean:g}; there is nothing to learn")
@@ -63,7 +63,7 @@ def numbered(corpus: Corpus, parts: Mapping[str, Part], config: Config) -> Numbe
     return Numbered(corpus, parts, encoder, numbers, mean, deviation, encoded)
 
 
-def numbers_of(part: Part) -> Float[np.ndarray, " n"]:
+def targets_of(part: Part) -> Float[np.ndarray, " n"]:
     """The labels of a part as numbers.
 
     Raises:

@@ -8,7 +8,8 @@ from jaxtyping import Float
 
 from lstmkit.core.errors import DataError
 
-_ORDINARY = 1e70  # a sum of squares below it has no number beyond float32, and is not NaN
+ORDINARY = 1e70  # a sum of squares below it has no number beyond float32, and is not NaN
+BEYOND_FLOAT32 = float(np.finfo(np.float32).max) + 2.0**103  # from here on a number is rounded to infinity
 _KINDS = "fiub"  # of numpy's types: floats, integers, unsigned ones, booleans
 
 
@@ -21,8 +22,8 @@ def numbers_of(value: Any, name: str, dtype: type[np.floating] = np.float32) -> 
         dtype: of the result.
 
     Raises:
-        DataError: it holds anything but numbers, lists of unequal lengths, or an infinite value (one beyond the
-            type included).
+        DataError: it holds anything but numbers, lists of unequal lengths, or an infinite value (one beyond
+            float32 included, whatever the type).
     """
     try:
         found = np.asarray(value)
@@ -31,13 +32,19 @@ def numbers_of(value: Any, name: str, dtype: type[np.floating] = np.float32) -> 
     if found.dtype != np.float64:
         found = _as_floats(found, name)
     # One product sees, of the few numbers of a step, quicker than any search that none is missing, infinite or huge.
-    if np.vdot(found, found) < _ORDINARY:
+    if np.vdot(found, found) < ORDINARY:
         return found.astype(dtype)
-    with np.errstate(over="ignore"):
-        numbers = found.astype(dtype)
-    if np.isinf(numbers).any():
+    if np.isinf(found).any():
         raise DataError(f"{name} holds an infinite value; NaN stands for a missing one")
-    return numbers
+    if (large := beyond_float32(found)) is not None:
+        raise DataError(f"{name} holds an infinite value ({large:g} is beyond float32); NaN stands for a missing one")
+    return found.astype(dtype)
+
+
+def beyond_float32(values: Float[np.ndarray, "..."]) -> float | None:
+    """The first number that float32 would have as infinite, infinity itself left aside; None where there is none."""
+    large = (np.abs(values) >= BEYOND_FLOAT32) & ~np.isinf(values)
+    return float(values[large][0]) if large.any() else None
 
 
 def _as_floats(found: np.ndarray, name: str) -> Float[np.ndarray, "..."]:

@@ -12,6 +12,8 @@ from jaxtyping import Float, Int
 from lstmkit.config.schema import EncoderConfig
 from lstmkit.core.errors import DataError
 from lstmkit.data.described import read_described
+from lstmkit.data.numeric import ORDINARY, beyond_float32
+from lstmkit.data.sources.channels import few
 from lstmkit.data.sources.corpus import Series
 
 
@@ -70,8 +72,8 @@ class SeriesEncoder:
         constant = deviations <= 1e-7 * np.maximum(np.abs(means + origin), 1e-30)
         if constant.all() and not missing.any():
             raise DataError(
-                f"every channel stands still in the training part ({', '.join(channels[:3])}{', …' if n > 3 else ''}); "
-                "one that varies is needed; see the source with lstmkit data info"
+                f"every channel stands still in the training part ({few(channels)}); one "
+                " that varies is needed; see the source with lstmkit data info"
             )
         return cls(
             tuple(channels),
@@ -169,9 +171,16 @@ class SeriesEncoder:
         scaled = rows[:, :n]
         scores = values - self._means
         scores /= self._deviations
-        scaled[:] = scores
-        if not np.isnan(np.vdot(rows, rows)):  # of few numbers quicker to know than by looking at each
+        if np.vdot(scores, scores) < ORDINARY:  # of few numbers quicker to know than by looking at each
+            scaled[:] = scores
             return rows, scaled, None
+        if (far := beyond_float32(scores)) is not None:
+            step, channel = (int(place[0]) for place in (scores == far).nonzero())
+            raise DataError(
+                f"channel {self.channels[channel]!r} holds {values[step, channel]:g}, and the deviation in training is "
+                f"{self.deviations[channel]:g}: too far to be read; correct it, or leave the series out"
+            )
+        scaled[:] = scores
         gaps = np.isnan(scaled)
         rows[:, n:] = gaps[:, self._masked]
         return rows, scaled, gaps

@@ -11,10 +11,10 @@ import torch
 from jaxtyping import Float, Int
 
 from lstmkit.config.schema import EncoderConfig
-from lstmkit.core.errors import ArtifactError, RequestError
 from lstmkit.data.audio.features import FeatureSettings, added_by_a_neper, mel_centres, silent_frame
 from lstmkit.data.audio.reading import Recording
 from lstmkit.data.audio.stream import FeatureStream
+from lstmkit.data.described import read_described
 from lstmkit.data.series import SeriesEncoder
 from lstmkit.data.sources.clips import Archives, open_clip
 from lstmkit.data.sources.corpus import Clip
@@ -128,16 +128,7 @@ class SpeechEncoder:
         Raises:
             ArtifactError: the description is not one.
         """
-        try:
-            fields: dict[str, Any] = {
-                key: tuple(value) if isinstance(value, list) else value
-                for key, value in description.items()
-                if key != "kind"
-            }
-            settings = FeatureSettings(**fields.pop("settings"))
-            return cls(settings, **fields)
-        except (KeyError, TypeError, RequestError) as error:
-            raise ArtifactError(f"model.json: its encoder is damaged ({error}); restore it or train again") from error
+        return read_described(cls, description, settings=FeatureSettings)
 
     def _frames(self, sounds: Iterable[Sound]) -> Iterator[tuple[Float[np.ndarray, "frames features"], int]]:
         """Of each recording the features of the frames that are kept, and how many frames there are."""

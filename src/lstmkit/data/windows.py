@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from lstmkit.core.errors import DataError
 from lstmkit.data.described import read_described
 from lstmkit.data.encoded import EncodedPart
+from lstmkit.data.numeric import beyond_float32
 from lstmkit.data.series import filled
 
 Base = Literal["last", "season", "mean"]
@@ -115,7 +116,7 @@ class WindowEncoder:
                 centre, scale = self._scale_of(context)
                 window = features[begin : origin + 1].copy()
                 window[:, 0] = (context - centre) / scale
-                rows.append(window.astype(np.float32))
+                rows.append(self._as_read(window, self.features))
                 bases.append(self.base_of(context, self.base))
                 scales.append(scale)
                 truths.append(self._after(values[:, 0], origin))
@@ -126,7 +127,7 @@ class WindowEncoder:
         truth = np.array(truths).reshape(n, h)
         offsets = np.concatenate([[0], np.cumsum([len(window) for window in rows])]).astype(np.int64)
         stacked = np.concatenate(rows) if rows else np.zeros((0, self.shape["n_features"]), dtype=np.float32)
-        targets = ((truth - base) / scale[:, None]).astype(np.float32)
+        targets = self._as_read((truth - base) / scale[:, None], [f"{self.columns[0]}, ahead"] * h)
         part = EncodedPart(stacked, offsets, targets)
         return Windows(part, base, scale, truth, np.array(numbers, dtype=np.int64), np.array(places, dtype=np.int64))
 
@@ -161,6 +162,18 @@ class WindowEncoder:
         scaled = (read - self.means) / np.array(self.deviations)
         gaps = np.isnan(scaled)
         return np.concatenate([filled(scaled), gaps[:, list(self.masked)]], 1)
+
+    def _as_read(
+        self, values: Float[np.ndarray, "rows columns"], names: Sequence[str]
+    ) -> Float[np.ndarray, "rows columns"]:
+        """Scaled values as float32."""
+        if (far := beyond_float32(values)) is not None:
+            column = int((values == far).any(0).argmax())
+            raise DataError(
+                f"{names[column]}: a value lies {abs(far):.2g} times its usual scale away from it, too far to be read; "
+                "correct it, or leave the series out"
+            )
+        return values.astype(np.float32)
 
     def _scale_of(self, context: Float[np.ndarray, " steps"]) -> tuple[float, float]:
         centre = float(context.mean())

@@ -13,6 +13,7 @@ from lstmkit.data.encoded import Encoded
 from lstmkit.data.encoder import UNKNOWN_ID
 from lstmkit.data.series import SeriesEncoder
 from lstmkit.data.sources import Part
+from lstmkit.data.sources.channels import few
 from lstmkit.evaluate.statistics import paired_difference, wilson_interval
 
 # Stated in docs/data.md. None is reached by digits, IMDB, SST-2 and Banking77; the test part of TREC reaches the first.
@@ -26,7 +27,6 @@ CUT_EXAMPLES, CUT_TOKENS = 1 / 2, 1 / 3  # shares of a part
 _N_FOLDS = 5
 _FEWEST = 50  # training examples of which anything is said about their lengths
 _MOST_BINS = 20
-_MOST_NAMED = 5  # channels that a finding lists
 _N_OF_BIN = 50  # training examples of a bin, about, where there are few
 
 _EXAMPLES = {"series": "series", "audio": "recordings"}  # what examples are called that are not texts
@@ -144,10 +144,9 @@ def _constant(encoded: Encoded, encoder: SeriesEncoder) -> Iterator[Finding]:
     features = encoder.features
     still = [features[k] for k in np.flatnonzero(~np.asarray(encoded.parts["train"].rows).any(0))]
     if still:
-        shown = ", ".join(still[:_MOST_NAMED]) + (", …" if len(still) > _MOST_NAMED else "")
         yield Finding(
             "constant",
-            f"{len(still)} of {len(features)} channels stand still throughout train ({shown})",
+            f"{len(still)} of {len(features)} channels stand still throughout train ({few(still)})",
             "they are read as zeros there and tell nothing, and a change in them later is one that training never saw",
             "leave them out, or see whether the sensor was on",
         )

@@ -130,7 +130,7 @@ class _Linear:
         self._regression = LogisticRegression(warm_start=True, tol=_TOLERANCE, max_iter=_MOST_ITERATIONS)
         self.C: float | None = None
         n_classes = len(set(labels))
-        self._vectorizer, self._features = _vectorize(kind, texts, 1 if n_classes == 2 else n_classes)
+        self._vectorizer, self._features = vectorize(kind, texts, 1 if n_classes == 2 else n_classes)
         self.n_features = self._features.shape[1]
         self.can_learn = n_classes > 1 and self.n_features > 0
 
@@ -164,7 +164,7 @@ class _Linear:
         return [str(label) for label in self._regression.predict(self._vectorizer.transform(texts))]
 
 
-def _vectorize(kind: Literal["text", "tokens"], texts: Sequence[str], n_outputs: int) -> tuple[TfidfVectorizer, Any]:
+def vectorize(kind: Literal["text", "tokens"], texts: Sequence[str], n_outputs: int) -> tuple[TfidfVectorizer, Any]:
     """Fit a vocabulary of at least one term if there is any, and give the texts as rows of TF-IDF weights."""
     pattern = _WORD if kind == "text" else _TOKEN
     attempts = [(pattern, 2)] if len(texts) > _N_TEXTS_FOR_MIN_DF_2 else []

@@ -13,6 +13,7 @@ from lstmkit.models.quantiles import QUANTILES
 
 MEASURES = ("mase", "smape", "rmse", "quantile_loss", "coverage")
 _N_RESAMPLES = 2_000
+_BLOCKS_AT_ONCE = 100_000  # drawn; about 6 MB
 _FEW_SERIES = 10  # fewer are not resampled as a whole: the interval then speaks of these series
 _BASELINES: Mapping[str, Base] = {"naive": "last", "seasonal_naive": "season"}
 
@@ -95,20 +96,23 @@ class Scoring:
         """The measures of drawn windows, in blocks of neighbours, since these share steps (Politis and Romano 1992)."""
         random = np.random.default_rng(seed)
         sums, counts = terms.sum(1), there.sum(1)
-        drawn: list[np.ndarray] = []
-        for number in np.unique(self.series):
+        numbers = np.unique(self.series)
+        drawn = np.empty((len(numbers), _N_RESAMPLES, terms.shape[2] + 1))
+        for place, number in enumerate(numbers):
             own = np.flatnonzero(self.series == number)
             length = min(self.horizon, len(own))
             columns = np.concatenate([sums[own], counts[own, None]], 1)
             around = np.concatenate([np.zeros((1, columns.shape[1])), np.cumsum(np.concatenate([columns, columns]), 0)])
             blocks = around[length : length + len(own)] - around[: len(own)]
-            starts = random.integers(len(own), size=(_N_RESAMPLES, -(-len(own) // length)))
-            drawn.append(blocks[starts].sum(1))
-        stacked = np.stack(drawn)  # (series, resamples, columns)
-        if len(stacked) >= _FEW_SERIES:
-            chosen = random.integers(len(stacked), size=(len(stacked), _N_RESAMPLES))
-            stacked = stacked[chosen, np.arange(_N_RESAMPLES)]
-        total = stacked.sum(0)
+            n_blocks = -(-len(own) // length)
+            n_at_once = max(1, _BLOCKS_AT_ONCE // n_blocks)
+            for first in range(0, _N_RESAMPLES, n_at_once):  # the same draws, however many are held at once
+                rows = drawn[place, first : first + n_at_once]
+                rows[:] = blocks[random.integers(len(own), size=(len(rows), n_blocks))].sum(1)
+        total, resamples = np.zeros(drawn.shape[1:]), np.arange(_N_RESAMPLES)
+        are_drawn = len(drawn) >= _FEW_SERIES
+        for own in drawn:
+            total += drawn[random.integers(len(drawn), size=_N_RESAMPLES), resamples] if are_drawn else own
         return _measures(total[:, :-1], np.maximum(total[:, -1], 1))
 
 
@@ -149,8 +153,13 @@ def baseline_quantiles(
             continue
         rule = replace(trained, encoder=replace(trained.encoder, base=base))
         errors = rule.windows("train").part.labels
+        there = ~np.isnan(errors)
+        if not there.any():
+            continue  # no value of the training part has a season before it
+        # A step ahead that no value of the training part was has the errors of all.
+        by_step = [errors[own, k] if own.any() else errors[there] for k, own in enumerate(there.T)]
         told = _again(rule.encoder, data, windows)
-        outer = np.stack([np.nanquantile(errors, level, axis=0) for level in QUANTILES], 1)
+        outer = np.array([[np.quantile(own, level) for level in QUANTILES] for own in by_step])
         outer[:, QUANTILES.index(0.5)] = 0.0
         found[name] = told.values(np.broadcast_to(np.sort(outer, 1), (len(told), *outer.shape)))
     return found

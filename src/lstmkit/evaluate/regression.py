@@ -15,7 +15,7 @@ from lstmkit.data.encoder import Encoder
 from lstmkit.data.numbers import Numbered
 from lstmkit.data.series import SeriesEncoder
 from lstmkit.data.speech import SpeechEncoder
-from lstmkit.evaluate.baselines import _vectorize
+from lstmkit.evaluate.baselines import vectorize
 from lstmkit.evaluate.kernels import fit_kernels
 from lstmkit.evaluate.summaries import summaries
 
@@ -104,7 +104,7 @@ def _features(data: Numbered, inputs: Sequence[Any]) -> tuple[str, Sequence[floa
     encoder = data.encoder
     if isinstance(encoder, Encoder):
         kind: Literal["text", "tokens"] = "tokens" if data.corpus.kind == "tokens" else "text"
-        vectorizer, _ = _vectorize(kind, inputs, 1)
+        vectorizer, _ = vectorize(kind, inputs, 1)
         return "TF-IDF (1-2 grams)", _TEXT_ALPHAS, vectorizer.transform
     n_channels = encoder.shape["n_features"]
     kernels = fit_kernels(_rows(encoder, inputs), n_features=_N_KERNEL_FEATURES, seed=0)

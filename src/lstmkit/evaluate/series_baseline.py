@@ -128,7 +128,9 @@ class _Linear:
         codes = np.array([self._classes.index(label) for label in labels])
         blocks = iter([self._standardise(raw)]) if hold else self._blocks(series)
         self._ridge = Ridge(blocks, codes, len(self._classes), n, hold=hold)
-        tell(f"linear baseline: {len(series):,} series, {n_kernels:,} features of kernels, {n - n_kernels:,} summaries")
+        tell(
+            f"linear baseline: {len(series):,} examples, {n_kernels:,} features of kernels, {n - n_kernels:,} summaries"
+        )
         self.chosen = _MIDDLE
         self._plane: Plane | None = None
 

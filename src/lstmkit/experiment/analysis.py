@@ -21,7 +21,8 @@ from lstmkit.core.names import STEPS
 from lstmkit.data.batching import collate
 from lstmkit.data.encoded import EncodedPart
 from lstmkit.data.encoder import Encoder
-from lstmkit.data.sources import CATALOGUE, Part
+from lstmkit.data.sources import Part
+from lstmkit.experiment.frame import title_of
 from lstmkit.experiment.run_data import scored_part
 from lstmkit.models import Classifier
 from lstmkit.models.build import build_from
@@ -93,7 +94,7 @@ def analyze_run(folder: Path, request: AnalysisRequest, watcher: Watcher) -> dic
     analysis = {
         "format": FORMAT,
         "source": corpus.name,
-        "title": CATALOGUE[config.data.source].title if config.data.source in CATALOGUE else corpus.name,
+        "title": title_of(config.data.source, corpus.name),
         "kind": corpus.kind,
         "split": "test",
         "n_test": len(test),

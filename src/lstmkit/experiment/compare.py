@@ -115,7 +115,7 @@ def run_compare(folder: Path, prepared: Prepared, config: Config, terms: Terms, 
     claim_data(folder, prepared.corpus.fingerprint)
     started = datetime.now(UTC)
     device = settle(config.run)
-    write_rejected(folder, prepared)
+    write_rejected(folder, prepared.corpus)
     sizes = _sizes(prepared, config, terms)
     for cell, (hidden_size, n) in sizes.items():
         engine = choose_engine(config.run.engine, cell, device.type)

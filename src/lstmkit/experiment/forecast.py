@@ -1,29 +1,27 @@
 """A forecaster: cut by time, train, keep the best epoch on validation, score the test part once, origin by origin."""
 
-import inspect
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from jaxtyping import Float
 
 from lstmkit.artifact import save_artifact
 from lstmkit.config.schema import Config
-from lstmkit.core.files import read_json, write_json, write_jsonl
-from lstmkit.data.cutting import CutPanel, cut_panel
+from lstmkit.core.files import write_jsonl
+from lstmkit.data.cutting import CutPanel, check_known, cut_panel
 from lstmkit.data.sources.panel import load_panel
 from lstmkit.data.windows import Windows
 from lstmkit.evaluate.forecasting import baseline_quantiles, scoring_of, verdict
-from lstmkit.experiment.folder import claim_data
-from lstmkit.experiment.machine import environment, settle
+from lstmkit.experiment.frame import Learned, details_of_training, run_in
 from lstmkit.experiment.training import Lesson, Listener, train_and_refit
 from lstmkit.models.build import architecture_of
 from lstmkit.models.quantiles import QUANTILES, n_outputs
 from lstmkit.models.scoring import quantile_forecasts
 from lstmkit.report import draw_forecast
-from lstmkit.train.loop import epochs_of, train_step
 from lstmkit.train.objectives import QuantileForecast
 
 _SHOWN_SERIES = 6  # on the page
@@ -42,7 +40,9 @@ def prepare_forecast(config: Config, progress: object = None) -> CutPanel:
         RequestError: the task's keys do not fit it.
     """
     del progress
-    return cut_panel(load_panel(config.data), config.task, config.data)
+    data = cut_panel(load_panel(config.data), config.task, config.data)
+    check_known(data, ("train", "valid", "test"))
+    return data
 
 
 def told_of_forecast(data: CutPanel) -> Iterator[str]:
@@ -67,60 +67,40 @@ def run_forecast(folder: Path, data: CutPanel, config: Config, listener: Listene
     Returns:
         The content of `evaluation.json`.
     """
-    if (folder / "report.html").exists():
-        listener.say(f"{folder}: this run is finished")
-        return read_json(folder / "evaluation.json")
-    claim_data(folder, data.panel.fingerprint)
-    started = datetime.now(UTC)
-    device = settle(config.run)
-    if data.panel.rejected:
-        write_jsonl(folder / "rejected.jsonl", data.panel.rejected)
-    both = _lesson(data, data.windows("refit"), None) if config.train.refit else None
-    lesson = _lesson(data, data.windows("train"), data.windows("valid"))
-    network, result = train_and_refit(folder, lesson, both, config, device, listener)
-    longest = network.recurrence.chrono_length
-    architecture = architecture_of(config, data.encoder.shape, n_outputs(data.cut.horizon), longest)
-    reading = {"series": data.panel.series_column, "time": data.panel.time}
-    save_artifact(folder / "model", network, architecture, data.encoder, [], {"kind": "forecast", "reading": reading})
 
-    scoring = datetime.now(UTC)
-    test = data.windows("test")
-    answers = test.values(quantile_forecasts(network, test.part))  # the test part is scored here, once
-    seconds = {
-        "train": round(sum(epoch.seconds for epoch in result.history), 3),
-        "evaluate": round((datetime.now(UTC) - scoring).total_seconds(), 3),
-    }
-    plain = baseline_quantiles(data, data, test)
-    write_jsonl(folder / "predictions.jsonl", prediction_rows(data, test, answers))
-    evaluation = score_forecast(data, test, answers, plain, "test", config.seed)
-    about = {
-        "format": 1,
-        "source": data.panel.name,
-        "kind": "panel",
-        "decisions": [*data.panel.decisions, *data.decisions],
-        "columns": list(data.panel.columns),
-        "features": data.encoder.features,
-        "windows": {part: data.n_windows(part) for part in ("train", "valid", "test")},
-        "steps": {"valid": data.cut.n_valid, "test": data.cut.n_test},
-        "context": data.encoder.context,
-        "base": data.encoder.base,
-        "architecture": {**architecture, "parameters": network.n_parameters()},
-        "best_epoch": result.best_epoch,
-        "epochs_run": len(result.history) - (result.best_epoch if config.train.refit else 0),
-        "epochs_planned": epochs_of(config.train, len(lesson.train)),
-        "refit": config.train.refit,
-        "seconds": seconds,
-        "loop_source": inspect.getsource(train_step),
-        "shown": list(_shown(data, test, answers, plain)),
-    }
-    write_json(folder / "details.json", about)
-    write_json(
-        folder / "environment.json",
-        environment(device, network.recurrence.engine, config.seed, dict(data.panel.files), started),
-    )
-    write_json(folder / "evaluation.json", evaluation)
-    draw_forecast(folder)
-    return evaluation
+    def learn(device: torch.device) -> Learned:
+        both = _lesson(data, data.windows("refit"), None) if config.train.refit else None
+        lesson = _lesson(data, data.windows("train"), data.windows("valid"))
+        network, result = train_and_refit(folder, lesson, both, config, device, listener)
+        longest = network.recurrence.chrono_length
+        architecture = architecture_of(config, data.encoder.shape, n_outputs(data.cut.horizon), longest)
+        reading = {"series": data.panel.series_column, "time": data.panel.time}
+        task = {"kind": "forecast", "reading": reading}
+        save_artifact(folder / "model", network, architecture, data.encoder, [], task, data.panel.interval)
+        scoring = datetime.now(UTC)
+        test = data.windows("test")
+        answers = test.values(quantile_forecasts(network, test.part))  # the test part is scored here, once
+        training = details_of_training(config, result, len(lesson.train), scoring)
+        plain = baseline_quantiles(data, data, test)
+        write_jsonl(folder / "predictions.jsonl", prediction_rows(data, test, answers))
+        evaluation = score_forecast(data, test, answers, plain, "test", config.seed)
+        about = {
+            "format": 1,
+            "source": data.panel.name,
+            "kind": "panel",
+            "decisions": [*data.panel.decisions, *data.decisions],
+            "columns": list(data.panel.columns),
+            "features": data.encoder.features,
+            "windows": {part: data.n_windows(part) for part in ("train", "valid", "test")},
+            "steps": {"valid": data.cut.n_valid, "test": data.cut.n_test},
+            "context": data.encoder.context,
+            "base": data.encoder.base,
+            "architecture": {**architecture, "parameters": network.n_parameters()},
+            "shown": list(_shown(data, test, answers, plain)),
+        }
+        return Learned(network, evaluation, about | training)
+
+    return run_in(folder, data.panel, config, listener, learn, draw_forecast)
 
 
 def score_forecast(

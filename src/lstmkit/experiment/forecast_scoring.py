@@ -1,25 +1,22 @@
 """A forecaster scored again: on its own test part, or on another table of series."""
 
-import re
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from lstmkit.artifact import find_model, load_forecaster
+from lstmkit.artifact import ForecastArtifact, find_model, load_forecaster
 from lstmkit.config.resolve import load_config, validate
 from lstmkit.core.errors import DataError, RequestError
-from lstmkit.core.files import read_json, write_json
-from lstmkit.data.cutting import Cut, CutPanel, cut_panel
+from lstmkit.core.files import read_json
+from lstmkit.data.cutting import Cut, CutPanel, check_known, cut_panel
 from lstmkit.data.sources.panel import PanelColumns, load_panel
-from lstmkit.data.windows import WindowEncoder
 from lstmkit.evaluate.forecasting import baseline_quantiles
 from lstmkit.experiment.folder import same_data
 from lstmkit.experiment.forecast import score_forecast
-from lstmkit.experiment.other_source import Request
+from lstmkit.experiment.other_source import Request, write_evaluation
 from lstmkit.models.scoring import quantile_forecasts
 
 
@@ -35,13 +32,13 @@ def evaluate_forecast(run: Path, request: Request, say: Callable[[str], None]) -
         A record with the keys of `evaluation.json`; for another source it is written under `evaluations/` too.
 
     Raises:
-        RequestError: an option is for classifiers, or the run is none.
+        RequestError: an option has no meaning for forecasts, or the run is none.
         DataError: the source cannot be read, has other columns, or a series shorter than the model needs.
     """
     for name, given in (("--split", request.split), ("--text-column", request.text_column),
                         ("--label-column", request.label_column), ("--earliness", request.earliness)):  # fmt: skip
         if given:
-            raise RequestError(f"{name} is for classifiers, and {run} forecasts series; leave it out")
+            raise RequestError(f"{name} has no meaning for {run}, which forecasts series; leave it out")
     if request.threads:
         torch.set_num_threads(request.threads)
     model = find_model(run)
@@ -57,7 +54,7 @@ def evaluate_forecast(run: Path, request: Request, say: Callable[[str], None]) -
     data = own
     if request.source is not None:
         asked = {"source": request.source, "on_bad_row": request.on_bad_row or config.data.on_bad_row}
-        data = _whole(artifact.encoder, artifact.reading, validate({"data": asked}), own)
+        data = _whole(artifact, validate({"data": asked}), own)
         for line in data.panel.decisions:
             say(line)
         for rejected in data.panel.rejected:
@@ -73,23 +70,20 @@ def evaluate_forecast(run: Path, request: Request, say: Callable[[str], None]) -
         say(f"the MASE {agrees} evaluation.json ({before['mase']:.3f})")
         return evaluation
     evaluation["source"] = request.source
-    name = re.sub(r"[^\w.-]+", "_", data.panel.name)
-    path = home / "evaluations" / f"{name}-all-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.json"
-    write_json(path, evaluation)
-    say(f"record: {path}")
+    write_evaluation(home, data.panel, split, evaluation, say)
     return evaluation
 
 
-def _whole(encoder: WindowEncoder, reading: dict[str, str], asked: Any, own: CutPanel) -> CutPanel:
+def _whole(artifact: ForecastArtifact, asked: Any, own: CutPanel) -> CutPanel:
     """Another table as one test part: nothing of it was trained on."""
+    encoder, reading = artifact.encoder, artifact.reading
     columns = PanelColumns(encoder.columns[0], encoder.columns[1:], reading["series"], reading["time"])
-    panel = load_panel(asked.data, columns)
+    panel = load_panel(asked.data, columns, artifact.interval)
     needed = encoder.least_context + encoder.horizon
-    for series in panel.series:
-        if len(series) < needed:
-            raise DataError(
-                f"{panel.name}: series {series.name!r} has {len(series)} steps; a horizon of {encoder.horizon} needs "
-                f"{needed} or more to be scored; leave it out"
-            )
+    short = f"; a horizon of {encoder.horizon} needs {needed} or more to be scored"
+    faults = {one.name: f"has {len(one)} steps{short}" for one in panel.series if len(one) < needed}
+    panel = panel.without(faults, asked.data.on_bad_row == "skip")
     longest = max(len(series) for series in panel.series)
-    return replace(own, panel=panel, cut=Cut(encoder.horizon, 0, longest), decisions=())
+    data = replace(own, panel=panel, cut=Cut(encoder.horizon, 0, longest), decisions=())
+    check_known(data, ("test",))
+    return data

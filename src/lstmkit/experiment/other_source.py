@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from lstmkit.artifact import Artifact, NumberArtifact
 from lstmkit.config.resolve import validate
 from lstmkit.config.schema import Config
 from lstmkit.core.errors import DataError, RequestError
@@ -15,6 +16,8 @@ from lstmkit.data.encoding import AnyEncoder
 from lstmkit.data.series import SeriesEncoder
 from lstmkit.data.sources import Corpus, Part, load_corpus
 from lstmkit.data.sources.channels import few, places_of
+from lstmkit.data.sources.panel import Panel
+from lstmkit.data.sources.times import check_interval
 
 _HELD = {"series": "numeric series", "tokens": "lists of tokens", "text": "texts", "audio": "recordings"}
 
@@ -43,19 +46,20 @@ class Request:
 
 
 def part_asked(
-    config: Config, request: Request, encoder: AnyEncoder, say: Callable[[str], None]
+    config: Config, request: Request, artifact: Artifact | NumberArtifact, say: Callable[[str], None]
 ) -> tuple[Corpus, Part, str]:
     """The source of a request, the part of it that is to be scored, as the model reads it, and the part's name.
 
     Args:
         config: the run's, whose columns hold where the request names none.
         request: with a source.
-        encoder: the model's.
+        artifact: the model.
         say: told in a line each what was decided.
 
     Raises:
         RequestError: there is no such split.
-        DataError: the source cannot be read, holds another kind of sequence, or not the model's channels.
+        DataError: the source cannot be read, holds another kind of sequence, not the model's channels, or series that
+            were sampled at another interval.
     """
     source = request.source or ""
     asked = {
@@ -72,12 +76,14 @@ def part_asked(
     split = request.split or ("test" if "test" in corpus.parts else "all")
     if split not in corpus.parts:
         raise RequestError(f"{source}: no split {split!r}; there are {', '.join(corpus.parts)}; name one with --split")
+    encoder = artifact.encoder
     if encoder.kind in ("series", "audio"):
         read, fits = _HELD[encoder.kind], corpus.kind == encoder.kind
     else:
         read, fits = "text and tokens", corpus.kind in ("text", "tokens")
     if not fits:
         raise DataError(f"{source}: holds {_HELD[corpus.kind]}, and the model reads {read}; give such")
+    check_interval(corpus.interval, artifact.interval, source)
     return corpus, _in_order(corpus, corpus.parts[split], encoder, source, say), split
 
 
@@ -94,9 +100,9 @@ def _in_order(corpus: Corpus, part: Part, encoder: AnyEncoder, source: str, say:
 
 
 def write_evaluation(
-    home: Path, corpus: Corpus, split: str, evaluation: Mapping[str, Any], say: Callable[[str], None]
+    home: Path, corpus: Corpus | Panel, split: str, evaluation: Mapping[str, Any], say: Callable[[str], None]
 ) -> None:
-    """Keep the record of another source under the run's `evaluations/`, with the rows that could not be used."""
+    """Keep the record of another source under the run's `evaluations/`, with what could not be used."""
     name = re.sub(r"[^\w.-]+", "_", corpus.name)
     path = home / "evaluations" / f"{name}-{split}-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.json"
     write_json(path, evaluation)

@@ -11,6 +11,7 @@ from lstmkit.core.files import write_jsonl
 from lstmkit.core.names import KEPT
 from lstmkit.data.encoded import Encoded, encode
 from lstmkit.data.sources import Corpus, Part, Progress, cut, load_corpus
+from lstmkit.data.sources.panel import Panel
 from lstmkit.data.speech import SpeechEncoder
 from lstmkit.evaluate.audit import audit
 
@@ -84,10 +85,10 @@ def prepare_refit(prepared: Prepared, config: Config) -> Prepared:
     return Prepared(prepared.corpus, both, encoded)
 
 
-def write_rejected(folder: Path, prepared: Prepared) -> None:
-    """List the rows that could not be used, where there are any."""
-    if prepared.corpus.rejected:
-        write_jsonl(folder / "rejected.jsonl", prepared.corpus.rejected)
+def write_rejected(folder: Path, source: Corpus | Panel) -> None:
+    """List the rows or series that could not be used, where there are any."""
+    if source.rejected:
+        write_jsonl(folder / "rejected.jsonl", source.rejected)
 
 
 def _cut_of(config: Config) -> dict[str, Any]:

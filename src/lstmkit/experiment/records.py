@@ -1,6 +1,5 @@
 """The records of a scored test part: `predictions.jsonl` and `details.json`, all that the report needs."""
 
-import inspect
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,13 +11,11 @@ from lstmkit.config.schema import Config
 from lstmkit.core.explained import MOST_CURVES
 from lstmkit.core.files import read_jsonl
 from lstmkit.data.encoding import AnyEncoder
-from lstmkit.data.sources import CATALOGUE
 from lstmkit.data.speech import SpeechEncoder, spectrogram
 from lstmkit.evaluate.metrics import accuracy_by_length
+from lstmkit.experiment.frame import title_of
 from lstmkit.experiment.prepare import Prepared
 from lstmkit.models import Classifier
-from lstmkit.train import Result
-from lstmkit.train.loop import epochs_of, train_step
 
 _N_ERRORS = 20
 _MOST_STEPS, _MOST_ROWS = 200, 64  # of a series that a page shows small; rows of a map
@@ -43,20 +40,15 @@ def prediction_rows(
 
 
 def details(
-    prepared: Prepared,
-    config: Config,
-    network: Classifier,
-    result: Result,
-    answers: Float[np.ndarray, "n classes"],
-    seconds: dict[str, float],
+    prepared: Prepared, config: Config, network: Classifier, answers: Float[np.ndarray, "n classes"]
 ) -> dict[str, Any]:
-    """What the page shows besides history and evaluation."""
+    """What the page shows besides history, evaluation and what `details_of_training` has."""
     encoded, test = prepared.encoded, prepared.encoded.parts["test"]
     correct = answers.argmax(1) == test.labels
     return {
         "format": 1,
         "source": prepared.corpus.name,
-        "title": CATALOGUE[config.data.source].title if config.data.source in CATALOGUE else prepared.corpus.name,
+        "title": title_of(config.data.source, prepared.corpus.name),
         "kind": prepared.corpus.kind,
         "splits": prepared.splits(),
         "decisions": prepared.decisions,
@@ -70,14 +62,8 @@ def details(
             "truncate": config.encoder.truncate,
             "parameters": network.n_parameters(),
         },
-        "best_epoch": result.best_epoch,
-        "epochs_run": len(result.history),
-        "epochs_planned": epochs_of(config.train, len(encoded.parts["train"])),
-        "refit": config.train.refit,
-        "seconds": seconds,
         "accuracy_by_length": accuracy_by_length(test.lengths, correct),
         "confident_errors": _confident_errors(prepared, answers, correct),
-        "loop_source": inspect.getsource(train_step),
     }
 
 

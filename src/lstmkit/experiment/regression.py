@@ -1,6 +1,5 @@
 """A number for a whole sequence: train, keep the best epoch on validation, score the test part; score it again."""
 
-import inspect
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,19 +13,18 @@ from lstmkit.artifact import NumberArtifact, find_model, load_regressor, save_ar
 from lstmkit.config.resolve import load_config
 from lstmkit.config.schema import Config
 from lstmkit.core.errors import DataError, RequestError
-from lstmkit.core.files import read_json, write_json, write_jsonl
+from lstmkit.core.files import read_json, write_jsonl
 from lstmkit.data.encoded import EncodedPart
-from lstmkit.data.numbers import Numbered, numbered, numbers_of
-from lstmkit.data.sources import CATALOGUE, Part, Progress, cut, load_corpus
+from lstmkit.data.numbers import Numbered, numbered, targets_of
+from lstmkit.data.sources import Part, Progress, cut, load_corpus
 from lstmkit.evaluate.regression import number_baselines, number_scores
-from lstmkit.experiment.folder import claim_data, same_data
-from lstmkit.experiment.machine import environment, settle
+from lstmkit.experiment.folder import same_data
+from lstmkit.experiment.frame import Learned, details_of_training, run_in, title_of
 from lstmkit.experiment.other_source import Request, part_asked, write_evaluation
 from lstmkit.experiment.training import Lesson, Listener, train_and_refit
 from lstmkit.models.build import architecture_of
 from lstmkit.models.scoring import outputs
 from lstmkit.report import draw_regression
-from lstmkit.train.loop import epochs_of, train_step
 from lstmkit.train.objectives import SquaredError
 
 
@@ -58,57 +56,36 @@ def run_regression(folder: Path, data: Numbered, config: Config, listener: Liste
     Returns:
         The content of `evaluation.json`.
     """
-    if (folder / "report.html").exists():
-        listener.say(f"{folder}: this run is finished")
-        return read_json(folder / "evaluation.json")
-    claim_data(folder, data.corpus.fingerprint)
-    started = datetime.now(UTC)
-    device = settle(config.run)
-    if data.corpus.rejected:
-        write_jsonl(folder / "rejected.jsonl", data.corpus.rejected)
-    final = _joined(data, config) if config.train.refit else data
-    both = _lesson(final, None) if config.train.refit else None
-    lesson = _lesson(data, data.encoded["valid"])
-    network, result = train_and_refit(folder, lesson, both, config, device, listener)
-    architecture = architecture_of(config, final.encoder.shape, 1, network.recurrence.chrono_length)
-    task = {"kind": "regression", "mean": final.mean, "deviation": final.deviation}
-    save_artifact(folder / "model", network, architecture, final.encoder, [], task)
 
-    scoring = datetime.now(UTC)
-    predicted = final.values(outputs(network, final.encoded["test"]))  # the test part is scored here, once
-    seconds = {
-        "train": round(sum(epoch.seconds for epoch in result.history), 3),
-        "evaluate": round((datetime.now(UTC) - scoring).total_seconds(), 3),
-    }
-    test, truth = data.parts["test"], data.numbers["test"]
-    write_jsonl(folder / "predictions.jsonl", _rows(test, truth, predicted))
-    evaluation = _record("test", truth, predicted)
-    evaluation["baselines"] = number_baselines(data, truth, test.inputs, config.train.refit, listener.say)
-    about = {
-        "format": 1,
-        "source": data.corpus.name,
-        "title": CATALOGUE[config.data.source].title if config.data.source in CATALOGUE else data.corpus.name,
-        "kind": data.corpus.kind,
-        "splits": {name: len(part) for name, part in data.parts.items()},
-        "decisions": list(data.corpus.decisions),
-        "mean": data.mean,
-        "deviation": data.deviation,
-        "architecture": {**architecture, "parameters": network.n_parameters()},
-        "best_epoch": result.best_epoch,
-        "epochs_run": len(result.history) - (result.best_epoch if config.train.refit else 0),
-        "epochs_planned": epochs_of(config.train, len(lesson.train)),
-        "refit": config.train.refit,
-        "seconds": seconds,
-        "loop_source": inspect.getsource(train_step),
-    }
-    write_json(folder / "details.json", about)
-    write_json(
-        folder / "environment.json",
-        environment(device, network.recurrence.engine, config.seed, dict(data.corpus.files), started),
-    )
-    write_json(folder / "evaluation.json", evaluation)
-    draw_regression(folder)
-    return evaluation
+    def learn(device: torch.device) -> Learned:
+        final = _joined(data, config) if config.train.refit else data
+        both = _lesson(final, None) if config.train.refit else None
+        lesson = _lesson(data, data.encoded["valid"])
+        network, result = train_and_refit(folder, lesson, both, config, device, listener)
+        architecture = architecture_of(config, final.encoder.shape, 1, network.recurrence.chrono_length)
+        task = {"kind": "regression", "mean": final.mean, "deviation": final.deviation}
+        save_artifact(folder / "model", network, architecture, final.encoder, [], task, data.corpus.interval)
+        scoring = datetime.now(UTC)
+        predicted = final.values(outputs(network, final.encoded["test"]))  # the test part is scored here, once
+        training = details_of_training(config, result, len(lesson.train), scoring)
+        test, truth = data.parts["test"], data.numbers["test"]
+        write_jsonl(folder / "predictions.jsonl", _rows(test, truth, predicted))
+        evaluation = _record("test", truth, predicted)
+        evaluation["baselines"] = number_baselines(data, truth, test.inputs, config.train.refit, listener.say)
+        about = {
+            "format": 1,
+            "source": data.corpus.name,
+            "title": title_of(config.data.source, data.corpus.name),
+            "kind": data.corpus.kind,
+            "splits": {name: len(part) for name, part in data.parts.items()},
+            "decisions": list(data.corpus.decisions),
+            "mean": data.mean,
+            "deviation": data.deviation,
+            "architecture": {**architecture, "parameters": network.n_parameters()},
+        }
+        return Learned(network, evaluation, about | training)
+
+    return run_in(folder, data.corpus, config, listener, learn, draw_regression)
 
 
 def evaluate_regression(run: Path, request: Request, say: Callable[[str], None]) -> dict[str, Any]:
@@ -144,8 +121,8 @@ def evaluate_regression(run: Path, request: Request, say: Callable[[str], None])
         agrees = "agrees with" if before["rmse"] == evaluation["rmse"] else "DIFFERS from"
         say(f"the RMSE {agrees} evaluation.json ({before['rmse']:.4g})")
         return evaluation | {"baselines": before["baselines"]}
-    corpus, part, split = part_asked(config, request, artifact.encoder, say)
-    truth = numbers_of(part)
+    corpus, part, split = part_asked(config, request, artifact, say)
+    truth = targets_of(part)
     evaluation = _record(split, truth, predicted_by(artifact, part)) | {"source": request.source}
     evaluation["baselines"] = number_baselines(data, truth, part.inputs, config.train.refit, say)
     write_evaluation(home, corpus, split, evaluation, say)

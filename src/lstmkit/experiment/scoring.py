@@ -70,7 +70,7 @@ def evaluate_run(run: Path, request: Request, say: Callable[[str], None]) -> dic
             write_json(home / "earliness.json", evaluation["earliness"])
             say(f"record: {home / 'earliness.json'}")
         return evaluation | {"baselines": before["baselines"]}
-    corpus, part, split = part_asked(config, request, artifact.encoder, say)
+    corpus, part, split = part_asked(config, request, artifact, say)
     evaluation = _score(artifact, part, split)
     evaluation["source"] = request.source
     evaluation["n_in_training"] = _in_training(part, training, config, say)

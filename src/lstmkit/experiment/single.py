@@ -9,17 +9,16 @@ import torch
 
 from lstmkit.artifact import save_artifact
 from lstmkit.config.schema import Config
-from lstmkit.core.files import read_json, write_json, write_jsonl
+from lstmkit.core.files import write_jsonl
 from lstmkit.data.audio.augment import SpeechAugmentation
 from lstmkit.data.augment import Augment, Augmentation
 from lstmkit.data.encoding import AnyEncoder
 from lstmkit.data.series import SeriesEncoder
 from lstmkit.data.speech import SpeechEncoder
 from lstmkit.evaluate.metrics import score
-from lstmkit.experiment.folder import claim_data
-from lstmkit.experiment.machine import environment, settle
+from lstmkit.experiment.frame import Learned, details_of_training, run_in
 from lstmkit.experiment.opponents import ANNOUNCED, baselines
-from lstmkit.experiment.prepare import Prepared, prepare_refit, write_rejected
+from lstmkit.experiment.prepare import Prepared, prepare_refit
 from lstmkit.experiment.records import details, prediction_rows
 from lstmkit.experiment.training import Lesson, Listener, Recorder, train_and_refit, train_on
 from lstmkit.models import Classifier
@@ -27,7 +26,6 @@ from lstmkit.models.build import architecture_of
 from lstmkit.models.scoring import probabilities
 from lstmkit.report import draw_run
 from lstmkit.train import Result
-from lstmkit.train.loop import epochs_of
 
 
 def baselines_of(prepared: Prepared, refit: bool, listener: Listener) -> dict[str, Any]:
@@ -68,44 +66,24 @@ def run_one(
     Returns:
         The content of `evaluation.json`.
     """
-    if (folder / "report.html").exists():
-        listener.say(f"{folder}: this run is finished")
-        return read_json(folder / "evaluation.json")
-    claim_data(folder, prepared.corpus.fingerprint)
-    started = datetime.now(UTC)
-    device = settle(config.run)
-    write_rejected(folder, prepared)
-    network, result, final = _train(folder, prepared, config, device, listener)
-    encoded = final.encoded
-    longest = network.recurrence.chrono_length
-    architecture = architecture_of(config, encoded.encoder.shape, len(encoded.labels), longest)
-    save_artifact(folder / "model", network, architecture, encoded.encoder, encoded.labels)
 
-    scoring = datetime.now(UTC)
-    answers = probabilities(network, encoded.parts["test"])  # the test split is scored here, once
-    seconds = {
-        "train": round(sum(epoch.seconds for epoch in result.history), 3),
-        "evaluate": round((datetime.now(UTC) - scoring).total_seconds(), 3),
-    }
-    write_jsonl(folder / "predictions.jsonl", prediction_rows(final, answers))
-    evaluation = score(encoded.labels, encoded.parts["test"].labels, answers, "test")
-    evaluation["baselines"] = opponents()
-    about = details(final, config, network, result, answers, seconds) | {
-        "splits": prepared.splits(),
-        "warnings": prepared.warnings,
-        # Those of the choice, as history.jsonl has them: the training on both parts afterwards is none of it.
-        "epochs_run": len(result.history) - (result.best_epoch if config.train.refit else 0),
-        "epochs_planned": epochs_of(config.train, len(prepared.encoded.parts["train"])),
-    }
-    write_json(folder / "details.json", about)
-    files = dict(prepared.corpus.files)
-    write_json(
-        folder / "environment.json",
-        environment(device, network.recurrence.engine, config.seed, files, started),
-    )
-    write_json(folder / "evaluation.json", evaluation)
-    draw_run(folder)
-    return evaluation
+    def learn(device: torch.device) -> Learned:
+        network, result, final = _train(folder, prepared, config, device, listener)
+        encoded = final.encoded
+        longest = network.recurrence.chrono_length
+        architecture = architecture_of(config, encoded.encoder.shape, len(encoded.labels), longest)
+        interval = prepared.corpus.interval
+        save_artifact(folder / "model", network, architecture, encoded.encoder, encoded.labels, interval=interval)
+        scoring = datetime.now(UTC)
+        answers = probabilities(network, encoded.parts["test"])  # the test split is scored here, once
+        training = details_of_training(config, result, len(prepared.encoded.parts["train"]), scoring)
+        write_jsonl(folder / "predictions.jsonl", prediction_rows(final, answers))
+        evaluation = score(encoded.labels, encoded.parts["test"].labels, answers, "test")
+        evaluation["baselines"] = opponents()
+        about = details(final, config, network, answers) | training
+        return Learned(network, evaluation, about | {"splits": prepared.splits(), "warnings": prepared.warnings})
+
+    return run_in(folder, prepared.corpus, config, listener, learn, draw_run)
 
 
 def train_and_choose(

@@ -8,8 +8,8 @@ from jaxtyping import Float
 
 from lstmkit.core.errors import DataError
 from lstmkit.data.numeric import numbers_of
+from lstmkit.data.sources.channels import few
 
-_MOST_NAMED = 6  # channels that a message lists
 _WHAT = "the step"
 
 
@@ -72,9 +72,8 @@ class NumberSteps:
         raise DataError(f"{_came(numbers)} came, and this model reads {self._named()}; push {self._wanted()}")
 
     def _named(self) -> str:
-        names = self._names
-        shown = ", ".join(names[:_MOST_NAMED]) + (", …" if len(names) > _MOST_NAMED else "")
-        return f"{len(names)} {self._called}{'s' if len(names) > 1 else ''} ({shown})"
+        n = len(self._names)
+        return f"{n} {self._called}{'s' if n > 1 else ''} ({few(self._names)})"
 
     def _wanted(self) -> str:
         n = len(self._names)

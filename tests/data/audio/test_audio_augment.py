@@ -11,8 +11,9 @@ from recordings import noise
 
 from lstmkit.config.schema import AugmentConfig
 from lstmkit.data.audio.augment import SpeechAugmentation, frequency_masked, shifted, time_masked
-from lstmkit.data.audio.features import FeatureSettings, added_by_a_neper, features, silent_frame
+from lstmkit.data.audio.features import FeatureSettings, added_by_a_neper, silent_frame
 from lstmkit.ragged import Layout, Ragged
+from sounds import features
 
 KINDS = [FeatureSettings(8000), FeatureSettings(8000, deltas=2), FeatureSettings(8000, kind="mfcc", deltas=1)]
 ALL = AugmentConfig(time_warp=0.2, time_shift_ms=40.0, gain_db=6.0, time_masks=2, frequency_masks=2)

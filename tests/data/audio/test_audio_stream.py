@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from recordings import RATE, noise
 
 from lstmkit.core.errors import DataError, RequestError
-from lstmkit.data.audio.features import FeatureSettings, features
+from lstmkit.data.audio.features import FeatureSettings
 from lstmkit.data.audio.reading import take_audio
 from lstmkit.data.audio.stream import FeatureStream
+from sounds import features
 
 KINDS = {
     "log_mel": FeatureSettings(n_mels=24),

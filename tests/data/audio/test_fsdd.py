@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lstmkit.data.audio.features import FeatureSettings, features
+from lstmkit.data.audio.features import FeatureSettings
 from lstmkit.data.audio.reading import read_audio
 from lstmkit.data.audio.stream import FeatureStream
+from sounds import features
 
 
 @pytest.mark.data

@@ -12,7 +12,7 @@ from recordings import RATE, noise, packed, tone
 
 from lstmkit.core.errors import DataError, RequestError
 from lstmkit.data.audio.reading import open_audio, read_audio, take_audio
-from lstmkit.data.audio.resampling import resample
+from sounds import resample
 
 SAMPLES = noise(20_000)
 WAV, FLAC = packed(SAMPLES), packed(SAMPLES, form="FLAC")

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from recordings import noise, tone
 
 from lstmkit.core.errors import RequestError
-from lstmkit.data.audio.resampling import Resampler, resample, resampled_length
+from lstmkit.data.audio.resampling import Resampler, resampled_length
+from sounds import resample
 
 PAIRS = [(44_100, 16_000), (48_000, 16_000), (8000, 16_000), (22_050, 8000), (44_101, 16_000), (11_025, 16_000),
          (16_000, 48_000), (16_000, 16_001), (192_000, 1000)]  # fmt: skip

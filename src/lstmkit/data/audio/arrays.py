@@ -26,7 +26,9 @@ def as_channels(samples: Any, name: str) -> np.ndarray:
     try:
         array = np.asarray(samples)
     except ValueError as error:  # rows of different lengths
-        raise DataError(f"{name}: samples that are no array ({error}); give one number for each moment") from error
+        raise DataError(
+            f"{name}: samples that are no array: lists of unequal lengths; give as many for each moment"
+        ) from error
     if array.dtype not in _INTEGERS and array.dtype.kind != "f":
         raise DataError(
             f"{name}: samples of type {array.dtype}; floating point between -1 and 1, or 8-, 16- or 32-bit integers, "

@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
-from lstmkit.core.errors import DataError, RequestError
+from lstmkit.core.errors import RequestError
 from lstmkit.data.audio.resampling import checked_rate
 
 DELTA_REACH = 2  # frames to either side in the regression
@@ -146,17 +146,6 @@ def _of_level(settings: FeatureSettings, level: float) -> Float[np.ndarray, " fe
     else:
         found[: settings.n_mels] = level
     return found
-
-
-def features(samples: Float[np.ndarray, " samples"], settings: FeatureSettings) -> Float[np.ndarray, "frames features"]:
-    """The features of a whole recording at `settings.rate`, float32.
-
-    Raises:
-        DataError: there is no sample.
-    """
-    if not len(samples):
-        raise DataError("features: no samples; at least one is needed; leave the recording out")
-    return with_deltas(static_features(samples, settings.n_frames(len(samples)), settings), settings)
 
 
 def static_features(

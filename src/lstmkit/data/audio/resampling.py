@@ -131,12 +131,6 @@ class Resampler:
         return output
 
 
-def resample(samples: Float[np.ndarray, " samples"], source_rate: int, rate: int) -> Float[np.ndarray, " resampled"]:
-    """A whole recording at another rate, float32 of `resampled_length`; raises as `Resampler` does."""
-    resampler = Resampler(source_rate, rate)
-    return np.concatenate([resampler.push(samples), resampler.finish()])
-
-
 def _outputs(
     held: Float[np.ndarray, " held"], begins: int, first: int, last: int, up: int, down: int
 ) -> Float[np.ndarray, " resampled"]:

@@ -17,8 +17,10 @@ from lstmkit.core.files import cache_folder, digest_of, replacing_folder, sha256
 from lstmkit.data.sources.collect import Collected, collect
 from lstmkit.data.sources.corpus import Blob, ClipBlob, Corpus, Kind, Part, SeriesBlob
 from lstmkit.data.sources.plan import READING_KEYS, Plan, SourceFile, printable, readable
+from lstmkit.data.sources.times import Interval
 
-_FORMAT = 4  # raise it when the cache's layout or what the readers make of a file changes
+_FORMAT = 3  # raise it when the readers make other examples of a file; no earlier run then knows its data again
+_LAYOUT = 4  # raise it when anything else changes that the cache keeps
 # A file changed in the same tick of the clock in which it was hashed can keep its mtime (git's "racy" index entries).
 _RACY_NS = 2_000_000_000
 _ENTRY, _MANIFEST = "corpus.json", "manifest.json"
@@ -57,7 +59,12 @@ def read_through_cache(plan: Plan, data: DataConfig) -> Corpus:
         DataError: as reading the source does; or a file changed while it was read.
     """
     options = {key: getattr(data, key) for key in READING_KEYS}
-    where = {"source": printable(str(plan.root.resolve())), "name": plan.name, "options": options, "format": _FORMAT}
+    where = {
+        "source": printable(str(plan.root.resolve())),
+        "name": plan.name,
+        "options": options,
+        "format": [_FORMAT, _LAYOUT],
+    }
     folder = cache_folder() / "corpora" / digest_of(where)[:32]
     known = _load_manifest(folder)
     manifest = {file.name: _stamp(file, known.get(file.name)) for file in plan.files}
@@ -70,7 +77,8 @@ def read_through_cache(plan: Plan, data: DataConfig) -> Corpus:
         if not _state(file).looks_like(manifest[file.name]):
             raise DataError(f"{file.path}: changed while it was read; run again when it is at rest")
     # MNIST's files are two sets, by row and by pixel: the contents alone do not say what was read.
-    fingerprint = digest_of([_hashes(manifest), options, collected.kind, collected.channels, _FORMAT])
+    channels = [collected.channels] if collected.channels else []
+    fingerprint = digest_of([_hashes(manifest), options, *channels, _FORMAT])
     details = {
         "name": plan.name,
         "kind": collected.kind,
@@ -79,6 +87,8 @@ def read_through_cache(plan: Plan, data: DataConfig) -> Corpus:
         "fingerprint": fingerprint,
         "files": _files(manifest),
         "channels": collected.channels,
+        "interval": collected.interval,
+        "has_targets": collected.has_targets,
     }
     note: tuple[str, ...] = ()
     try:
@@ -94,7 +104,9 @@ def read_through_cache(plan: Plan, data: DataConfig) -> Corpus:
 
 def _corpus(parts: Mapping[str, Part], details: Mapping[str, Any], plan: Plan, note: tuple[str, ...] = ()) -> Corpus:
     # The layout's decisions are the plan's, made anew each time; the reading's are kept.
-    return Corpus(parts=parts, **{**details, "decisions": [*plan.decisions, *details["decisions"], *note]})
+    decisions = [*plan.decisions, *details["decisions"], *note]
+    interval = Interval(*details["interval"]) if details["interval"] else None
+    return Corpus(parts=parts, **{**details, "decisions": decisions, "interval": interval})
 
 
 def _stamp(file: SourceFile, known: Stamp | None) -> Stamp:

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from lstmkit.data.sources.times import compact_dates
+
 _DAY_S = 86_400.0
 _SHORTEST_MONTH = timedelta(days=28)
 # Seconds of a usual step, up to a tenth more or less -> steps of the season that calendars suggest.
@@ -45,6 +47,8 @@ def following(times: Sequence[Any], n: int) -> list[Any] | None:
         found = [moments[-1] + (k + 1) * step for k in range(n)]
     else:
         return None
+    if compact_dates(times):
+        return [type(times[-1])(f"{moment:%Y%m%d}") for moment in found]
     if not isinstance(times[-1], str):
         return [moment.date() if type(times[-1]) is date else moment for moment in found]
     has_clock = len(times[-1].strip()) > len("2024-05-01")
@@ -71,6 +75,8 @@ def _numbers_after(times: Sequence[Any], n: int) -> list[Any] | None:
 
 def _dates(times: Sequence[Any]) -> list[datetime] | None:
     """Times as dates, in UTC where only some name a zone; None where they are numbers."""
+    if compact := compact_dates(times):
+        return [datetime(day.year, day.month, day.day) for day in compact]
     found: list[datetime] = []
     for time in times:
         if isinstance(time, datetime):

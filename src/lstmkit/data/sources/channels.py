@@ -4,8 +4,6 @@ from collections.abc import Sequence
 
 from lstmkit.core.errors import DataError
 
-_MOST_NAMED = 6
-
 
 def are_named(channels: Sequence[str]) -> bool:
     """Whether channels have names of their own, and not their numbers for want of any."""
@@ -36,7 +34,7 @@ def places_of(wanted: Sequence[str], found: Sequence[str], where: str) -> list[i
     return list(range(len(wanted)))
 
 
-def few(names: Sequence[str]) -> str:
+def few(names: Sequence[str], most: int = 6) -> str:
     """Names in a line, the first of many."""
-    shown = ", ".join(names[:_MOST_NAMED])
-    return shown if len(names) <= _MOST_NAMED else f"{shown}, … ({len(names):,} in all)"
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown}, … ({len(names):,} in all)"

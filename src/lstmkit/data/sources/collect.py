@@ -10,6 +10,7 @@ import numpy as np
 from lstmkit.config.schema import DataConfig
 from lstmkit.data.sources.corpus import Blob, Clip, ClipBlob, Kind, Series, SeriesBlob
 from lstmkit.data.sources.plan import Plan, Reading
+from lstmkit.data.sources.times import Interval
 
 
 @dataclass
@@ -121,6 +122,8 @@ class Collected:
     decisions: list[str]
     rejected: list[dict[str, Any]]
     channels: list[str]
+    interval: Interval | None
+    has_targets: bool
 
 
 def collect(plan: Plan, data: DataConfig) -> Collected:
@@ -138,7 +141,15 @@ def collect(plan: Plan, data: DataConfig) -> Collected:
         parts[split].add(item, label, name)
         n_rows += 1
     reading.finish(n_rows, plan.root)
-    return Collected(reading.kind or "text", parts, reading.decisions, reading.rejected, reading.channels)
+    return Collected(
+        reading.kind or "text",
+        parts,
+        reading.decisions,
+        reading.rejected,
+        reading.channels,
+        reading.interval,
+        reading.has_targets,
+    )
 
 
 def _container_of(item: str | Series | Clip) -> Strings | Numbers | Clips:

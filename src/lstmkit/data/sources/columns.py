@@ -37,7 +37,7 @@ def choose_columns(
             require_column(file, name, names)
         return reading.columns
     if len(names) < 2:
-        hint = _other_separator(names) or "a text and a label column are needed"
+        hint = _other_separator(names) or "a text and a label column are needed, or columns of numbers and a label"
         raise DataError(f"{file.path}: one column ({names[0]!r}); {hint}")
     asked_text, asked_label = reading.data.text_column, reading.data.label_column
     for name in (asked_text, asked_label):

@@ -10,6 +10,8 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
+from lstmkit.data.sources.times import Interval
+
 Kind = Literal["text", "tokens", "series", "audio"]
 Series = Float[np.ndarray, "time channels"]
 """A numeric series, float32; NaN where a value is missing."""
@@ -205,6 +207,8 @@ class Corpus:
         fingerprint: a digest of the files' contents, the reader's options and what was read: equal for equal content.
         files: name -> SHA-256; a folder of text files counts as one, under the folder's name.
         channels: names of the columns of a series; empty for text and tokens.
+        interval: of most series, what usually lies between two steps; None where no times tell.
+        has_targets: whether the source says that its labels are values to predict, and no classes.
     """
 
     name: str
@@ -215,3 +219,5 @@ class Corpus:
     fingerprint: str
     files: Mapping[str, str]
     channels: Sequence[str] = ()
+    interval: Interval | None = None
+    has_targets: bool = False

@@ -1,8 +1,7 @@
 """Tables of series to forecast: a row a step, a number to predict, other numbers beside it, perhaps times."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import chain, islice
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +12,14 @@ from lstmkit.config.schema import DataConfig
 from lstmkit.core.errors import DataError
 from lstmkit.core.files import digest_of, sha256_of
 from lstmkit.data.sources.columns import by_name, require_column
-from lstmkit.data.sources.parquet import parquet_columns, parquet_rows
-from lstmkit.data.sources.plan import Reading, SourceFile, readable
-from lstmkit.data.sources.series_tables import SERIES_NAMES, TIME_NAMES, number_of
-from lstmkit.data.sources.tables import Record, is_table, open_table
-from lstmkit.data.sources.times import checked_times, times_of
+from lstmkit.data.sources.gathered import Step, gather, number_of, timed
+from lstmkit.data.sources.plan import Reading, SourceFile
+from lstmkit.data.sources.series_tables import GAP, SERIES_NAMES, TIME_NAMES, are_numbers
+from lstmkit.data.sources.tables import is_table, looked_at, open_whole, steps_of
+from lstmkit.data.sources.times import Interval
 
 TARGET_NAMES = ("target", "y", "value", "label")
 _TIME_NAMES = (*TIME_NAMES, "ds", "period", "year")
-_SAMPLE_ROWS = 200
-_GAP = 1.5  # usual steps: a longer one is a gap
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +56,7 @@ class Panel:
         decisions: what was decided while reading, one line each.
         fingerprint: same content and options, same fingerprint.
         files: name -> SHA-256.
+        interval: of most series, what usually lies between two steps; None where no times tell.
     """
 
     name: str
@@ -70,6 +68,31 @@ class Panel:
     decisions: Sequence[str]
     fingerprint: str
     files: Mapping[str, str]
+    interval: Interval | None = None
+
+    def without(self, faults: Mapping[str, str], skip: bool) -> "Panel":
+        """The panel but for the series that have a fault.
+
+        Args:
+            faults: by the series' name, the predicate of a sentence; empty: none.
+            skip: whether they may be left out.
+
+        Raises:
+            DataError: one has a fault and may not be; or all have.
+        """
+        bad = [series for series in self.series if faults.get(series.name)]
+        if not bad:
+            return self
+        file = next(iter(self.files), "")  # none of what was never one
+        reasons = [f"series {series.name!r} {faults[series.name]}" for series in bad]
+        first = f"{file}:{bad[0].line}: {reasons[0]}" if file else reasons[0]
+        if not skip:
+            raise DataError(f"{first}; or leave such series out" + (" with --on-bad-row skip" if file else ""))
+        if len(bad) == len(self.series):
+            raise DataError(f"{first}; no series is usable, so none can be skipped")
+        told = [{"file": file, "line": one.line, "reason": why} for one, why in zip(bad, reasons, strict=True)]
+        good = tuple(series for series in self.series if not faults.get(series.name))
+        return replace(self, series=good, rejected=[*self.rejected, *told])
 
 
 @dataclass(frozen=True)
@@ -82,20 +105,13 @@ class PanelColumns:
     time: str
 
 
-@dataclass
-class _Gathered:
-    line: int
-    times: list[Any] = field(default_factory=list)
-    values: list[list[float]] = field(default_factory=list)
-    is_bad: bool = False
-
-
-def load_panel(data: DataConfig, columns: PanelColumns | None = None) -> Panel:
+def load_panel(data: DataConfig, columns: PanelColumns | None = None, model_interval: Interval | None = None) -> Panel:
     """Read a table of series.
 
     Args:
         data: the source, the columns asked for (`label_column` is the number to predict), what to do with bad rows.
         columns: those of a trained run, which a table to predict from must have; None: found.
+        model_interval: of a trained run, the sampling interval that series must have; None: that of most.
 
     Raises:
         DataError: it is no table, has no column of numbers to predict, or a row or series cannot be used and is not to
@@ -108,11 +124,8 @@ def load_panel(data: DataConfig, columns: PanelColumns | None = None) -> Panel:
             "each step"
         )
     file = SourceFile(path, path.name)
-    reading = Reading(data)
-    names, records = _opened(file, reading)
-    head = list(islice(records, _SAMPLE_ROWS))
-    sample = [record.values for record in head if not record.fault]
-    names = names or list(dict.fromkeys(name for values in sample for name in values))
+    reading = Reading(data, model_interval)
+    names, sample, records, _ = looked_at(open_whole(file, reading))
     if not sample:
         raise DataError(f"{path}: no rows; a row for each step with a number to predict is needed")
     if columns is None:
@@ -120,8 +133,7 @@ def load_panel(data: DataConfig, columns: PanelColumns | None = None) -> Panel:
     for name in (columns.target, *columns.others, columns.series, columns.time):
         if name:
             require_column(file, name, names)
-    gathered = _gathered(file, chain(head, records), columns, reading, path.stem)
-    series = tuple(_checked(file, gathered, columns, reading))
+    series = tuple(_series(file, steps_of(file, records, reading), columns, reading, path.stem))
     reading.finish(len(series), path)
     sha256 = sha256_of(path)
     chosen = [columns.target, *columns.others, columns.series, columns.time]
@@ -135,16 +147,8 @@ def load_panel(data: DataConfig, columns: PanelColumns | None = None) -> Panel:
         reading.decisions,
         digest_of([sha256, chosen, data.on_bad_row]),
         {file.name: sha256},
+        reading.interval,
     )
-
-
-def _opened(file: SourceFile, reading: Reading) -> tuple[Sequence[str], Iterator[Record]]:
-    if file.path.suffix.lower() == ".parquet":
-        rows = enumerate(parquet_rows(file.path), start=1)
-        return parquet_columns(file.path), (Record(number, row) for number, row in rows)
-    with readable(file.path):
-        table = open_table(file, reading)
-    return table.names, table.records
 
 
 def _found_columns(
@@ -159,7 +163,7 @@ def _found_columns(
     if not data.series_column and len({str(row.get(series)) for row in sample}) == len(sample):
         series = ""  # another name for the rows
     others = [name for name in names if name not in (time, series)]
-    numeric = [name for name in others if _are_numbers(sample, name)]
+    numeric = [name for name in others if are_numbers(sample, name)]
     target = data.label_column or by_name(numeric, TARGET_NAMES, taken="")
     how = "as asked" if data.label_column else "by its name" if target else "the only column of numbers"
     if not target and len(numeric) == 1:
@@ -180,50 +184,23 @@ def _found_columns(
     return PanelColumns(target, beside, series, time)
 
 
-def _gathered(
-    file: SourceFile, records: Iterator[Record], columns: PanelColumns, reading: Reading, only: str
-) -> dict[str, _Gathered]:
-    found: dict[str, _Gathered] = {}
-    for line, values, fault, detail, raw in records:
-        if fault:
-            reading.reject(file, line, fault, detail, raw)
-            continue
-        own = found.setdefault(str(values.get(columns.series)) if columns.series else only, _Gathered(line))
-        row = []
-        for column in (columns.target, *columns.others):
-            try:
-                row.append(number_of(values.get(column)))
-            except (TypeError, ValueError):
-                _refuse(own, reading, file, line, "not a number", f" ({values.get(column)!r} in column {column!r})")
-                row.append(np.nan)
-            if np.isinf(row[-1]):
-                _refuse(own, reading, file, line, "an infinite value", f" in column {column!r}")
-        own.values.append(row)
-        own.times.append(values.get(columns.time) if columns.time else len(own.times) + 1)
-    return found
-
-
-def _checked(
-    file: SourceFile, gathered: Mapping[str, _Gathered], columns: PanelColumns, reading: Reading
+def _series(
+    file: SourceFile, steps: Iterable[Step], columns: PanelColumns, reading: Reading, only: str
 ) -> Iterator[Timed]:
+    found = gather(file, steps, (columns.target, *columns.others), reading, series=columns.series, time=columns.time)
     n_gaps = 0
-    for name, own in gathered.items():
-        if own.is_bad:
-            continue
-        times, fault = times_of(own.times)
-        fault = fault or checked_times(times)
+    for name, times in timed(found, file, reading, columns.time).items():
+        own = found[name]
         values = np.array(own.values, dtype=np.float64)
-        if not fault and np.isnan(values[:, 0]).all():
-            fault = ("every value to predict is missing", f" (series {name!r}, column {columns.target!r})")
-        if fault:
-            reason, detail = fault
-            where = f" of series {name!r}" if columns.series and "series" not in detail else ""
-            _refuse(own, reading, file, own.line, reason, where + detail)
+        there = ~np.isnan(values[:, 0])
+        if not there.any():
+            detail = f" (series {name or only!r}, column {columns.target!r})"
+            own.refuse(reading, file, own.line, "every value to predict is missing", detail)
             continue
-        first = int((~np.isnan(values[:, 0])).argmax())  # before the first value there is nothing to go on
-        steps = np.diff(times)
-        n_gaps += int((steps > _GAP * np.median(steps)).sum()) if len(steps) else 0
-        yield Timed(name, own.line, own.times[first:], values[first:])
+        first = int(there.argmax())  # before the first value there is nothing to go on
+        steps_between = np.diff(times)
+        n_gaps += int((steps_between > GAP * np.median(steps_between)).sum()) if len(steps_between) else 0
+        yield Timed(name or only, own.line, own.times[first:], values[first:])
     if columns.time and n_gaps:
         reading.decisions.append(
             f"time: {n_gaps:,} gaps; steps are read one after the other, as if there were none (give a row with an "
@@ -231,23 +208,8 @@ def _checked(
         )
 
 
-def _refuse(own: _Gathered, reading: Reading, file: SourceFile, line: int, fault: str, detail: str) -> None:
-    """Leave a series out, with the first reason that there is: a hole would move its later steps."""
-    if not own.is_bad:
-        reading.reject(file, line, fault, detail)
-    own.is_bad = True
-
-
 def _is_number(value: Any) -> bool:
     try:
         return not np.isnan(number_of(value))
     except (TypeError, ValueError):
         return False
-
-
-def _are_numbers(sample: Sequence[Mapping[str, Any]], name: str) -> bool:
-    try:
-        numbers = [number_of(row.get(name)) for row in sample]
-    except (TypeError, ValueError):
-        return False
-    return not np.isnan(numbers).all()

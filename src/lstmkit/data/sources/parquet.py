@@ -62,7 +62,7 @@ def _parquet(path: Path) -> Iterator[Any]:
         ) from error
     with readable(path):
         if path.stat().st_size == 0:
-            raise DataError(f"{path}: empty; a Parquet table with a text and a label for each row is needed")
+            raise DataError(f"{path}: empty; a Parquet table with a row for each example or step is needed")
         try:
             with parquet.ParquetFile(path) as file:
                 yield file

@@ -13,6 +13,7 @@ import numpy as np
 from lstmkit.config.schema import DataConfig
 from lstmkit.core.errors import DataError
 from lstmkit.data.sources.corpus import Clip, Kind, Series
+from lstmkit.data.sources.times import Interval
 
 if TYPE_CHECKING:
     from lstmkit.data.sources.series_tables import SeriesLayout
@@ -80,15 +81,21 @@ class Reading:
     """Gathers decisions, the kind of the corpus and the rows that cannot be used.
 
     A bad row does not end the reading at once even under on_bad_row="fail": the error then says how many there are.
+
+    Args:
+        data: the columns asked for, and what to do with bad rows.
+        model_interval: the sampling interval that series must have; None: that of most of them.
     """
 
-    def __init__(self, data: DataConfig) -> None:
+    def __init__(self, data: DataConfig, model_interval: Interval | None = None) -> None:
         self.data = data
         self.kind: Kind | None = None
         self.columns: tuple[str, str] | None = None
         self.channels: list[str] = []
         self.layout: SeriesLayout | None = None  # of the tables of numbers read so far
-        self.step = 0.0  # from time to time in most of their series, of the first table's; 0 for not known
+        self.interval = model_interval  # None: that of most series of the first table that has times
+        self.whose_interval = "the model's is" if model_interval else "most have"
+        self.has_targets = False  # whether the source says that labels are values to predict
         self.decisions: list[str] = []
         self.rejected: list[dict[str, Any]] = []
         self._counts: Counter[str] = Counter()

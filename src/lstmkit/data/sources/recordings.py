@@ -4,7 +4,6 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,10 +13,9 @@ from lstmkit.data.sources.clips import AUDIO_SUFFIXES, Archives, fault_of, read_
 from lstmkit.data.sources.columns import LABEL_NAMES, TEXT_NAMES, by_name, require_column
 from lstmkit.data.sources.corpus import SPLITS
 from lstmkit.data.sources.plan import Plan, Reading, Row, SourceFile, readable
-from lstmkit.data.sources.tables import Record, open_table
+from lstmkit.data.sources.tables import Record, looked_at, open_table
 
 PATH_NAMES = ("path", "file", "filename", "file_name", "audio", "audio_path", "wav", "recording")
-_SAMPLE_ROWS = 200
 _SPOKEN_DIGIT = re.compile(r"(?:.*/)?recordings/(\d)_([^/_]+)_(\d+)\.wav")
 _N_TEST = 5  # recordings of each speaker and digit, the first ones: the set's own split
 
@@ -61,9 +59,7 @@ def manifest_of(file: SourceFile, data: DataConfig) -> Manifest | None:
     """
     if data.text_column or file.path.suffix.lower() == ".parquet":
         return None
-    table = open_table(file, Reading(data))
-    sample = [record.values for record in islice(table.records, _SAMPLE_ROWS) if not record.fault]
-    names = table.names or list(dict.fromkeys(name for values in sample for name in values))
+    names, sample, *_ = looked_at(open_table(file, Reading(data)))
     path = by_name(names, PATH_NAMES, taken=data.label_column)
     values = [row.get(path) for row in sample]
     if not path or by_name(names, TEXT_NAMES, taken="") or not values:

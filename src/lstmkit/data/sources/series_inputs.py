@@ -1,7 +1,6 @@
 """Series without labels, streamed from a file or a pipe: what `predict` reads with a model of series."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain, islice
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,30 +8,27 @@ from lstmkit.config.schema import DataConfig
 from lstmkit.core.errors import DataError, RequestError
 from lstmkit.data.sources.channels import are_named, few
 from lstmkit.data.sources.columns import LABEL_NAMES, by_name, require_column
+from lstmkit.data.sources.gathered import is_number
 from lstmkit.data.sources.inputs import Input, Inputs, format_of
-from lstmkit.data.sources.parquet import parquet_rows, parquet_types
 from lstmkit.data.sources.plan import Reading, SourceFile, fault_of_series
 from lstmkit.data.sources.series_tables import (
     SERIES_NAMES,
     TIME_NAMES,
     Found,
     SeriesLayout,
-    Step,
     are_lists,
     found_series,
-    is_number,
 )
-from lstmkit.data.sources.tables import Record, open_table
+from lstmkit.data.sources.tables import looked_at, open_whole, steps_of
+from lstmkit.data.sources.times import Interval
 from lstmkit.data.sources.ts import SUFFIX, ts_series
-
-_SAMPLE_ROWS = 200
 
 
 class _Faults(Reading):
     """A reading that keeps what it rejects as inputs that cannot be used."""
 
-    def __init__(self, data: DataConfig) -> None:
-        super().__init__(data)
+    def __init__(self, data: DataConfig, model_interval: Interval | None) -> None:
+        super().__init__(data, model_interval)
         self.found: list[Input] = []
 
     def reject(self, file: SourceFile, line: int | None, reason: str, detail: str = "", text: str = "") -> None:
@@ -41,7 +37,13 @@ class _Faults(Reading):
         self.found.append(Input(line or 0, "", reason + detail))
 
 
-def series_in(path: Path, format: str | None, data: DataConfig, channels: Sequence[str]) -> Inputs:  # noqa: A002
+def series_in(
+    path: Path,
+    format: str | None,  # noqa: A002
+    data: DataConfig,
+    channels: Sequence[str],
+    interval: Interval | None = None,
+) -> Inputs:
     """The series of a file in its order; of tables with a row for each step, in the order in which they begin.
 
     Args:
@@ -52,6 +54,7 @@ def series_in(path: Path, format: str | None, data: DataConfig, channels: Sequen
             column that names a series is one.
         channels: the model's. Columns are found by these names; series without names (`.ts`, lists of steps, a model
             that knows none) have theirs in the model's order.
+        interval: the model's: a series with times that were sampled otherwise cannot be used; None: not known.
 
     Returns:
         Inputs whose `text` is the id, the name that the file has for a series or file and line, and whose `item` is
@@ -62,7 +65,7 @@ def series_in(path: Path, format: str | None, data: DataConfig, channels: Sequen
         RequestError: the format is unknown, or none for series.
     """
     file = SourceFile(path, path.name)
-    faults = _Faults(data)
+    faults = _Faults(data, interval)
     if path.suffix.lower() == SUFFIX and format is None:
         found = (
             Found(line, "", values, {} if label is None else {"label": label})
@@ -76,36 +79,15 @@ def series_in(path: Path, format: str | None, data: DataConfig, channels: Sequen
             f"{path}: lines hold texts, and the model reads series; give .ts, .csv, .tsv, .jsonl or .parquet, a pipe "
             "with --input-format csv or jsonl, or a single series that is still arriving with --stream"
         )
-    names, records, types = _opened(file, format, faults)
-    head = list(islice(records, _SAMPLE_ROWS))
-    names = names or list(dict.fromkeys(name for record in head for name in record.values))
-    sample = [record.values for record in head if not record.fault]
+    table = open_whole(file, faults, suffix=f".{format}")
+    names, sample, records, _ = looked_at(table)
     if not sample:
         return Inputs(_checked(iter(()), file, faults, channels, ()))
     layout = _layout(file, names, sample, data, channels)
     kept = _kept(names, layout)
-    steps = _steps(chain(head, records), file, faults)
+    steps = steps_of(file, records, faults)
     rows = _checked(found_series(file, steps, layout, faults), file, faults, channels, kept)
-    return Inputs(rows, {name: types.get(name) for name in kept}, _told(layout, channels))
-
-
-def _opened(
-    file: SourceFile, input_format: str, faults: _Faults
-) -> tuple[Sequence[str], Iterator[Record], Mapping[str, Any]]:
-    """Names of columns (none of JSONL, whose rows tell), rows, and the types that the file knows."""
-    if input_format == "parquet":
-        types = parquet_types(file.path)
-        return list(types), (Record(k, row) for k, row in enumerate(parquet_rows(file.path), start=1)), types
-    table = open_table(file, faults, suffix=f".{input_format}")
-    return table.names, table.records, {}
-
-
-def _steps(records: Iterable[Record], file: SourceFile, faults: _Faults) -> Iterator[Step]:
-    for record in records:
-        if record.fault:
-            faults.reject(file, record.line, record.fault, record.detail)
-        else:
-            yield Step(record.line, record.values)
+    return Inputs(rows, {name: table.types.get(name) for name in kept}, _told(layout, channels))
 
 
 def _layout(

@@ -1,32 +1,24 @@
 """Tables of numbers: a row a step (long), a row a series (wide), or lists in a row; which it is, and its series."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from lstmkit.config.schema import DataConfig
+from lstmkit.data.numeric import beyond_float32
 from lstmkit.data.sources.columns import LABEL_NAMES, TEXT_NAMES, by_name, require_column
 from lstmkit.data.sources.corpus import Series
+from lstmkit.data.sources.gathered import TOO_LARGE, Step, gather, is_number, number_of, timed
 from lstmkit.data.sources.plan import Reading, Row, SourceFile
-from lstmkit.data.sources.times import checked_times, times_of
 
 SERIES_NAMES = (
     "series", "series_id", "case", "case_id", "sequence_id", "sample_id", "recording", "recording_id", "trial", "unit",
     "id",
 )  # fmt: skip
 TIME_NAMES = ("time", "timestamp", "t", "date", "datetime", "step")
-_MISSING = frozenset({"", "?", "na", "nan", "null", "none"})
-_OTHER_STEP = 0.1  # relative: series whose usual step differs by more were sampled at another rate
-_GAP = 1.5  # usual steps: a longer one is a gap
-
-
-class Step(NamedTuple):
-    """A row of a table: its line, and its values by column."""
-
-    line: int
-    values: Mapping[str, Any]
+GAP = 1.5  # usual steps: a longer one is a gap
 
 
 class Found(NamedTuple):
@@ -106,14 +98,14 @@ def series_layout(
     series = data.series_column or by_name(others, SERIES_NAMES, taken="")
     time = data.time_column or by_name(others, TIME_NAMES, taken=series)
     columns = tuple(name for name in others if name not in (series, time))
-    if not columns or not all(_are_numbers(sample, name) for name in columns):
+    if not columns or not all(are_numbers(sample, name) for name in columns):
         return None
     if data.series_column or (series and len({str(row.get(series)) for row in sample}) < len(sample)):
         return SeriesLayout("long", label, columns, series, time)
     if len(columns) < 2 or by_name(columns, TEXT_NAMES, taken=""):
         return None
     wide = tuple(name for name in others if name != series)  # a column "t" among steps is a step
-    return SeriesLayout("wide", label, wide, series) if all(_are_numbers(sample, name) for name in wide) else None
+    return SeriesLayout("wide", label, wide, series) if all(are_numbers(sample, name) for name in wide) else None
 
 
 def series_rows(
@@ -142,99 +134,35 @@ def found_series(file: SourceFile, steps: Iterator[Step], layout: SeriesLayout, 
         yield Found(line, str(values[layout.series]) if layout.series else "", found, values)
 
 
-def number_of(value: Any) -> float:
-    """A cell as a number, NaN where it is missing.
-
-    Raises:
-        ValueError: it is neither.
-    """
-    if value is None or (isinstance(value, str) and value.strip().lower() in _MISSING):
-        return np.nan
-    if isinstance(value, bool | list | dict):
-        raise ValueError("no number")  # noqa: TRY004  (what float says of a string that is none)
-    return float(value)
-
-
-@dataclass
-class _Gathered:
-    """The steps of one series of a long table."""
-
-    line: int
-    row: Mapping[str, Any]  # the first
-    times: list[Any] = field(default_factory=list)
-    values: list[list[float]] = field(default_factory=list)
-    is_bad: bool = False
-
-
 def _long(file: SourceFile, steps: Iterator[Step], layout: SeriesLayout, reading: Reading) -> Iterator[Found]:
-    found: dict[str, _Gathered] = {}
-    for line, values in steps:
-        if layout.series and values.get(layout.series) in (None, ""):
-            reading.reject(file, line, "the series has no name", f" (column {layout.series!r} is empty)")
-            continue
-        name, label = str(values.get(layout.series)), values.get(layout.label)
-        own = found.setdefault(name, _Gathered(line, values))
-        first = own.row.get(layout.label)
-        if label != first:
-            _refuse(own, reading, file, line, "two labels in one series", f" ({first!r} and {label!r} in {name!r})")
-        row = []
-        for column in layout.columns:
-            try:
-                row.append(number_of(values.get(column)))
-            except (TypeError, ValueError):
-                _refuse(own, reading, file, line, "not a number", f" ({values.get(column)!r} in column {column!r})")
-        own.values.append(row)
-        own.times.append(values.get(layout.time) if layout.time else len(own.times))
-    times = {name: _times(own, reading, file) for name, own in found.items() if not own.is_bad}
-    usual = {name: float(np.median(np.diff(of))) for name, of in times.items() if len(of) > 1}
-    step = reading.step or (float(np.median(list(usual.values()))) if usual else 0.0)
-    reading.step = step
-    n_gaps, widest = 0, 0.0
+    found = gather(file, steps, layout.columns, reading, series=layout.series, time=layout.time, label=layout.label)
+    times = timed(found, file, reading, layout.time)
     reading.channels = reading.channels or list(layout.columns)
-    for name, own in found.items():
-        if own.is_bad:
-            continue
-        if name in usual and abs(usual[name] - step) > _OTHER_STEP * step:
-            _refuse(
-                own, reading, file, own.line, "another sampling interval", f" ({usual[name]:g}; most have {step:g})"
-            )
-            continue
-        gap = float(np.diff(times[name]).max(initial=0.0))
-        n_gaps, widest = n_gaps + (gap > _GAP * step), max(widest, gap)
-        array = np.array(own.values, dtype=np.float32)
-        yield Found(own.line, name if layout.series else "", array, own.row)
-    if layout.time and n_gaps:
+    n_gaps, widest, usual = 0, 0.0, reading.interval
+    for name, at in times.items():
+        own, gap = found[name], float(np.diff(at).max(initial=0.0))
+        n_gaps, widest = n_gaps + (usual is not None and gap > GAP * usual.step), max(widest, gap)
+        yield Found(own.line, name, np.array(own.values, dtype=np.float32), own.row)
+    if usual and n_gaps:
         reading.decisions.append(
-            f"time: {n_gaps:,} of {len(found):,} series of {file.name} have gaps (the widest is {widest:g}, the usual "
-            f"step {step:g}); steps are read one after the other, as if there were none"
+            f"time: {n_gaps:,} of {len(found):,} series of {file.name} have gaps (the widest is "
+            f"{usual._replace(step=widest)}, the usual step {usual}); steps are read one after the other, as if there "
+            "were none"
         )
-
-
-def _refuse(own: _Gathered, reading: Reading, file: SourceFile, line: int, fault: str, detail: str) -> None:
-    """Leave a series out, with the first reason that there is."""
-    if not own.is_bad:
-        reading.reject(file, line, fault, detail)
-    own.is_bad = True
-
-
-def _times(own: _Gathered, reading: Reading, file: SourceFile) -> np.ndarray:
-    times, fault = times_of(own.times)
-    fault = fault or checked_times(times)
-    if fault:
-        _refuse(own, reading, file, own.line, *fault)
-    return times
 
 
 def _wide(values: Mapping[str, Any], columns: Sequence[str]) -> tuple[Series, str, str]:
     """One channel; cells that are empty at the end are no steps."""
     empty = np.zeros((0, 1), dtype=np.float32)
     try:
-        found = np.array([number_of(values.get(column)) for column in columns], dtype=np.float32)
+        found = np.array([number_of(values.get(column)) for column in columns])
     except (TypeError, ValueError):
         bad = next(column for column in columns if not is_number(values.get(column)))
         return empty, "not a number", f" ({values.get(bad)!r} in column {bad!r})"
+    if (large := beyond_float32(found)) is not None:
+        return empty, TOO_LARGE, f" ({large:g} in column {columns[int((found == large).argmax())]!r})"
     there = np.flatnonzero(~np.isnan(found))
-    return found[: there[-1] + 1, None] if len(there) else empty, "", ""
+    return found[: there[-1] + 1, None].astype(np.float32) if len(there) else empty, "", ""
 
 
 def _lists(values: Mapping[str, Any], columns: Sequence[str]) -> tuple[Series, str, str]:
@@ -242,8 +170,7 @@ def _lists(values: Mapping[str, Any], columns: Sequence[str]) -> tuple[Series, s
     empty = np.zeros((0, 1), dtype=np.float32)
     try:
         lists = [
-            np.array([[number_of(x) for x in (step if isinstance(step, list) else [step])] for step in values[column]],
-                     dtype=np.float32)
+            np.array([[number_of(x) for x in (step if isinstance(step, list) else [step])] for step in values[column]])
             for column in columns
         ]  # fmt: skip
     except (TypeError, ValueError, KeyError):
@@ -251,21 +178,16 @@ def _lists(values: Mapping[str, Any], columns: Sequence[str]) -> tuple[Series, s
     lengths = sorted({len(one) for one in lists})
     if len(lengths) > 1:
         return empty, "lists of different lengths", f" ({lengths[0]} to {lengths[-1]})"
-    return np.concatenate(lists, axis=1) if lengths[0] else empty, "", ""
+    found = np.concatenate(lists, axis=1) if lengths[0] else empty
+    if (large := beyond_float32(found)) is not None:
+        return empty, TOO_LARGE, f" ({large:g} at step {int((found == large).any(1).argmax()) + 1})"
+    return found.astype(np.float32), "", ""
 
 
-def _are_numbers(sample: Sequence[Mapping[str, Any]], name: str) -> bool:
+def are_numbers(sample: Sequence[Mapping[str, Any]], name: str) -> bool:
+    """Whether a column holds numbers, some of them there."""
     values = [row.get(name) for row in sample]
     return all(map(is_number, values)) and any(not np.isnan(number_of(value)) for value in values)
-
-
-def is_number(value: Any) -> bool:
-    """Whether a cell is a number or missing."""
-    try:
-        number_of(value)
-    except (TypeError, ValueError):
-        return False
-    return True
 
 
 def are_lists(sample: Sequence[Mapping[str, Any]], name: str) -> bool:

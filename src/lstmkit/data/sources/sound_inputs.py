@@ -1,7 +1,6 @@
 """Recordings without labels, one after the other: what `predict` reads with a model of recordings."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,7 @@ from lstmkit.data.sources.inputs import Input, Inputs, format_of
 from lstmkit.data.sources.lines import lines_of
 from lstmkit.data.sources.plan import Reading, SourceFile, readable
 from lstmkit.data.sources.recordings import PATH_NAMES, is_recording, seconds_of
-from lstmkit.data.sources.tables import Record, open_table
-
-_SAMPLE_ROWS = 200
+from lstmkit.data.sources.tables import Record, looked_at, open_table
 
 
 def recordings_at(paths: Sequence[str]) -> Inputs:
@@ -56,9 +53,7 @@ def recordings_in(path: Path, format: str | None = None, path_column: str = "") 
 
 
 def _of_table(file: SourceFile, format: str, path_column: str, base: Path) -> Inputs:  # noqa: A002
-    table = open_table(file, Reading(DataConfig()), suffix=f".{format}")
-    head = list(islice(table.records, _SAMPLE_ROWS))
-    names = table.names or list(dict.fromkeys(name for record in head for name in record.values))
+    names, _, records, _ = looked_at(open_table(file, Reading(DataConfig()), suffix=f".{format}"))
     if path_column:
         require_column(file, path_column, names)
     column = path_column or by_name(names, PATH_NAMES, taken="")
@@ -66,7 +61,7 @@ def _of_table(file: SourceFile, format: str, path_column: str, base: Path) -> In
         raise DataError(f"{file.path}: no column of paths; call it path, or name it with --text-column")
     ends = tuple(by_name(names, (name,), taken="") for name in ("start", "end"))
     others = {name: None for name in names if name != column}
-    rows = (_row(record, column, ends) for record in chain(head, table.records))
+    rows = (_row(record, column, ends) for record in records)
     return Inputs(_heard(rows, base), others, (f"column of paths: {column!r}",))
 
 

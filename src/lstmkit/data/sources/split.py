@@ -26,9 +26,14 @@ def cut(corpus: Corpus, data: DataConfig, seed: int, by_label: bool = True) -> d
         by_label: whether labels are classes; otherwise the share is that of all examples.
 
     Raises:
-        DataError: no training part; one label only; a label that the training part never has; or fewer examples of a
-            label than parts to cut them into.
+        DataError: no training part; labels that are values to predict, where they are taken for classes; one label
+            only; a label that the training part never has; or fewer examples of a label than parts to cut them into.
     """
+    if by_label and corpus.has_targets:
+        raise DataError(
+            f"{corpus.name}: its labels are values to predict (@targetLabel), and here they are classes; use lstmkit "
+            "train with --task regression"
+        )
     parts = dict(corpus.parts)
     if "all" in parts:
         parts["train"] = parts.pop("all")

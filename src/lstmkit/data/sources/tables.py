@@ -2,19 +2,21 @@
 
 import csv
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 from lstmkit.config.schema import DataConfig
 from lstmkit.core.errors import DataError
 from lstmkit.data.sources.columns import choose_columns, require_column
 from lstmkit.data.sources.corpus import Kind
+from lstmkit.data.sources.gathered import Step
 from lstmkit.data.sources.lines import Line, lines_of
-from lstmkit.data.sources.parquet import parquet_columns, parquet_rows
+from lstmkit.data.sources.parquet import parquet_columns, parquet_rows, parquet_types
 from lstmkit.data.sources.plan import Reading, Row, SourceFile
-from lstmkit.data.sources.series_tables import Step, series_layout, series_rows
+from lstmkit.data.sources.series_tables import series_layout, series_rows
 
 _SAMPLE_ROWS = 200
 _LONGEST_FIELD = 2**31 - 1  # bytes; csv's own limit of 131,072 is a long review away
@@ -31,10 +33,27 @@ class Record(NamedTuple):
 
 
 class Table(NamedTuple):
-    """An open table; `names` is empty where only the rows tell (JSONL)."""
+    """An open table; `names` is empty where only the rows tell (JSONL), `types` where the file knows none."""
 
     names: Sequence[str]
     records: Iterator[Record]
+    types: Mapping[str, Any] = MappingProxyType({})
+
+
+class Looked(NamedTuple):
+    """A table of which the first rows were looked at.
+
+    Attributes:
+        names: of its columns; of JSONL those of the first rows.
+        sample: the first rows that are sound.
+        records: all rows.
+        is_empty: whether there is none.
+    """
+
+    names: Sequence[str]
+    sample: list[dict[str, Any]]
+    records: Iterator[Record]
+    is_empty: bool
 
 
 def read_table(file: SourceFile, split: str, reading: Reading) -> Iterator[Row]:
@@ -43,22 +62,19 @@ def read_table(file: SourceFile, split: str, reading: Reading) -> Iterator[Row]:
     Raises:
         DataError: the file cannot be read or is empty, or its columns cannot be told.
     """
-    table = open_table(file, reading)
-    head = list(islice(table.records, _SAMPLE_ROWS))
-    sample = [record.values for record in head if not record.fault]
-    names = table.names or list(dict.fromkeys(name for values in sample for name in values))
-    if not names and not head:
-        raise DataError(f"{file.path}: empty; a table with a text and a label for each row is needed")
+    names, sample, records, is_empty = looked_at(open_table(file, reading))
+    if not names and is_empty:
+        raise DataError(f"{file.path}: empty; a table with a row for each example or step is needed")
     if layout := reading.layout or series_layout(file, names, sample, reading.data):
         if reading.layout is None:  # the first table decides for all of the source
             reading.decisions += layout.told()
             reading.layout = layout
         for name in layout.read_columns():
             require_column(file, name, names)
-        yield from series_rows(file, split, _steps(file, chain(head, table.records), reading), layout, reading)
+        yield from series_rows(file, split, steps_of(file, records, reading), layout, reading)
         return
     text_column, label_column = choose_columns(file, names, sample, reading) if names else ("", "")
-    for line, values, fault, detail, raw in chain(head, table.records):
+    for line, values, fault, detail, raw in records:
         if fault:
             reading.reject(file, line, fault, detail, raw)
         elif row := reading.row(split, file, line, values.get(text_column), values.get(label_column)):
@@ -67,13 +83,12 @@ def read_table(file: SourceFile, split: str, reading: Reading) -> Iterator[Row]:
 
 def kind_of_table(file: SourceFile, data: DataConfig) -> Kind:
     """Whether a table holds series or texts, by its first rows."""
-    table = open_table(file, Reading(data))
-    sample = [record.values for record in islice(table.records, _SAMPLE_ROWS) if not record.fault]
-    names = table.names or list(dict.fromkeys(name for values in sample for name in values))
+    names, sample, *_ = looked_at(open_table(file, Reading(data)))
     return "series" if series_layout(file, names, sample, data) else "text"
 
 
-def _steps(file: SourceFile, records: Iterator[Record], reading: Reading) -> Iterator[Step]:
+def steps_of(file: SourceFile, records: Iterable[Record], reading: Reading) -> Iterator[Step]:
+    """The rows that are sound; others are rejected."""
     for line, values, fault, detail, raw in records:
         if fault:
             reading.reject(file, line, fault, detail, raw)
@@ -203,6 +218,23 @@ TABLE_SUFFIXES = tuple(_OPENERS)
 def open_table(file: SourceFile, reading: Reading, suffix: str = "") -> Table:
     """The rows of a table, read as its suffix says, or as `suffix` does for a pipe."""
     return _OPENERS[suffix or file.path.suffix.lower()](file, reading)
+
+
+def open_whole(file: SourceFile, reading: Reading, suffix: str = "") -> Table:
+    """As `open_table`; of Parquet all columns, whatever they hold."""
+    if (suffix or file.path.suffix.lower()) != ".parquet":
+        return open_table(file, reading, suffix)
+    types = parquet_types(file.path)
+    rows = enumerate(parquet_rows(file.path), start=1)
+    return Table(list(types), (Record(number, row) for number, row in rows), types)
+
+
+def looked_at(table: Table) -> Looked:
+    """Look at a table's first rows; no row is lost."""
+    head = list(islice(table.records, _SAMPLE_ROWS))
+    sample = [record.values for record in head if not record.fault]
+    names = table.names or list(dict.fromkeys(name for values in sample for name in values))
+    return Looked(names, sample, chain(head, table.records), not head)
 
 
 def is_table(path: Path) -> bool:

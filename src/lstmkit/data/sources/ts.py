@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from lstmkit.core.errors import DataError
+from lstmkit.data.numeric import beyond_float32
 from lstmkit.data.sources.corpus import Series
+from lstmkit.data.sources.gathered import TOO_LARGE
 from lstmkit.data.sources.lines import lines_of
 from lstmkit.data.sources.plan import Plan, Reading, Row, SourceFile
 from lstmkit.data.sources.times import checked_times, times_of
@@ -29,7 +31,8 @@ class _Header:
         has_times: whether each value stands in brackets behind its time.
         n_dimensions: dimensions of each series; None: not said.
         length: steps of each series; None: not said, or they are unequal.
-        has_labels: whether the last field of a line is its label.
+        has_labels: whether the last field of a line is its label, or a value to predict.
+        has_targets: whether it is such a value.
         labels: the class labels; empty: any.
     """
 
@@ -37,6 +40,7 @@ class _Header:
     n_dimensions: int | None
     length: int | None
     has_labels: bool
+    has_targets: bool
     labels: tuple[str, ...]
 
 
@@ -87,6 +91,7 @@ def ts_series(
     # A comment is not read, so it may hold anything: the archive's own do.
     content = (line for line in lines if line[1] and not line[1].startswith("#"))
     header = _header(file, content, needs_labels)
+    reading.has_targets |= header.has_targets
     for number, text, fault, detail in content:
         if fault:
             reading.reject(file, number, fault, detail, text)
@@ -104,7 +109,7 @@ def _header(file: SourceFile, lines: "Iterator[tuple[int, str, str, str]]", need
     """Read up to `@data`.
 
     Raises:
-        DataError: there is no `@data` line, a line before it is none of a header, or there are no class labels.
+        DataError: there is no `@data` line, a line before it is none of a header, or there are no labels.
     """
     said: dict[str, list[str]] = {}
     for number, text, fault, detail in lines:
@@ -125,10 +130,12 @@ def _is_true(words: list[str]) -> bool:
 
 def _understood(file: SourceFile, said: dict[str, list[str]], needs_labels: bool) -> _Header:
     label_words = said.get("classlabel", ["false"])
-    has_labels = _is_true(label_words) or _is_true(said.get("targetlabel", []))
-    if needs_labels and not _is_true(label_words):
-        what = "values to predict (@targetLabel)" if "targetlabel" in said else "no class labels (@classLabel)"
-        raise DataError(f"{file.path}: {what}; a classifier needs @classLabel true and the labels")
+    has_targets = _is_true(said.get("targetlabel", []))
+    has_labels = _is_true(label_words) or has_targets
+    if needs_labels and not has_labels:
+        raise DataError(
+            f"{file.path}: no class labels (@classLabel), no values to predict (@targetLabel); one of them must be true"
+        )
     n_dimensions = _number(file, said, "dimensions") or _number(file, said, "dimension")
     if n_dimensions is None and said.get("univariate", [""])[0].lower() == "true":
         n_dimensions = 1
@@ -138,6 +145,7 @@ def _understood(file: SourceFile, said: dict[str, list[str]], needs_labels: bool
         n_dimensions=n_dimensions,
         length=None if unequal else _number(file, said, "serieslength"),
         has_labels=has_labels,
+        has_targets=has_targets,
         labels=tuple(label_words[1:]),
     )
 
@@ -178,9 +186,12 @@ def _plain(dimensions: Sequence[str]) -> Series:
 def _numbers(text: str) -> np.ndarray:
     words = text.split(",")
     try:
-        return np.array([np.nan if word.strip() == _MISSING else float(word) for word in words], dtype=np.float32)
+        found = np.array([np.nan if word.strip() == _MISSING else float(word) for word in words])
     except ValueError as error:
         raise _Unusable("not a number", f" ({str(error).rpartition(': ')[2]})") from error
+    if (large := beyond_float32(found)) is not None:
+        raise _Unusable(TOO_LARGE, f" ({large:g})")
+    return found.astype(np.float32)
 
 
 def _outside_brackets(text: str) -> list[str]:
