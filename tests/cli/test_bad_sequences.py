@@ -40,6 +40,10 @@ BAD: dict[str, tuple[Callable[[Path], Path], str]] = {
         lambda d: table(d, HEAD + rows() + "z,0,,NaN,a\nz,1,NaN,,a\n"),
         "series.csv:102: every value is missing; mend it, or leave such rows out with --on-bad-row skip",
     ),
+    "nothing but NaN in the whole table": (
+        lambda d: table(d, HEAD + "".join(f"{k},{t},,NaN,{'ab'[k % 2]}\n" for k in range(20) for t in range(5))),
+        "series.csv:2: every value is missing; mend it, or leave such rows out with --on-bad-row skip",
+    ),
     "no channel that varies": (
         lambda d: table(d, HEAD + "".join(f"{k},{t},3,7,{'ab'[k % 2]}\n" for k in range(20) for t in range(5))),
         "every channel stands still in the training part (x, y); one that varies is needed",

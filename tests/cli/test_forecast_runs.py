@@ -262,3 +262,34 @@ def test_a_part_without_a_known_value_is_refused_in_a_line(sales: Path, capsys: 
     assert error.startswith(
         "error: gone: no value of 'y' is known in the test part that could be forecast; give longer"
     )
+
+
+def test_another_table_is_scored_from_where_the_rules_beside_it_can_say_something(
+    sales: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["train", str(sales), "--out", "a", *SMALL, "--set", "task.base=last"]) == 0
+    capsys.readouterr()
+    assert run(["evaluate", "a", str(sales)]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["n"] == 2 * (60 - 12 - 3 + 1)
+    assert set(record["baselines"]) == {"naive", "seasonal_naive"}
+    Path("short.csv").write_text("\n".join(sales.read_text().splitlines()[:15]) + "\n")
+    assert run(["evaluate", "a", "short.csv"]) == 2
+    assert "has 14 steps; a horizon of 3 needs 15 or more to be scored" in capsys.readouterr().err
+
+
+def test_few_origins_have_no_interval_and_every_place_says_so(sales: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = sales.read_text().splitlines()
+    sales.write_text("\n".join([lines[0], *(line for line in lines[1:] if line.startswith("a,"))]) + "\n")
+    asked = [word if word != "3" else "8" for word in SMALL]
+    assert run(["train", str(sales), "--out", "a", *asked]) == 0
+    out, err = capsys.readouterr()
+    assert "none: one span" in out
+    assert "there is no interval, and nothing is shown for other spans" in err
+    record = json.loads(Path("a/evaluation.json").read_text())
+    assert (record["n"], record["n_spans"]) == (2, 1)
+    assert record["mase_ci95"] is None
+    assert record["mase_difference_ci95"] is None
+    page = Path("a/report.html").read_text()
+    assert page.count("no interval") > 10
+    assert "0 to 0" not in page

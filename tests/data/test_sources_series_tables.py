@@ -159,6 +159,21 @@ def test_gaps_are_told_and_not_refused(tmp_path: Path) -> None:
     assert any(line.startswith("time: 1 of 3 series of a.csv have gaps (the widest is 6") for line in corpus.decisions)
 
 
+def test_a_channel_without_any_value_makes_no_text_of_a_table(tmp_path: Path) -> None:
+    rows = "".join(f"{who},{time},{time * time},,{label}\n" for who, label in ("pu", "qd") for time in range(3))
+    corpus = read(write(tmp_path / "a.csv", "series_id,time,x,y,label\n" + rows))
+    assert (corpus.kind, corpus.channels, len(corpus.parts["all"])) == ("series", ["x", "y"], 2)
+    text = read(
+        write(tmp_path / "b.csv", "id,text,label\n" + "1,,up\n2,,down\n" * 60 + "3,words,up\n"), on_bad_row="skip"
+    )
+    assert text.kind == "text"
+
+
+def test_a_long_table_without_any_value_is_refused(tmp_path: Path) -> None:
+    rows = "".join(f"{who},{time},,NaN,{label}\n" for who, label in ("pu", "qd") for time in range(3))
+    refused(write(tmp_path / "a.csv", "series_id,time,x,y,label\n" + rows), r"a\.csv:2: every value is missing")
+
+
 def test_a_bad_series_can_be_skipped(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", LONG.replace("b,1,2", "b,0,2"))
     corpus = load_corpus(DataConfig(source=str(path), on_bad_row="skip"))

@@ -53,6 +53,20 @@ def test_intervals_hold_the_figure_and_widen_with_overlap() -> None:
     assert width(5) > 1.5 * width(1)
 
 
+@pytest.mark.parametrize(("n", "n_series", "has_interval"), [(4, 1, False), (1, 9, False), (5, 1, True), (1, 10, True)])
+def test_windows_that_all_share_steps_have_no_interval(n: int, n_series: int, has_interval: bool) -> None:
+    ours, quantiles = scoring(n, horizon=4, n_series=n_series)
+    found = ours.measures(quantiles, seed=0)
+    difference, interval = ours.mase_difference(quantiles, quantiles + 1.0, seed=0)
+    assert difference != 0
+    if not has_interval:
+        assert {found[f"{name}_ci95"] for name in ("mase", "smape", "rmse", "quantile_loss", "coverage")} == {None}
+        assert interval is None
+        return
+    for low, high in (found["mase_ci95"], interval):
+        assert low < high
+
+
 def test_a_difference_is_drawn_in_pairs() -> None:
     ours, quantiles = scoring(n_series=12)
     worse = quantiles + 0.01
@@ -80,6 +94,10 @@ def test_the_verdict_is_plain() -> None:
         record | {"mase_difference": -0.1, "mase_difference_ci95": [-0.2, 0.1]}
     )
     assert "does NOT beat it" in verdict(record | {"mase_difference": 0.1, "mase_difference_ci95": [0.05, 0.2]})
+    assert verdict(record | {"mase_difference": -0.1, "mase_difference_ci95": None}).endswith(
+        "it beats it by 0.100, over windows that all share steps: there is no interval, and nothing is shown for other "
+        "spans."
+    )
 
 
 def test_a_rule_s_quantiles_are_those_of_its_errors_where_training_has_any() -> None:

@@ -72,10 +72,10 @@ def _numbers(record: dict[str, Any]) -> list[str]:
 
 
 def _measures(record: dict[str, Any]) -> list[str]:
-    low, high = record["mase_ci95"]
+    interval = record["mase_ci95"]
     return [
         f"{record['mase']:.3f}",
-        f"{low:.3f} to {high:.3f}",
+        "{:.3f} to {:.3f}".format(*interval) if interval else "none: one span",
         f"{record['smape']:.2f}%",
         f"{record['rmse']:.4g}",
         f"{record['quantile_loss']:.4g}",

@@ -29,11 +29,13 @@ class Cut:
     Attributes:
         horizon: steps of a forecast.
         n_valid, n_test: steps of the two parts, each at least `horizon`.
+        least_read: steps before any origin at least, whatever the encoder needs.
     """
 
     horizon: int
     n_valid: int
     n_test: int
+    least_read: int = 0
 
     def ends(self, n_steps: int) -> dict[str, tuple[int, int]]:
         """The first and the last step, one past it, of what each part may predict."""
@@ -44,7 +46,7 @@ class Cut:
     def origins(self, n_steps: int, part: str, least_context: int) -> range:
         """Origins whose whole horizon lies in a part: the last steps read, counted from 0."""
         first, end = self.ends(n_steps)[part]
-        return range(max(first, least_context) - 1, end - self.horizon)
+        return range(max(first, least_context, self.least_read) - 1, end - self.horizon)
 
 
 @dataclass(frozen=True, eq=False)

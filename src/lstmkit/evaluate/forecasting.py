@@ -38,6 +38,8 @@ class Scoring:
     def measures(self, quantiles: Float[np.ndarray, "windows horizon quantiles"], seed: int) -> dict[str, Any]:
         """Each of `MEASURES`, its 95% interval as `NAME_ci95`, and `by_step`, lists with a value for each step ahead.
 
+        The intervals are None where there is none to be had: where the windows of each of a few series all share steps.
+
         MASE: mean absolute error of the median, in `scale`. sMAPE in percent, 0 to 200. RMSE of the median and quantile
         loss (the mean of the pinball losses of `QUANTILES`) in the units of the series. Coverage: the share of values
         between the outer quantiles, 80% if they are right.
@@ -48,12 +50,14 @@ class Scoring:
         """
         terms, there = self._terms(quantiles)
         overall = _measures(terms.sum((0, 1)), there.sum())
-        drawn = self._resampled(terms, there, seed)
-        low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
+        bounds = dict.fromkeys(MEASURES, None)
+        if self._can_be_resampled:
+            low, high = np.quantile(self._resampled(terms, there, seed), [0.025, 0.975], axis=0)
+            bounds = {name: [float(low[k]), float(high[k])] for k, name in enumerate(MEASURES)}
         by_step = _measures(terms.sum(0), np.maximum(there.sum(0), 1))
         return {
             **{name: float(overall[k]) for k, name in enumerate(MEASURES)},
-            **{f"{name}_ci95": [float(low[k]), float(high[k])] for k, name in enumerate(MEASURES)},
+            **{f"{name}_ci95": interval for name, interval in bounds.items()},
             "by_step": {name: by_step[:, k].tolist() for k, name in enumerate(MEASURES)},
         }
 
@@ -62,10 +66,12 @@ class Scoring:
         quantiles: Float[np.ndarray, "windows horizon quantiles"],
         others: Float[np.ndarray, "windows horizon quantiles"],
         seed: int,
-    ) -> tuple[float, list[float]]:
-        """The one's MASE minus the other's, and its 95% interval: both are drawn together."""
+    ) -> tuple[float, list[float] | None]:
+        """The one's MASE minus the other's, and its 95% interval, if it can be had: both are drawn together."""
         (terms, there), (other_terms, _) = self._terms(quantiles), self._terms(others)
         difference = float((terms[..., 0] - other_terms[..., 0]).sum() / there.sum())
+        if not self._can_be_resampled:
+            return difference, None
         drawn = self._resampled(terms, there, seed)[:, 0] - self._resampled(other_terms, there, seed)[:, 0]
         return difference, [float(bound) for bound in np.quantile(drawn, [0.025, 0.975])]
 
@@ -73,6 +79,12 @@ class Scoring:
     def n_spans(self) -> int:
         """About how many stretches of the windows share no step: what an interval really rests on."""
         return int(sum(-(-n // self.horizon) for n in np.bincount(self.series) if n))
+
+    @property
+    def _can_be_resampled(self) -> bool:
+        """Whether draws differ: some series has windows that share no step, or there are series enough to draw from."""
+        n_series = len(np.unique(self.series))
+        return n_series >= _FEW_SERIES or self.n_spans > n_series
 
     def _terms(self, quantiles: np.ndarray) -> tuple[Float[np.ndarray, "windows horizon 5"], np.ndarray]:
         """What each measure is the mean of (for RMSE, of the square), 0 where the truth is missing; and where it is."""
@@ -181,7 +193,8 @@ def verdict(evaluation: Mapping[str, Any]) -> str:
     """In a sentence, whether the network beats the seasonal-naive forecast, or without a season the naive one."""
     other = evaluation["against"]
     name = {"seasonal_naive": "seasonal-naive", "naive": "naive"}[other]
-    low, high = evaluation["mase_difference_ci95"]
+    interval = evaluation["mase_difference_ci95"]
+    low, high = interval or (-np.inf, np.inf)
     by = f"by {abs(evaluation['mase_difference']):.3f}"
     if evaluation["mase_difference"] < 0:
         sure = "" if high < 0 else "; the interval of the difference holds 0, so that this is not shown for other spans"
@@ -189,7 +202,10 @@ def verdict(evaluation: Mapping[str, Any]) -> str:
     else:
         sure = "" if low > 0 else "; the interval of the difference holds 0"
         beats = f"does NOT beat it: it is worse {by}"
+    bounds = f" (95% interval {low:+.3f} to {high:+.3f}){sure}"
+    if interval is None:
+        bounds = ", over windows that all share steps: there is no interval, and nothing is shown for other spans"
     return (
         f"By MASE the network ({evaluation['mase']:.3f}) against the {name} forecast "
-        f"({evaluation['baselines'][other]['mase']:.3f}): it {beats} (95% interval {low:+.3f} to {high:+.3f}){sure}."
+        f"({evaluation['baselines'][other]['mase']:.3f}): it {beats}{bounds}."
     )

@@ -79,11 +79,12 @@ def _whole(artifact: ForecastArtifact, asked: Any, own: CutPanel) -> CutPanel:
     encoder, reading = artifact.encoder, artifact.reading
     columns = PanelColumns(encoder.columns[0], encoder.columns[1:], reading["series"], reading["time"])
     panel = load_panel(asked.data, columns, artifact.interval)
-    needed = encoder.least_context + encoder.horizon
+    least_read = max(encoder.least_context, encoder.season)  # the rules beside it read a season too
+    needed = least_read + encoder.horizon
     short = f"; a horizon of {encoder.horizon} needs {needed} or more to be scored"
     faults = {one.name: f"has {len(one)} steps{short}" for one in panel.series if len(one) < needed}
     panel = panel.without(faults, asked.data.on_bad_row == "skip")
     longest = max(len(series) for series in panel.series)
-    data = replace(own, panel=panel, cut=Cut(encoder.horizon, 0, longest), decisions=())
+    data = replace(own, panel=panel, cut=Cut(encoder.horizon, 0, longest, least_read), decisions=())
     check_known(data, ("test",))
     return data

@@ -21,7 +21,8 @@ from lstmkit.report.records import (
 
 Rule = Literal["naive", "seasonal_naive"]
 RULES: dict[Rule, str] = {"naive": "Naive", "seasonal_naive": "Seasonal-naive"}
-Bounds = tuple[float, float]
+Bounds = tuple[float, float] | None
+"""A 95% interval; None where there is none to be had."""
 
 
 class BySteps(Record):

@@ -71,7 +71,8 @@ def series_layout(
 ) -> SeriesLayout | None:
     """How a table holds series; None where it holds texts or tokens.
 
-    It holds series where all its columns but those of label, series and time are numbers, or lists of them.
+    It holds series where all its columns but those of label, series and time are numbers, or lists of them. A column
+    that is empty throughout the sample is one of numbers beside others, or where both series and time have theirs.
 
     Args:
         file: the table, for errors.
@@ -98,7 +99,7 @@ def series_layout(
     series = data.series_column or by_name(others, SERIES_NAMES, taken="")
     time = data.time_column or by_name(others, TIME_NAMES, taken=series)
     columns = tuple(name for name in others if name not in (series, time))
-    if not columns or not all(are_numbers(sample, name) for name in columns):
+    if not columns or not _are_channels(sample, columns, anyway=bool(series and time)):
         return None
     if data.series_column or (series and len({str(row.get(series)) for row in sample}) < len(sample)):
         return SeriesLayout("long", label, columns, series, time)
@@ -182,6 +183,14 @@ def _lists(values: Mapping[str, Any], columns: Sequence[str]) -> tuple[Series, s
     if (large := beyond_float32(found)) is not None:
         return empty, TOO_LARGE, f" ({large:g} at step {int((found == large).any(1).argmax()) + 1})"
     return found.astype(np.float32), "", ""
+
+
+def _are_channels(sample: Sequence[Mapping[str, Any]], columns: Sequence[str], *, anyway: bool) -> bool:
+    """Whether columns hold numbers; one without any value does beside others that have some, or `anyway`."""
+    if not all(is_number(row.get(name)) for row in sample for name in columns):
+        return False
+    empty = [name for name in columns if not are_numbers(sample, name)]
+    return not by_name(empty, TEXT_NAMES, taken="") and (anyway or len(empty) < len(columns))
 
 
 def are_numbers(sample: Sequence[Mapping[str, Any]], name: str) -> bool:
