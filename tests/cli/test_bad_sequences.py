@@ -42,7 +42,7 @@ BAD: dict[str, tuple[Callable[[Path], Path], str]] = {
     ),
     "nothing but NaN in the whole table": (
         lambda d: table(d, HEAD + "".join(f"{k},{t},,NaN,{'ab'[k % 2]}\n" for k in range(20) for t in range(5))),
-        "series.csv:2: every value is missing; mend it, or leave such rows out with --on-bad-row skip",
+        "series.csv:2: every value is missing (20 such rows); mend it, or leave such rows out with --on-bad-row skip",
     ),
     "no channel that varies": (
         lambda d: table(d, HEAD + "".join(f"{k},{t},3,7,{'ab'[k % 2]}\n" for k in range(20) for t in range(5))),
