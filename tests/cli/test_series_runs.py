@@ -159,3 +159,24 @@ def test_bad_requests_have_one_line(
     error = capsys.readouterr().err
     assert said in error
     assert error.count("error: ") == 1
+
+
+def test_an_option_for_forecasts_alone_is_refused(
+    gestures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(["train", str(gestures), "--out", "a", "--horizon", "3"]) == 2
+    assert capsys.readouterr().err == ("error: --horizon is for forecasts; add --task forecast, or leave it out\n")
+    assert not Path("a").exists()
+
+
+def test_another_table_is_read_with_the_runs_own_label_column(
+    gestures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("own.csv", "other.csv"):
+        header, *rows = gestures.read_text().splitlines()
+        assert header.endswith("label")
+        Path(name).write_text("\n".join([header.removesuffix("label") + "move", *rows]) + "\n")
+    assert run(["train", "own.csv", "--label-column", "move", "--out", "a", *SMALL]) == 0
+    assert run(["evaluate", "a", "other.csv"]) == 0

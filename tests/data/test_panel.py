@@ -45,8 +45,11 @@ def test_one_column_of_numbers_is_enough(tmp_path: Path) -> None:
     [
         ("t,a,b\n1,2,3\n2,3,4\n", "which column is to be forecast? the columns of numbers are 'a', 'b'; name one with"),
         ("t,name\n1,x\n2,y\n", "which column is to be forecast? no column holds numbers; name one with --label-column"),
-        ("t,y\n1,2\n3,4\n2,5\n", "sales.csv:2: times that do not rise (step 3); mend it"),
-        ("t,y\n1,2\n1,4\n", "sales.csv:2: a time that occurs twice (step 2); mend it"),
+        (
+            "t,y\n1,2\n3,4\n2,5\n",
+            "sales.csv:2: times that do not rise (step 3) (if these are several series, data.",
+        ),
+        ("t,y\n1,2\n1,4\n", "sales.csv:2: a time that occurs twice (step 2) (if these are several series, data."),
         ("t,y\n1,2\nsoon,4\n", "sales.csv:2: a time that cannot be read ('soon'"),
         ("t,y\n1,2\n2024-01-02,4\n", "sales.csv:2: numbers and dates in one column of times ('1' and '2024-01-02')"),
         ("t,y\n1,inf\n2,4\n", "sales.csv:2: an infinite value in column 'y'; mend it"),
@@ -117,3 +120,14 @@ def test_compact_dates_are_dates_where_all_of_the_column_are(
     assert panel.interval == (step, unit)
     times = panel.series[0].times
     assert (calendar_season(times), following(times, 1)) == (7 if unit == "seconds" else 0, [next_])
+
+
+def test_the_only_column_of_dates_is_the_time_whatever_its_name(tmp_path: Path) -> None:
+    rows = [f"{shop},2024-01-{day:02d},{day * day}" for shop in ("a", "b") for day in range(1, 9)]
+    panel = panel_of(tmp_path, "shop,day,sales\n" + "\n".join(rows[:8]) + "\n")
+    assert (panel.time, panel.columns[0], len(panel.series)) == ("day", "sales", 1)
+    said = r"sales.csv:2: times that do not rise \(step 9\) \(if these are several series, data.series_column must name"
+    with pytest.raises(DataError, match=said):
+        panel_of(tmp_path, "shop,day,sales\n" + "\n".join(rows) + "\n")
+    two_dates = "made,due,y\n" + "".join(f"2024-01-{k + 1:02d},2024-02-{9 - k:02d},{k * k}\n" for k in range(8))
+    assert panel_of(tmp_path, two_dates).time == ""

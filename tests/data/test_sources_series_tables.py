@@ -185,3 +185,13 @@ def test_of_two_intervals_in_one_table_the_first_is_known_and_the_other_named(tm
     rows = [f"{name},{step * t},{t},a" for name, step in (("s", 2), ("q", 10)) for t in range(4)]
     path = write(tmp_path / "two.csv", "series_id,time,x,label\n" + "\n".join(rows) + "\n")
     refused(path, r"two.csv:6: another sampling interval \(10; most have 2\); mend it")
+
+
+@pytest.mark.parametrize("name", ["x", "y"])
+def test_a_cell_of_text_among_numbers_is_named_and_makes_no_text_of_the_table(tmp_path: Path, name: str) -> None:
+    rows = [[who, time, time * k, time] for who, k in (("p", 1), ("q", 2)) for time in range(10)]
+    rows[7]["xy".index(name) + 2] = "abc"
+    long = "series_id,time,x,y,label\n" + "".join(",".join(map(str, [*row, row[0] * 2])) + "\n" for row in rows)
+    refused(write(tmp_path / "long.csv", long), rf"long\.csv:9: not a number \('abc' in column '{name}'\)")
+    wide = "x,y,label\n" + "".join(",".join(map(str, [*row[2:], row[0]])) + "\n" for row in rows)
+    refused(write(tmp_path / "wide.csv", wide), r"wide\.csv:9: .*'abc'")

@@ -1,6 +1,7 @@
 """`lstmkit train SOURCE`: one model."""
 
 from lstmkit.cli import options as o
+from lstmkit.core.errors import RequestError
 
 
 def train(
@@ -44,6 +45,8 @@ def train(
         horizon=horizon,
         any_task=True,
     )
+    if horizon is not None and resolved.task.goal != "forecast":
+        raise RequestError("--horizon is for forecasts; add --task forecast, or leave it out")
     from lstmkit.cli.results import closing_table
     from lstmkit.cli.running import finished, running
     from lstmkit.experiment.tasks import TASKS

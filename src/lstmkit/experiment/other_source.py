@@ -65,7 +65,7 @@ def part_asked(
     asked = {
         "source": source,
         "text_column": request.text_column or "",
-        "label_column": request.label_column or "",
+        "label_column": request.label_column or config.data.label_column,
         "on_bad_row": request.on_bad_row or config.data.on_bad_row,
         "series_column": config.data.series_column,
         "time_column": config.data.time_column,

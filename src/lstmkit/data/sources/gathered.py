@@ -35,6 +35,11 @@ def number_of(value: Any) -> float:
     return float(value)
 
 
+def is_missing(value: Any) -> bool:
+    """Whether a cell is empty, or says that there is no value."""
+    return is_number(value) and bool(np.isnan(number_of(value)))
+
+
 def is_number(value: Any) -> bool:
     """Whether a cell is a number or missing."""
     try:
@@ -123,7 +128,7 @@ def gather(
 
 
 def timed(
-    found: Mapping[str, Gathered], file: SourceFile, reading: Reading, time: str
+    found: Mapping[str, Gathered], file: SourceFile, reading: Reading, time: str, series: str
 ) -> dict[str, Float[np.ndarray, " steps"]]:
     """The times of each series that can be used: they rise, and their usual step is the one that the reading knows.
 
@@ -132,6 +137,7 @@ def timed(
         file: the table, for errors.
         reading: knows the usual step of a model, or of an earlier table; else it learns that of most series here.
         time: the column of times; empty: there is none, and nothing to compare.
+        series: the column of the series' names; empty: the table is one series.
     """
     times: dict[str, np.ndarray] = {}
     are_compact = bool(time) and compact_dates(value for own in found.values() for value in own.times) is not None
@@ -141,7 +147,10 @@ def timed(
                 own.times = [float(value) for value in own.times]
             at, fault = times_of(own.times, are_compact)
             if fault := fault or checked_times(at):
-                own.refuse(reading, file, own.line, *fault)
+                reason, detail = fault
+                if not series:
+                    detail += " (if these are several series, data.series_column must name the column of their names)"
+                own.refuse(reading, file, own.line, reason, detail)
             else:
                 times[name] = at
     if not time:

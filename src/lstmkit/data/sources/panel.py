@@ -16,7 +16,7 @@ from lstmkit.data.sources.gathered import Step, gather, number_of, timed
 from lstmkit.data.sources.plan import Reading, SourceFile
 from lstmkit.data.sources.series_tables import GAP, SERIES_NAMES, TIME_NAMES, are_numbers
 from lstmkit.data.sources.tables import is_table, looked_at, open_whole, steps_of
-from lstmkit.data.sources.times import Interval
+from lstmkit.data.sources.times import Interval, are_dates
 
 TARGET_NAMES = ("target", "y", "value", "label")
 _TIME_NAMES = (*TIME_NAMES, "ds", "period", "year")
@@ -159,6 +159,9 @@ def _found_columns(
         if name:
             require_column(file, name, names)
     time = data.time_column or by_name(names, _TIME_NAMES, taken=data.label_column)
+    dated = [name for name in names if name != data.label_column and are_dates(row.get(name) for row in sample)]
+    if not time and len(dated) == 1:
+        (time,) = dated
     series = data.series_column or by_name(names, SERIES_NAMES, taken=time)
     if not data.series_column and len({str(row.get(series)) for row in sample}) == len(sample):
         series = ""  # another name for the rows
@@ -189,7 +192,7 @@ def _series(
 ) -> Iterator[Timed]:
     found = gather(file, steps, (columns.target, *columns.others), reading, series=columns.series, time=columns.time)
     n_gaps = 0
-    for name, times in timed(found, file, reading, columns.time).items():
+    for name, times in timed(found, file, reading, columns.time, columns.series).items():
         own = found[name]
         values = np.array(own.values, dtype=np.float64)
         there = ~np.isnan(values[:, 0])

@@ -10,7 +10,7 @@ from lstmkit.config.schema import DataConfig
 from lstmkit.data.numeric import beyond_float32
 from lstmkit.data.sources.columns import LABEL_NAMES, TEXT_NAMES, by_name, require_column
 from lstmkit.data.sources.corpus import Series
-from lstmkit.data.sources.gathered import TOO_LARGE, Step, gather, is_number, number_of, timed
+from lstmkit.data.sources.gathered import TOO_LARGE, Step, gather, is_missing, is_number, number_of, timed
 from lstmkit.data.sources.plan import Reading, Row, SourceFile
 
 SERIES_NAMES = (
@@ -18,6 +18,7 @@ SERIES_NAMES = (
     "id",
 )  # fmt: skip
 TIME_NAMES = ("time", "timestamp", "t", "date", "datetime", "step")
+_MOSTLY = 0.9  # of a column's cells: what is no number among so many is a mistake, and not a text
 GAP = 1.5  # usual steps: a longer one is a gap
 
 
@@ -106,7 +107,7 @@ def series_layout(
     if len(columns) < 2 or by_name(columns, TEXT_NAMES, taken=""):
         return None
     wide = tuple(name for name in others if name != series)  # a column "t" among steps is a step
-    return SeriesLayout("wide", label, wide, series) if all(are_numbers(sample, name) for name in wide) else None
+    return SeriesLayout("wide", label, wide, series) if _are_channels(sample, wide) else None
 
 
 def series_rows(
@@ -137,7 +138,7 @@ def found_series(file: SourceFile, steps: Iterator[Step], layout: SeriesLayout, 
 
 def _long(file: SourceFile, steps: Iterator[Step], layout: SeriesLayout, reading: Reading) -> Iterator[Found]:
     found = gather(file, steps, layout.columns, reading, series=layout.series, time=layout.time, label=layout.label)
-    times = timed(found, file, reading, layout.time)
+    times = timed(found, file, reading, layout.time, layout.series)
     reading.channels = reading.channels or list(layout.columns)
     n_gaps, widest, usual = 0, 0.0, reading.interval
     for name, at in times.items():
@@ -185,12 +186,20 @@ def _lists(values: Mapping[str, Any], columns: Sequence[str]) -> tuple[Series, s
     return found.astype(np.float32), "", ""
 
 
-def _are_channels(sample: Sequence[Mapping[str, Any]], columns: Sequence[str], *, anyway: bool) -> bool:
-    """Whether columns hold numbers; one without any value does beside others that have some, or `anyway`."""
-    if not all(is_number(row.get(name)) for row in sample for name in columns):
-        return False
-    empty = [name for name in columns if not are_numbers(sample, name)]
-    return not by_name(empty, TEXT_NAMES, taken="") and (anyway or len(empty) < len(columns))
+def _are_channels(sample: Sequence[Mapping[str, Any]], columns: Sequence[str], *, anyway: bool = False) -> bool:
+    """Whether columns hold numbers, all but a few cells, which reading then names.
+
+    One without any value does beside others that have some, or `anyway`.
+    """
+    full: list[str] = []
+    for name in columns:
+        there = [row.get(name) for row in sample if not is_missing(row.get(name))]
+        least = 1.0 if by_name([name], TEXT_NAMES, taken="") else _MOSTLY
+        if there and sum(map(is_number, there)) < least * len(there):
+            return False
+        full += [name] if there else []
+    empty = [name for name in columns if name not in full]
+    return not by_name(empty, TEXT_NAMES, taken="") and bool(anyway or full)
 
 
 def are_numbers(sample: Sequence[Mapping[str, Any]], name: str) -> bool:

@@ -61,6 +61,17 @@ def times_of(values: Sequence[Any], are_compact: bool = False) -> tuple[Float[np
     return found, None
 
 
+def are_dates(values: Iterable[Any]) -> bool:
+    """Whether values are ISO dates, all of those that are there, and not numbers."""
+    there = [value for value in values if value not in (None, "")]
+    if not there or not all(isinstance(value, str | date) for value in there):
+        return False
+    try:
+        return {_time_of(value, are_compact=False)[1] for value in there} == {"seconds"}
+    except ValueError:
+        return False
+
+
 def interval_of(values: Sequence[Any], times: Float[np.ndarray, " steps"], are_compact: bool = False) -> Interval:
     """The usual interval of a series.
 
