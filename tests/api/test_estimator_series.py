@@ -184,7 +184,7 @@ def test_a_ragged_list_is_refused_in_a_line(tmp_path: Path) -> None:
         (lambda: model.predict_proba([ragged]), "example 0 is no array of numbers: lists of unequal lengths"),
         (lambda: model.explain(ragged), "example 0 is no array of numbers: lists of unequal lengths"),
         (lambda: model.stream().push(ragged), "the step is no array of numbers: lists of unequal lengths"),
-        (lambda: model.predict_proba(ragged), "example 0 has 1 channels, 2 are read"),
+        (lambda: model.predict_proba(ragged), "example 0 has 1 channel, 2 are read"),
     ]
     for call, said in refusals:
         with pytest.raises(DataError, match=said) as caught:

@@ -102,7 +102,7 @@ def test_a_run_and_all_that_follows(sales: Path, capsys: pytest.CaptureFixture[s
     assert model.predict([]).shape == (0, 3)
     with pytest.raises(DataError, match="series 0 has 5 steps from its first value on; this model reads 12 or more"):
         model.predict([own[:5]])
-    with pytest.raises(DataError, match="example 0 has 1 channels, 2 are read"):
+    with pytest.raises(DataError, match="example 0 has 1 channel, 2 are read"):
         model.predict([[1.0, 2.0]])
 
 

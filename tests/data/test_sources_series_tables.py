@@ -10,6 +10,8 @@ from making_sources import read
 from lstmkit.config.schema import DataConfig
 from lstmkit.core.errors import DataError
 from lstmkit.data.sources import kind_of, load_corpus
+from lstmkit.data.sources.columns import require_column
+from lstmkit.data.sources.plan import SourceFile
 
 LONG = """\
 series_id,time,x,y,label
@@ -195,3 +197,11 @@ def test_a_cell_of_text_among_numbers_is_named_and_makes_no_text_of_the_table(tm
     refused(write(tmp_path / "long.csv", long), rf"long\.csv:9: not a number \('abc' in column '{name}'\)")
     wide = "x,y,label\n" + "".join(",".join(map(str, [*row[2:], row[0]])) + "\n" for row in rows)
     refused(write(tmp_path / "wide.csv", wide), r"wide\.csv:9: .*'abc'")
+
+
+def test_a_channel_that_is_there_is_not_proposed_for_one_that_is_not(tmp_path: Path) -> None:
+    file = SourceFile(tmp_path / "a.csv", "a.csv")
+    with pytest.raises(DataError, match=r"no column 'ay'; there are 't', 'ax', 'az'; did you mean 'az'\?"):
+        require_column(file, "ay", ["t", "ax", "az"], taken=["ax", "ay"])
+    with pytest.raises(DataError, match=r"no column 'ay'; there are 't', 'ax'$"):
+        require_column(file, "ay", ["t", "ax"], taken=["ax", "ay"])

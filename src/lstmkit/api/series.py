@@ -30,7 +30,8 @@ def series_of(items: Iterable[Any], n_channels: int = 0, dtype: type[np.floating
         n_channels = n_channels or values.shape[1]
         if values.shape[1] != n_channels:
             raise DataError(
-                f"example {place} has {values.shape[1]} channels, {n_channels} are read; give (time, channels) arrays"
+                f"example {place} has {values.shape[1]} channel{'s' if values.shape[1] > 1 else ''}, {n_channels} are "
+                "read; give a list of (time, channels) arrays"
             )
         found.append(values)
     return found

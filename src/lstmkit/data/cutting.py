@@ -116,7 +116,10 @@ def cut_panel(panel: Panel, task: TaskConfig, data: DataConfig, has_test: bool =
         DataError: a series is too short for the horizon, or does not change in its training part.
     """
     if not task.horizon:
-        raise RequestError("task.horizon = 0: a forecast looks 1 or more steps ahead; say how many with --horizon H")
+        raise RequestError(
+            "task.horizon = 0: a forecast looks 1 or more steps ahead; say how many with --horizon H, from Python with "
+            "horizon=H"
+        )
     lengths = np.array([len(series) for series in panel.series])
     typical = int(np.median(lengths))
     n_test = max(task.horizon, round(data.test_fraction * typical)) if has_test else 0
@@ -187,7 +190,7 @@ def _usable(panel: Panel, cut: Cut, data: DataConfig) -> Panel:
         if len(series) < needed:
             faults[series.name] = (
                 f"has {len(series)} steps; a horizon of {cut.horizon} needs {needed} or more ({cut.n_test} for test, "
-                f"{cut.n_valid} for validation, the horizon, and 2 to go on); give a shorter --horizon or longer series"
+                f"{cut.n_valid} for validation, the horizon, and 2 to go on); give a shorter horizon or longer series"
             )
         elif np.unique(known := _known(series.values[: cut.ends(len(series))["train"][1], 0])).size < 2:
             what = f"is {known[0]:g} throughout" if len(known) else "has no value"

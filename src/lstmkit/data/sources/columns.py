@@ -96,15 +96,21 @@ def _other_separator(names: Sequence[str]) -> str:
     return ""
 
 
-def require_column(file: SourceFile, name: str, names: Sequence[str]) -> None:
+def require_column(file: SourceFile, name: str, names: Sequence[str], taken: Sequence[str] = ()) -> None:
     """See that a table has a column.
+
+    Args:
+        file: the table, for errors.
+        name: the column's.
+        names: the table's.
+        taken: of these, what is known to be another column.
 
     Raises:
         DataError: it has not.
     """
     if name not in names:
         hint = _other_separator(names)
-        remedy = f"; {hint}" if hint else nearest(name, names)
+        remedy = f"; {hint}" if hint else nearest(name, [one for one in names if one not in taken])
         raise DataError(f"{file.path}: no column {name!r}; there are {_listed(names)}{remedy}")
 
 

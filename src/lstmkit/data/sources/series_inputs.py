@@ -129,7 +129,7 @@ def _layout(
             return SeriesLayout("long", label, steps, series, time)
     if named:
         for name in channels:
-            require_column(file, name, others)
+            require_column(file, name, others, taken=channels)
     raise DataError(
         f"{file.path}: {len(channels)} channels are read, and none of its columns ({few(names)}) hold as many; give a "
         "table with a column for each"
