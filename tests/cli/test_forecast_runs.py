@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import re
 import signal
 from datetime import date, timedelta
 from pathlib import Path
@@ -293,3 +294,21 @@ def test_few_origins_have_no_interval_and_every_place_says_so(sales: Path, capsy
     page = Path("a/report.html").read_text()
     assert page.count("no interval") > 10
     assert "0 to 0" not in page
+
+
+def test_data_info_shows_a_table_to_forecast(sales: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with sales.open("a") as file:
+        file.write("c,2015-01-01,,1\nd,2015-02-01,7,1\nd,2015-03-01,7,1\n")
+    assert run(["data", "info", str(sales), "--task", "forecast"]) == 0
+    out = capsys.readouterr().out
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    assert lines[0] == "sales: a table to forecast; 31 d between two steps"
+    assert "series by 'id'; time by 'date'" in lines
+    assert any(re.fullmatch(r"y \(forecast\) 9[89]\.\d+ .* 7 1\d\d\.?\d* 1\.6%", line) for line in lines)
+    assert "3 series, 122 steps; the shortest has 2, the longest 60" in lines
+    assert "b 60 2015-01-01 2019-12-01 3.3%" in lines
+    assert "series that do not change: 1 (such as d)" in lines
+    assert "rejected series: 1" in lines
+    assert lines[-1] == "sales.csv:122: every value to predict is missing (series 'c', column 'y')"
+    assert run(["data", "info", str(sales), "--task", "regression", "--label-column", "y"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1

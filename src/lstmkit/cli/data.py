@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from lstmkit.cli import options as o
+from lstmkit.core.errors import RequestError
 
 app = typer.Typer(
     help="The catalogue, and what lstmkit sees in a SOURCE before training.",
@@ -37,6 +38,7 @@ def info(
     text_column: o.TextColumn = None,
     label_column: o.LabelColumn = None,
     on_bad_row: o.OnBadRow = None,
+    task: o.Task = None,
 ) -> None:
     """Show counts, lengths, vocabulary coverage, duplicates and leaks, the longest and the empty examples.
 
@@ -44,6 +46,8 @@ def info(
     length gives away, unknown words, channels that stand still, examples that are mostly cut off.
 
     Rows that cannot be used, empty ones among them, are listed, unless --on-bad-row fail is given.
+
+    With --task forecast a table is read as one to forecast: its columns, series, times, gaps, and what is missing.
 
     Example: lstmkit data info reviews.csv
     """
@@ -63,7 +67,18 @@ def info(
         label_column=label_column,
         on_bad_row=on_bad_row
         or "skip",  # to look is not to train: what is wrong with the data is what one wants to see
+        task=task,
+        any_task=True,
     )
+    if resolved.task.goal == "forecast":
+        from lstmkit.data.panel_info import panel_lines
+        from lstmkit.data.sources.panel import load_panel
+
+        for line in panel_lines(load_panel(resolved.data)):
+            sys.stdout.write(line + "\n")
+        return
+    if resolved.task.goal == "regression":
+        raise RequestError("data info counts labels, and numbers are none; leave --task out to see the sequences")
     corpus = load_corpus(resolved.data)
     parts = cut(corpus, resolved.data, resolved.split_seed)
     about_cut = {"seed": resolved.split_seed, **resolved.data.model_dump(include={"valid_fraction", "test_fraction"})}
@@ -86,7 +101,6 @@ def fetch(
     from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
 
     from lstmkit.config.resolve import nearest
-    from lstmkit.core.errors import RequestError
     from lstmkit.data.sources import CATALOGUE, obtain
 
     entry = CATALOGUE.get(name)

@@ -244,7 +244,7 @@ def _label_table(splits: Mapping[str, Any]) -> Iterator[str]:
     if n_hidden:
         rows.insert(len(most), [f"… {n_hidden} labels between …", *("" for _ in splits)])
     rows.append(["all", *(f"{split['n']:,}" for split in splits.values())])
-    return _table(["label", *splits], rows)
+    return table(["label", *splits], rows)
 
 
 def _channel_table(channels: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -260,7 +260,7 @@ def _channel_table(channels: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     ]
     if len(shown) < len(channels):
         rows.insert(len(shown) - 1, [f"… {len(channels) - len(shown)} channels between …", *[""] * 6])
-    return _table(["channel", "mean", "deviation", "min", "max", "missing", "series in which it is constant"], rows)
+    return table(["channel", "mean", "deviation", "min", "max", "missing", "series in which it is constant"], rows)
 
 
 def _recording_table(parts: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
@@ -274,16 +274,17 @@ def _recording_table(parts: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
         ]
         for split, part in parts.items()
     ]
-    return _table(["recordings", "minutes in all", "Hz", "clipped", "of several channels"], rows)
+    return table(["recordings", "minutes in all", "Hz", "clipped", "of several channels"], rows)
 
 
 def _length_table(splits: Mapping[str, Any], unit: str) -> Iterator[str]:
     columns = list(next(iter(splits.values()))["lengths"])
     rows = [[name, *(_shown(split["lengths"][column]) for column in columns)] for name, split in splits.items()]
-    return _table([f"length in {unit}", *columns], rows)
+    return table([f"length in {unit}", *columns], rows)
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Lines of a table, the first column to the left and the others to the right."""
     widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
     for row in (header, *rows):
         first, *others = row
