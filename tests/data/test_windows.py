@@ -122,7 +122,9 @@ def test_the_season_is_found_in_training_alone() -> None:
 
 
 def test_a_series_that_is_too_short_or_does_not_change_is_named() -> None:
-    with pytest.raises(DataError, match=r"series 's1' has 30 steps; a horizon of 10 needs 33 or more .*give a shorter horizon"):
+    with pytest.raises(
+        DataError, match=r"series 's1' has 30 steps; a horizon of 10 needs 33 or more .*shorter horizon"
+    ):
         cut(panel_of(wave(), wave(30)), horizon=10)
     with pytest.raises(DataError, match="series 's1' is 3 throughout in its training part; there is nothing to learn"):
         cut(panel_of(wave(), np.full((120, 1), 3.0)))
