@@ -180,3 +180,4 @@ def test_another_table_is_read_with_the_runs_own_label_column(
         Path(name).write_text("\n".join([header.removesuffix("label") + "move", *rows]) + "\n")
     assert run(["train", "own.csv", "--label-column", "move", "--out", "a", *SMALL]) == 0
     assert run(["evaluate", "a", "other.csv"]) == 0
+    assert run(["evaluate", "a", str(gestures)]) == 0  # whose column is called label

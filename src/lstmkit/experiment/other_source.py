@@ -9,7 +9,7 @@ from typing import Any
 
 from lstmkit.artifact import Artifact, NumberArtifact
 from lstmkit.config.resolve import validate
-from lstmkit.config.schema import Config
+from lstmkit.config.schema import Config, DataConfig
 from lstmkit.core.errors import DataError, RequestError
 from lstmkit.core.files import write_json, write_jsonl
 from lstmkit.data.encoding import AnyEncoder
@@ -17,6 +17,8 @@ from lstmkit.data.series import SeriesEncoder
 from lstmkit.data.sources import Corpus, Part, load_corpus
 from lstmkit.data.sources.channels import few, places_of
 from lstmkit.data.sources.panel import Panel
+from lstmkit.data.sources.plan import Reading, SourceFile
+from lstmkit.data.sources.tables import is_table, looked_at, open_table
 from lstmkit.data.sources.times import check_interval
 
 _HELD = {"series": "numeric series", "tokens": "lists of tokens", "text": "texts", "audio": "recordings"}
@@ -65,7 +67,7 @@ def part_asked(
     asked = {
         "source": source,
         "text_column": request.text_column or "",
-        "label_column": request.label_column or config.data.label_column,
+        "label_column": request.label_column or _own_label(config.data.label_column, Path(source).expanduser()),
         "on_bad_row": request.on_bad_row or config.data.on_bad_row,
         "series_column": config.data.series_column,
         "time_column": config.data.time_column,
@@ -85,6 +87,14 @@ def part_asked(
         raise DataError(f"{source}: holds {_HELD[corpus.kind]}, and the model reads {read}; give such")
     check_interval(corpus.interval, artifact.interval, source)
     return corpus, _in_order(corpus, corpus.parts[split], encoder, source, say), split
+
+
+def _own_label(column: str, source: Path) -> str:
+    """The label column that the run was told, where a table has it too; else it is found as ever."""
+    if not column or not source.is_file() or not is_table(source):
+        return ""
+    names, *_ = looked_at(open_table(SourceFile(source, source.name), Reading(DataConfig())))
+    return column if column in names else ""
 
 
 def _in_order(corpus: Corpus, part: Part, encoder: AnyEncoder, source: str, say: Callable[[str], None]) -> Part:
