@@ -10,7 +10,7 @@ import pytest
 from lstmkit.config.schema import DataConfig
 from lstmkit.core.errors import DataError
 from lstmkit.data.duplicates import digest_of_input
-from lstmkit.data.sources import cut, kind_of, load_corpus
+from lstmkit.data.sources import cut, load_corpus, modality_of
 from lstmkit.data.sources.corpus import Clip, Corpus
 from sounds import RATE, whistle, write_sound, write_whistles
 
@@ -42,7 +42,7 @@ def write_manifest(folder: Path, rows: str, name: str = "heard.csv") -> Path:
 def test_a_folder_for_each_label(tmp_path: Path) -> None:
     write_whistles(tmp_path / "words", 6)
     (tmp_path / "words" / "rises" / "notes.md").write_text("not a recording")
-    assert kind_of(str(tmp_path / "words")) == "audio"
+    assert modality_of(DataConfig(source=str(tmp_path / "words"))) == "audio"
     corpus = corpus_of(tmp_path / "words")
     part = corpus.parts["all"]
     assert (corpus.kind, len(part), sorted(set(part.labels))) == ("audio", 12, ["falls", "rises"])
@@ -65,7 +65,7 @@ def test_texts_beside_few_recordings_stay_texts(tmp_path: Path) -> None:
     for label in ("falls", "rises"):
         for k in range(3):
             (tmp_path / "words" / label / f"{k}.txt").write_text("a text")
-    assert kind_of(str(tmp_path / "words")) == "text"
+    assert modality_of(DataConfig(source=str(tmp_path / "words"))) == "text"
     assert len(corpus_of(tmp_path / "words").parts["all"]) == 6
 
 
@@ -84,7 +84,7 @@ def test_a_manifest_with_stretches(tmp_path: Path) -> None:
         "path,label,start,end\nsound/long.wav,rises,,0.2\nsound/long.wav,falls,0.2,0.4\nsound/long.wav,rises,0.4,99\n"
     )
     path = write_manifest(tmp_path, rows + "sound/falls/0.wav,falls,,\n")
-    assert kind_of(str(path)) == "audio"
+    assert modality_of(DataConfig(source=str(path))) == "audio"
     corpus = corpus_of(path)
     part = corpus.parts["all"]
     assert list(part.ids) == [
@@ -113,7 +113,7 @@ def test_manifests_for_train_and_test(tmp_path: Path) -> None:
 
 def test_a_table_of_paths_with_a_text_column_holds_texts(tmp_path: Path) -> None:
     path = write_manifest(tmp_path, "path,sentence,label\na.wav,hello there,x\nb.wav,good bye,y\n")
-    assert kind_of(str(path)) == "text"
+    assert modality_of(DataConfig(source=str(path))) == "text"
 
 
 def test_mixed_rates_and_channels_are_told(tmp_path: Path) -> None:
@@ -218,7 +218,7 @@ def test_the_spoken_digits_on_their_own_split(tmp_path: Path, monkeypatch: pytes
     home.mkdir(parents=True)
     archive = write_spoken_digits(home)
     monkeypatch.setenv("LSTMKIT_DATA", str(tmp_path / "data"))
-    assert kind_of("fsdd") == "audio"
+    assert modality_of(DataConfig(source="fsdd")) == "audio"
     packed = load_corpus(DataConfig(source="fsdd"))
     assert {name: len(part) for name, part in packed.parts.items()} == {"train": 8, "test": 20}
     assert set(packed.parts["test"].ids) >= {"0_ann_0", "1_bob_4"}

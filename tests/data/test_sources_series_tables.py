@@ -9,7 +9,7 @@ from making_sources import read
 
 from lstmkit.config.schema import DataConfig
 from lstmkit.core.errors import DataError
-from lstmkit.data.sources import kind_of, load_corpus
+from lstmkit.data.sources import load_corpus, modality_of
 from lstmkit.data.sources.columns import require_column
 from lstmkit.data.sources.plan import SourceFile
 
@@ -82,7 +82,7 @@ def test_a_list_of_steps_is_a_series(tmp_path: Path) -> None:
 
 def test_lists_of_whole_numbers_stay_tokens(tmp_path: Path) -> None:
     path = write(tmp_path / "a.jsonl", '{"tokens": [1, 2], "label": "a"}\n{"tokens": [3], "label": "b"}\n')
-    assert (read(path).kind, kind_of(str(path))) == ("tokens", "text")
+    assert (read(path).kind, modality_of(DataConfig(source=str(path)))) == ("tokens", "text")
 
 
 def test_parquet_lists_and_columns(tmp_path: Path) -> None:
@@ -108,12 +108,12 @@ def test_parquet_lists_and_columns(tmp_path: Path) -> None:
 )
 def test_kinds_are_told_apart(tmp_path: Path, name: str, content: str, kind: str) -> None:
     path = write(tmp_path / name, content)
-    assert kind_of(str(path)) == kind
+    assert modality_of(DataConfig(source=str(path))) == kind
 
 
 def test_a_text_column_asked_for_is_text(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", WIDE)
-    assert kind_of(str(path), text_column="t0") == "text"
+    assert modality_of(DataConfig(source=str(path), text_column="t0")) == "text"
     assert load_corpus(DataConfig(source=str(path), text_column="t0")).kind == "text"
 
 

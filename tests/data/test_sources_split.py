@@ -93,7 +93,7 @@ def test_the_cut_is_the_same_for_good() -> None:
 
 def digits(*assignments: str) -> dict[str, Part]:
     """The digits, cut as a command with these `--set` does."""
-    config = configuration(default_preset="lab", source="digits", preset=None, file=None, assignments=list(assignments))
+    config = configuration("lab", "digits", {"assignments": list(assignments)})
     return cut(load_corpus(config.data), config.data, config.seed)
 
 

@@ -8,7 +8,7 @@ from making_sources import read
 
 from lstmkit.config.schema import DataConfig
 from lstmkit.core.errors import DataError
-from lstmkit.data.sources import CATALOGUE, kind_of, load_corpus
+from lstmkit.data.sources import CATALOGUE, load_corpus, modality_of
 
 HEADER = """\
 #A comment that may hold anything.
@@ -112,7 +112,10 @@ def test_a_folder_of_two_sets_is_not_guessed_at(tmp_path: Path) -> None:
 
 def test_kinds_are_told_without_reading(tmp_path: Path) -> None:
     write(tmp_path / "toy.ts", "nonsense")
-    kinds = [kind_of(source) for source in (str(tmp_path / "toy.ts"), "natops", "imdb", "digits", "nowhere.ts")]
+    kinds = [
+        modality_of(DataConfig(source=source))
+        for source in (str(tmp_path / "toy.ts"), "natops", "imdb", "digits", "nowhere.ts")
+    ]
     assert kinds == ["series", "series", "text", "tokens", "text"]
 
 

@@ -7,8 +7,10 @@ import typer
 from lstmkit.cli import options as o
 
 
+@o.taking(o.RUN)
 def compare(
     source: o.Source,
+    asked: o.Asked,
     match: Annotated[
         str, typer.Option(help="What the cells have in common: width (hidden size) or parameters.")
     ] = "width",
@@ -19,19 +21,6 @@ def compare(
             metavar="R,R,..", help="Learning rates that each cell may choose from.  [default: 0.0003,0.001,0.003,0.01]"
         ),
     ] = None,
-    out: o.Out = None,
-    seed: o.Seed = None,
-    preset: o.Preset = None,
-    config: o.ConfigFile = None,
-    assignments: o.Assignments = None,
-    epochs: o.Epochs = None,
-    resume: o.Resume = False,
-    device: o.Device = None,
-    threads: o.Threads = None,
-    engine: o.Engine = None,
-    text_column: o.TextColumn = None,
-    label_column: o.LabelColumn = None,
-    on_bad_row: o.OnBadRow = None,
 ) -> None:
     """Compare LSTM, GRU, plain RNN and a linear model under one protocol, and say what it shows.
 
@@ -40,27 +29,14 @@ def compare(
 
     Example: lstmkit compare digits --match parameters --out runs/duel
     """
-    resolved = o.configuration(
-        default_preset="lab",
-        source=source,
-        preset=preset,
-        file=config,
-        assignments=assignments,
-        seed=seed,
-        epochs=epochs,
-        device=device,
-        threads=threads,
-        engine=engine,
-        text_column=text_column,
-        label_column=label_column,
-        on_bad_row=on_bad_row,
-    )
+    resolved = o.configuration("lab", source, asked)
+    out, resume = asked["out"], asked["resume"]
     from lstmkit.cli.running import finished, running
     from lstmkit.experiment.compare import check_compare, run_compare, terms_of
     from lstmkit.experiment.tasks import CLASSIFY
 
     terms = terms_of(match, seeds, rates)
-    check_compare(resolved, terms, assignments or [])
+    check_compare(resolved, terms, asked["assignments"] or [])
     if finished(resolved, out, resume, terms.as_json()):
         return
     with running(CLASSIFY, resolved, out, resume, terms.as_json()) as (folder, prepared, screen):

@@ -29,16 +29,10 @@ def list_() -> None:
 
 
 @app.command("info")
+@o.taking(o.CONFIGURED | o.READING | {"task": (o.Task, None)})
 def info(
     source: o.Source,
-    seed: o.Seed = None,
-    preset: o.Preset = None,
-    config: o.ConfigFile = None,
-    assignments: o.Assignments = None,
-    text_column: o.TextColumn = None,
-    label_column: o.LabelColumn = None,
-    on_bad_row: o.OnBadRow = None,
-    task: o.Task = None,
+    asked: o.Asked,
 ) -> None:
     """Show counts, lengths, vocabulary coverage, duplicates and leaks, the longest and the empty examples.
 
@@ -56,20 +50,9 @@ def info(
     from lstmkit.data.sources import cut, load_corpus
     from lstmkit.evaluate.audit import audit, lines_of
 
-    resolved = o.configuration(
-        default_preset="default",
-        source=source,
-        preset=preset,
-        file=config,
-        assignments=assignments,
-        seed=seed,
-        text_column=text_column,
-        label_column=label_column,
-        on_bad_row=on_bad_row
-        or "skip",  # to look is not to train: what is wrong with the data is what one wants to see
-        task=task,
-        any_task=True,
-    )
+    # To look is not to train: what is wrong with the data is what one wants to see.
+    asked = {**asked, "on_bad_row": asked["on_bad_row"] or "skip"}
+    resolved = o.configuration("default", source, asked, any_task=True)
     if resolved.task.goal == "forecast":
         from lstmkit.data.panel_info import panel_lines
         from lstmkit.data.sources.panel import load_panel

@@ -9,17 +9,16 @@ import typer
 from lstmkit.cli import options as o
 
 
+@o.taking(o.READING)
 def evaluate(
     run: o.Run,
+    asked: o.Asked,
     source: Annotated[
         str | None, typer.Argument(metavar="[SOURCE]", help="What to score on.  [default: the run's own test split]")
     ] = None,
     split: Annotated[
         str | None, typer.Option(help="Split of SOURCE.  [default: test, or all where there is none]")
     ] = None,
-    text_column: o.TextColumn = None,
-    label_column: o.LabelColumn = None,
-    on_bad_row: o.OnBadRow = None,
     earliness: Annotated[
         bool, typer.Option("--earliness", help="Also score the beginnings: accuracy by share seen, and when decided.")
     ] = False,
@@ -41,9 +40,7 @@ def evaluate(
     request = Request(
         source=source,
         split=split,
-        text_column=text_column,
-        label_column=label_column,
-        on_bad_row=on_bad_row,
+        reading=o.reading_keys(asked),
         threads=threads or 0,
         engine=engine or "auto",
         earliness=earliness,

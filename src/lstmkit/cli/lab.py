@@ -7,21 +7,10 @@ import typer
 from lstmkit.cli import options as o
 
 
+@o.taking(o.RUN)
 def lab(
     source: o.Source,
-    out: o.Out = None,
-    seed: o.Seed = None,
-    preset: o.Preset = None,
-    config: o.ConfigFile = None,
-    assignments: o.Assignments = None,
-    epochs: o.Epochs = None,
-    resume: o.Resume = False,
-    device: o.Device = None,
-    threads: o.Threads = None,
-    engine: o.Engine = None,
-    text_column: o.TextColumn = None,
-    label_column: o.LabelColumn = None,
-    on_bad_row: o.OnBadRow = None,
+    asked: o.Asked,
     no_probe: Annotated[
         bool, typer.Option("--no-probe", help="Leave out the memory horizon, which takes about a minute.")
     ] = False,
@@ -30,21 +19,8 @@ def lab(
 
     Example: lstmkit lab digits --out runs/first
     """
-    resolved = o.configuration(
-        default_preset="lab",
-        source=source,
-        preset=preset,
-        file=config,
-        assignments=assignments,
-        seed=seed,
-        epochs=epochs,
-        device=device,
-        threads=threads,
-        engine=engine,
-        text_column=text_column,
-        label_column=label_column,
-        on_bad_row=on_bad_row,
-    )
+    resolved = o.configuration("lab", source, asked)
+    out, resume = asked["out"], asked["resume"]
     from lstmkit.cli.running import finished, running
     from lstmkit.cli.screen import table
     from lstmkit.experiment.lab import check_lab, run_lab

@@ -1,5 +1,8 @@
-"""The options that commands share, each with its help text in one place, and what they come to together."""
+"""Options that commands share, each with its help text in one place, and the configuration that they give."""
 
+import functools
+import inspect
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,38 +32,123 @@ TextColumn = Annotated[
 LabelColumn = Annotated[
     str | None, typer.Option(help="Column that holds the label, or the number to predict.  [default: found]")
 ]
+SeriesColumn = Annotated[
+    str | None, typer.Option(help="Column that names the series, where a row is one step.  [default: found]")
+]
+TimeColumn = Annotated[str | None, typer.Option(help="Column of the steps' times.  [default: found]")]
+Encoding = Annotated[str | None, typer.Option(help="Encoding of text files, such as cp1252.  [default: UTF-8]")]
+Delimiter = Annotated[
+    str | None, typer.Option(metavar="CHARACTER", help="Between fields, such as ';' or tab.  [default: by the suffix]")
+]
+NoHeader = Annotated[bool, typer.Option("--no-header", help="The first line holds data; columns are numbered from 1.")]
+DateFormat = Annotated[
+    str | None, typer.Option(metavar="FORMAT", help="How dates are written, such as %d/%m/%Y.  [default: ISO]")
+]
+Thousands = Annotated[
+    str | None, typer.Option(metavar="CHARACTER", help="Groups the digits of numbers, such as ','.  [default: none]")
+]
+Decimal = Annotated[str | None, typer.Option(metavar="CHARACTER", help="Decimal point of numbers.  [default: .]")]
 Task = Annotated[str | None, typer.Option(help="classify, forecast or regression.  [default: classify]")]
 Horizon = Annotated[int | None, typer.Option(help="Of a forecast: how many steps ahead.")]
 OnBadRow = Annotated[str | None, typer.Option(help="fail, or skip and list in rejected.jsonl.  [default: fail]")]
 
+Asked = Mapping[str, Any]
+"""The values of a group of options by name; None where one is not given, False where a switch is not."""
 
-def configuration(
-    *,
-    default_preset: str,
-    source: str,
-    preset: str | None,
-    file: Path | None,
-    assignments: list[str] | None,
-    any_task: bool = False,
-    **options: Any,
-) -> "Config":
-    """One configuration from a command's options.
+DIALECT: dict[str, tuple[Any, Any]] = {
+    "encoding": (Encoding, None),
+    "delimiter": (Delimiter, None),
+    "no_header": (NoHeader, False),
+    "date_format": (DateFormat, None),
+    "thousands": (Thousands, None),
+    "decimal": (Decimal, None),
+}
+COLUMNS: dict[str, tuple[Any, Any]] = {
+    "text_column": (TextColumn, None),
+    "label_column": (LabelColumn, None),
+    "series_column": (SeriesColumn, None),
+    "time_column": (TimeColumn, None),
+}
+READING = {**COLUMNS, **DIALECT, "on_bad_row": (OnBadRow, None)}
+CONFIGURED: dict[str, tuple[Any, Any]] = {
+    "seed": (Seed, None),
+    "preset": (Preset, None),
+    "config": (ConfigFile, None),
+    "assignments": (Assignments, None),
+}
+RUN: dict[str, tuple[Any, Any]] = {
+    "out": (Out, None),
+    **CONFIGURED,
+    "epochs": (Epochs, None),
+    "resume": (Resume, False),
+    "device": (Device, None),
+    "threads": (Threads, None),
+    "engine": (Engine, None),
+    **READING,
+}
+
+
+def taking(group: Mapping[str, tuple[Any, Any]]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command a group of options, which reach it as one mapping in its parameter `asked`.
+
+    Args:
+        group: annotation and default by the option's name.
+    """
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        own = inspect.signature(command)
+        parameters: list[inspect.Parameter] = []
+        for parameter in own.parameters.values():
+            if parameter.name != "asked":
+                parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+                continue
+            for name, (annotation, default) in group.items():
+                parameters.append(
+                    inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+                )
+
+        @functools.wraps(command)
+        def with_group(**values: Any) -> None:
+            asked = {name: values.pop(name) for name in group}
+            command(**values, asked=asked)
+
+        with_group.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+        with_group.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        return with_group
+
+    return decorate
+
+
+def reading_keys(asked: Asked) -> dict[str, Any]:
+    """Return the keys of the configuration's section `data` that options give, by name without the section."""
+    return {key.removeprefix("data."): value for key, value in _given(asked).items() if key.startswith("data.")}
+
+
+def configuration(default_preset: str, source: str, asked: Asked, any_task: bool = False) -> "Config":
+    """Return one configuration from a command's options.
 
     Args:
         default_preset: the command's preset.
         source: the SOURCE.
-        preset, file, assignments: `--preset`, `--config`, `--set`.
+        asked: the options of the group `RUN`, or of a part of it.
         any_task: whether the command is for other tasks than classification too.
-        options: values of options that are short for a key, under the names in `_KEYS`.
     """
     from lstmkit.config.resolve import resolve  # pydantic, which --help does without
-    from lstmkit.data.sources import CATALOGUE, kind_of
+    from lstmkit.data.sources import CATALOGUE, modality_of
 
     customary = CATALOGUE[source].customary if source in CATALOGUE else {}
-    overrides = {"data.source": source} | {_KEYS[name]: value for name, value in options.items()}
-    columns = {name: options.get(name) for name in ("text_column", "label_column")}
-    kind = kind_of(source, **columns)
-    resolved = resolve(preset, file, assignments or [], overrides, default_preset, customary, kind)
+    overrides = {"data.source": source, **_given(asked)}
+    request = (
+        asked.get("preset"),
+        asked.get("config"),
+        asked.get("assignments") or [],
+        overrides,
+        default_preset,
+        customary,
+    )
+    # The first resolution knows all that was said of the source, wherever it was said; presets differ by modality.
+    modality = modality_of(resolve(*request).data)
+    resolved = resolve(*request, modality)
     if not any_task and resolved.task.goal != "classify":
         from lstmkit.core.errors import RequestError
 
@@ -79,7 +167,13 @@ _KEYS = {
     "device": "run.device",
     "threads": "run.threads",
     "engine": "run.engine",
-    "text_column": "data.text_column",
-    "label_column": "data.label_column",
-    "on_bad_row": "data.on_bad_row",
+    **{name: f"data.{name}" for name in READING if name != "no_header"},
+    "no_header": "data.header",
 }
+
+
+def _given(asked: Asked) -> dict[str, Any]:
+    """Return the values of the options that were given, by key of the configuration."""
+    given = {key: asked.get(name) for name, key in _KEYS.items()}
+    given["data.header"] = False if asked.get("no_header") else None
+    return {key: value for key, value in given.items() if value is not None}

@@ -4,48 +4,16 @@ from lstmkit.cli import options as o
 from lstmkit.core.errors import RequestError
 
 
-def train(
-    source: o.Source,
-    out: o.Out = None,
-    seed: o.Seed = None,
-    preset: o.Preset = None,
-    config: o.ConfigFile = None,
-    assignments: o.Assignments = None,
-    epochs: o.Epochs = None,
-    resume: o.Resume = False,
-    device: o.Device = None,
-    threads: o.Threads = None,
-    engine: o.Engine = None,
-    text_column: o.TextColumn = None,
-    label_column: o.LabelColumn = None,
-    on_bad_row: o.OnBadRow = None,
-    task: o.Task = None,
-    horizon: o.Horizon = None,
-) -> None:
+@o.taking(o.RUN | {"task": (o.Task, None), "horizon": (o.Horizon, None)})
+def train(source: o.Source, asked: o.Asked) -> None:
     """Train one model, keep its best epoch on validation, and score the test split once beside its baselines.
 
     Examples: lstmkit train reviews.csv --out runs/reviews --set train.epochs=8;
     lstmkit train sales.csv --task forecast --horizon 12 --out runs/sales
     """
-    resolved = o.configuration(
-        default_preset="default",
-        source=source,
-        preset=preset,
-        file=config,
-        assignments=assignments,
-        seed=seed,
-        epochs=epochs,
-        device=device,
-        threads=threads,
-        engine=engine,
-        text_column=text_column,
-        label_column=label_column,
-        on_bad_row=on_bad_row,
-        task=task,
-        horizon=horizon,
-        any_task=True,
-    )
-    if horizon is not None and resolved.task.goal != "forecast":
+    resolved = o.configuration("default", source, asked, any_task=True)
+    out, resume = asked["out"], asked["resume"]
+    if asked["horizon"] is not None and resolved.task.goal != "forecast":
         raise RequestError("--horizon is for forecasts; add --task forecast, or leave it out")
     from lstmkit.cli.results import closing_table
     from lstmkit.cli.running import finished, running

@@ -56,8 +56,22 @@ class DataConfig(Section):
         default="", description="column that names the series of a table with a row for each step; empty: found"
     )
     time_column: str = Field(
-        default="", description="column of such a table's times, numbers or ISO dates; empty: found, or rows in order"
+        default="", description="column of such a table's times, numbers or dates; empty: found, or rows in order"
     )
+    encoding: str = Field(default="", description="encoding of text files, such as cp1252; empty: UTF-8")
+    delimiter: str = Field(
+        default="", description="character between the fields of a table, or `tab`; empty: by the file's suffix"
+    )
+    header: bool = Field(
+        default=True, description="whether a table's first line names its columns; if not they are numbered from 1"
+    )
+    date_format: str = Field(
+        default="", description="how a table writes its dates, such as `%d/%m/%Y`; empty: forms that mean one date only"
+    )
+    thousands: Literal["", ",", ".", " ", "'", "_"] = Field(
+        default="", description="character that groups the digits of a table's numbers; empty: none"
+    )
+    decimal: Literal[".", ","] = Field(default=".", description="decimal point of a table's numbers")
     on_bad_row: Literal["fail", "skip"] = Field(
         default="fail",
         description="a row that cannot be used ends the run, or is skipped, counted and written to rejected.jsonl",

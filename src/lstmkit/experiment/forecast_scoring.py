@@ -13,6 +13,7 @@ from lstmkit.core.errors import DataError, RequestError
 from lstmkit.core.files import read_json
 from lstmkit.data.cutting import Cut, CutPanel, check_known, cut_panel
 from lstmkit.data.sources.panel import PanelColumns, load_panel
+from lstmkit.data.sources.plan import DIALECT_KEYS
 from lstmkit.evaluate.forecasting import baseline_quantiles
 from lstmkit.experiment.folder import same_data
 from lstmkit.experiment.forecast import score_forecast
@@ -35,8 +36,10 @@ def evaluate_forecast(run: Path, request: Request, say: Callable[[str], None]) -
         RequestError: an option has no meaning for forecasts, or the run is none.
         DataError: the source cannot be read, has other columns, or a series shorter than the model needs.
     """
-    for name, given in (("--split", request.split), ("--text-column", request.text_column),
-                        ("--label-column", request.label_column), ("--earliness", request.earliness)):  # fmt: skip
+    refused = {"--split": request.split, "--earliness": request.earliness}
+    columns = ("text_column", "label_column", "series_column", "time_column")
+    refused |= {f"--{name.replace('_', '-')}": request.reading.get(name) for name in columns}
+    for name, given in refused.items():
         if given:
             raise RequestError(f"{name} has no meaning for {run}, which forecasts series; leave it out")
     if request.threads:
@@ -53,7 +56,8 @@ def evaluate_forecast(run: Path, request: Request, say: Callable[[str], None]) -
         )
     data = own
     if request.source is not None:
-        asked = {"source": request.source, "on_bad_row": request.on_bad_row or config.data.on_bad_row}
+        dialect = {key: getattr(config.data, key) for key in (*DIALECT_KEYS, "on_bad_row")}
+        asked = dialect | {"source": request.source} | dict(request.reading)
         data = _whole(artifact, validate({"data": asked}), own)
         for line in data.panel.decisions:
             say(line)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from lstmkit.data.series import SeriesEncoder
 from lstmkit.data.sources import Corpus, Part, load_corpus
 from lstmkit.data.sources.channels import few, places_of
 from lstmkit.data.sources.panel import Panel
-from lstmkit.data.sources.plan import Reading, SourceFile
+from lstmkit.data.sources.plan import READING_KEYS, Reading, SourceFile
 from lstmkit.data.sources.tables import is_table, looked_at, open_table
 from lstmkit.data.sources.times import check_interval
 
@@ -31,7 +31,8 @@ class Request:
     Attributes:
         source: another source; None: the run's own test split.
         split: a split of `source`; None: test, or all of a source without splits.
-        text_column, label_column, on_bad_row: how to read `source`; None: found, or as the run read its own.
+        reading: how to read `source`, by key of the configuration's section `data`; what it leaves out is found, or as
+            the run read its own.
         threads: CPU threads; 0: as torch chooses.
         engine: see `lstmkit.nn.choose_engine`.
         earliness: also score the beginnings of the examples.
@@ -39,9 +40,7 @@ class Request:
 
     source: str | None = None
     split: str | None = None
-    text_column: str | None = None
-    label_column: str | None = None
-    on_bad_row: str | None = None
+    reading: Mapping[str, Any] = field(default_factory=dict)
     threads: int = 0
     engine: str = "auto"
     earliness: bool = False
@@ -64,15 +63,10 @@ def part_asked(
             were sampled at another interval.
     """
     source = request.source or ""
-    asked = {
-        "source": source,
-        "text_column": request.text_column or "",
-        "label_column": request.label_column or _own_label(config.data.label_column, Path(source).expanduser()),
-        "on_bad_row": request.on_bad_row or config.data.on_bad_row,
-        "series_column": config.data.series_column,
-        "time_column": config.data.time_column,
-    }
-    corpus = load_corpus(validate({"data": asked}).data)
+    own = {key: getattr(config.data, key) for key in READING_KEYS if key != "text_column"}
+    if "label_column" not in request.reading:
+        own["label_column"] = _own_label(config.data.label_column, Path(source).expanduser())
+    corpus = load_corpus(validate({"data": own | {"source": source} | dict(request.reading)}).data)
     for line in corpus.decisions:
         say(line)
     split = request.split or ("test" if "test" in corpus.parts else "all")

@@ -42,9 +42,9 @@ def evaluate_run(run: Path, request: Request, say: Callable[[str], None]) -> dic
             earliness is asked of a model that reads from both ends.
         DataError: the source cannot be read, or holds a label that training never saw.
     """
-    if request.source is None and (request.split or request.text_column or request.label_column or request.on_bad_row):
+    if request.source is None and (request.split or request.reading):
         raise RequestError(
-            "--split, --text-column, --label-column and --on-bad-row say how to read a SOURCE and none is given; "
+            "--split, columns, dialects and --on-bad-row say how to read a SOURCE and none is given; "
             "name one, or leave them out: a run's own test split is read as the run read it"
         )
     if request.threads:

@@ -26,7 +26,7 @@ def plan_archive(path: Path, name: str) -> Plan:
     Names in the archive only ever serve as ids; nothing is written under them.
     """
     file = SourceFile(path, path.name)
-    return Plan(name, path, (file,), lambda reading: _read(path, reading))
+    return Plan(name, path, (file,), lambda reading: _read(path, reading), layout="archive")
 
 
 def _read(path: Path, reading: Reading) -> Iterator[Row]:

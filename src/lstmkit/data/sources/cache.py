@@ -15,12 +15,12 @@ from lstmkit.config.schema import DataConfig
 from lstmkit.core.errors import DataError, LstmkitError
 from lstmkit.core.files import cache_folder, digest_of, replacing_folder, sha256_of, write_bytes, write_json
 from lstmkit.data.sources.collect import Collected, collect
-from lstmkit.data.sources.corpus import Blob, ClipBlob, Corpus, Kind, Part, SeriesBlob
-from lstmkit.data.sources.plan import READING_KEYS, Plan, SourceFile, printable, readable
+from lstmkit.data.sources.corpus import Blob, ClipBlob, ColumnsFound, Corpus, Kind, Part, SeriesBlob
+from lstmkit.data.sources.plan import DIALECT_KEYS, READING_KEYS, Plan, SourceFile, printable, readable
 from lstmkit.data.sources.times import Interval
 
 _FORMAT = 3  # raise it when the readers make other examples of a file; no earlier run then knows its data again
-_LAYOUT = 4  # raise it when anything else changes that the cache keeps
+_LAYOUT = 5  # raise it when anything else changes that the cache keeps
 # A file changed in the same tick of the clock in which it was hashed can keep its mtime (git's "racy" index entries).
 _RACY_NS = 2_000_000_000
 _ENTRY, _MANIFEST = "corpus.json", "manifest.json"
@@ -50,6 +50,16 @@ class Stamp:
 Manifest = Mapping[str, Stamp]
 
 
+def _options(data: DataConfig) -> dict[str, Any]:
+    """Return the keys that decide what is read, dialect keys only where they are set: older runs know their data."""
+    usual = DataConfig()
+    return {
+        key: getattr(data, key)
+        for key in READING_KEYS
+        if key not in DIALECT_KEYS or getattr(data, key) != getattr(usual, key)
+    }
+
+
 def read_through_cache(plan: Plan, data: DataConfig) -> Corpus:
     """The corpus of `plan`: from the cache where the files' contents are as they were, else read and kept there.
 
@@ -58,7 +68,7 @@ def read_through_cache(plan: Plan, data: DataConfig) -> Corpus:
     Raises:
         DataError: as reading the source does; or a file changed while it was read.
     """
-    options = {key: getattr(data, key) for key in READING_KEYS}
+    options = _options(data)
     where = {
         "source": printable(str(plan.root.resolve())),
         "name": plan.name,
@@ -89,6 +99,8 @@ def read_through_cache(plan: Plan, data: DataConfig) -> Corpus:
         "channels": collected.channels,
         "interval": collected.interval,
         "has_targets": collected.has_targets,
+        "columns": asdict(collected.columns),
+        "layout": collected.layout,
     }
     note: tuple[str, ...] = ()
     try:
@@ -106,7 +118,9 @@ def _corpus(parts: Mapping[str, Part], details: Mapping[str, Any], plan: Plan, n
     # The layout's decisions are the plan's, made anew each time; the reading's are kept.
     decisions = [*plan.decisions, *details["decisions"], *note]
     interval = Interval(*details["interval"]) if details["interval"] else None
-    return Corpus(parts=parts, **{**details, "decisions": decisions, "interval": interval})
+    columns = details["columns"]
+    found = ColumnsFound(**columns | {key: tuple(columns[key]) for key in ("channels", "left_out")})
+    return Corpus(parts=parts, **{**details, "decisions": decisions, "interval": interval, "columns": found})
 
 
 def _stamp(file: SourceFile, known: Stamp | None) -> Stamp:

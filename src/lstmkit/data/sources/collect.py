@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lstmkit.config.schema import DataConfig
-from lstmkit.data.sources.corpus import Blob, Clip, ClipBlob, Kind, Series, SeriesBlob
+from lstmkit.data.sources.corpus import Blob, Clip, ClipBlob, ColumnsFound, Kind, Series, SeriesBlob
 from lstmkit.data.sources.plan import Plan, Reading
 from lstmkit.data.sources.times import Interval
 
@@ -124,6 +124,8 @@ class Collected:
     channels: list[str]
     interval: Interval | None
     has_targets: bool
+    columns: ColumnsFound
+    layout: str
 
 
 def collect(plan: Plan, data: DataConfig) -> Collected:
@@ -149,6 +151,8 @@ def collect(plan: Plan, data: DataConfig) -> Collected:
         reading.channels,
         reading.interval,
         reading.has_targets,
+        reading.found,
+        reading.layout.form if reading.layout else plan.layout,
     )
 
 

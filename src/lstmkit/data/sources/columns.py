@@ -5,6 +5,7 @@ from typing import Any
 
 from lstmkit.config.resolve import nearest
 from lstmkit.core.errors import DataError
+from lstmkit.data.sources.corpus import ColumnsFound
 from lstmkit.data.sources.plan import Reading, SourceFile
 
 TEXT_NAMES = (
@@ -65,6 +66,7 @@ def choose_columns(
     reading.decisions.append(f"text column: {text!r} ({how_text})")
     reading.decisions.append(f"label column: {label!r} ({how_label})")
     reading.columns = (text, label)
+    reading.found = ColumnsFound(text, label, left_out=tuple(name for name in names if name not in (text, label)))
     return reading.columns
 
 

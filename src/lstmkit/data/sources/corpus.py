@@ -193,6 +193,22 @@ class Part:
         return Part(Selection(self.inputs, indices), list(labels), Selection(self.ids, indices))
 
 
+@dataclass(frozen=True)
+class ColumnsFound:
+    """The columns of a table by what they hold; empty: none.
+
+    Attributes:
+        left_out: columns that are not read, in the table's order.
+    """
+
+    text: str = ""
+    label: str = ""
+    series: str = ""
+    time: str = ""
+    channels: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, eq=False)
 class Corpus:
     """A source as it was read.
@@ -209,6 +225,9 @@ class Corpus:
         channels: names of the columns of a series; empty for text and tokens.
         interval: of most series, what usually lies between two steps; None where no times tell.
         has_targets: whether the source says that its labels are values to predict, and no classes.
+        columns: of tables, what each column holds.
+        layout: how the source is laid out: "texts", "long", "wide" or "lists" of a table, "manifest" of recordings,
+            "ts", "idx", "folder", "archive", "bundled".
     """
 
     name: str
@@ -221,3 +240,5 @@ class Corpus:
     channels: Sequence[str] = ()
     interval: Interval | None = None
     has_targets: bool = False
+    columns: ColumnsFound = ColumnsFound()
+    layout: str = "folder"

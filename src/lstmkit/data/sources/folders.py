@@ -61,7 +61,7 @@ def plan_table(path: Path, data: DataConfig) -> Plan:
     if plan := plan_manifests(path, path.stem, {"all": path}, data):
         return plan
     file = SourceFile(path, path.name)
-    return Plan(path.stem, path, (file,), lambda reading: read_table(file, "all", reading))
+    return Plan(path.stem, path, (file,), lambda reading: read_table(file, "all", reading), layout="texts")
 
 
 def plan_tables(root: Path, name: str, tables: Mapping[str, Path], decisions: tuple[str, ...] = ()) -> Plan:
@@ -72,7 +72,7 @@ def plan_tables(root: Path, name: str, tables: Mapping[str, Path], decisions: tu
         for split, file in files.items():
             yield from read_table(file, split, reading)
 
-    return Plan(name, root, tuple(files.values()), read, decisions)
+    return Plan(name, root, tuple(files.values()), read, decisions, layout="texts")
 
 
 def _plan_tables(root: Path, name: str, tables: Mapping[str, Path], entries: list[Path]) -> Plan:

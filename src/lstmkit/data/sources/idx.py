@@ -46,7 +46,9 @@ def plan_mnist(folder: Path, name: str, *, by_pixel: bool) -> Plan | None:
                 if row:
                     yield row
 
-    return Plan(name, folder, tuple(file for pair in files.values() for file in pair), read, kind="series")
+    return Plan(
+        name, folder, tuple(file for pair in files.values() for file in pair), read, kind="series", layout="idx"
+    )
 
 
 def read_idx(path: Path) -> UInt8[np.ndarray, "..."]:

@@ -49,18 +49,16 @@ def load_corpus(data: DataConfig, progress: Progress | None = None) -> Corpus:
     return replace(corpus, decisions=[*notes, *corpus.decisions])
 
 
-def kind_of(source: str, **columns: str | None) -> Kind:
+def modality_of(data: DataConfig) -> Kind:
     """What a source holds, told by its layout or first rows; text where that cannot be told, as where there is none.
 
     Args:
-        source: the SOURCE.
-        columns: `text_column` and others of the configuration's section `data`, where they are asked for.
+        data: the source, the columns asked for and how its files are written.
     """
-    if entry := CATALOGUE.get(source):
+    if entry := CATALOGUE.get(data.source):
         return entry.kind
-    data = DataConfig.model_validate({key: value for key, value in columns.items() if value})
     try:
-        plan = _plan_of(source, data)
+        plan = _plan_of(data.source, data)
         if plan.kind or not is_table(plan.files[0].path):
             return plan.kind or "text"
         return kind_of_table(plan.files[0], data)
@@ -137,4 +135,5 @@ def _digits() -> Corpus:
         decisions=("digits: 8 x 8 images read pixel by pixel, row by row; 64 tokens of 17 grey levels",),
         fingerprint=digest_of([texts, labels]),
         files={},
+        layout="bundled",
     )

@@ -12,7 +12,7 @@ import numpy as np
 
 from lstmkit.config.schema import DataConfig
 from lstmkit.core.errors import DataError
-from lstmkit.data.sources.corpus import Clip, Kind, Series
+from lstmkit.data.sources.corpus import Clip, ColumnsFound, Kind, Series
 from lstmkit.data.sources.times import Interval
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ class Plan:
         read: gives the rows, and tells `Reading` what it decides and rejects.
         decisions: what the layout decided.
         kind: what it holds, where the layout tells; a table's columns tell of text and series.
+        layout: how it is laid out, a word; a table of series says more by its columns.
     """
 
     name: str
@@ -68,12 +69,15 @@ class Plan:
     read: "Callable[[Reading], Iterator[Row]]"
     decisions: tuple[str, ...] = ()
     kind: Kind | None = None
+    layout: str = "folder"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", printable(self.name))
 
 
-READING_KEYS = ("text_column", "label_column", "series_column", "time_column", "on_bad_row")
+DIALECT_KEYS = ("encoding", "delimiter", "header", "date_format", "thousands", "decimal")
+"""Keys of the configuration's section `data` that say how a file is written."""
+READING_KEYS = ("text_column", "label_column", "series_column", "time_column", *DIALECT_KEYS, "on_bad_row")
 """Keys of the configuration's section `data` that decide what is read from a file."""
 
 
@@ -91,6 +95,7 @@ class Reading:
         self.data = data
         self.kind: Kind | None = None
         self.columns: tuple[str, str] | None = None
+        self.found = ColumnsFound()
         self.channels: list[str] = []
         self.layout: SeriesLayout | None = None  # of the tables of numbers read so far
         self.interval = model_interval  # None: that of most series of the first table that has times

@@ -112,7 +112,7 @@ def plan_manifests(root: Path, name: str, tables: Mapping[str, Path], data: Data
 
     shown = ", ".join(repr(name) for name in columns if name)
     decision = f"layout: a row for each recording; columns {shown}"
-    return Plan(name, root, (*files.values(), *heard), read, (decision,), kind="audio")
+    return Plan(name, root, (*files.values(), *heard), read, (decision,), kind="audio", layout="manifest")
 
 
 def plan_spoken_digits(folder: Path, name: str) -> Plan | None:

@@ -9,7 +9,7 @@ import numpy as np
 from lstmkit.config.schema import DataConfig
 from lstmkit.data.numeric import beyond_float32
 from lstmkit.data.sources.columns import LABEL_NAMES, TEXT_NAMES, by_name, require_column
-from lstmkit.data.sources.corpus import Series
+from lstmkit.data.sources.corpus import ColumnsFound, Series
 from lstmkit.data.sources.gathered import TOO_LARGE, Step, gather, is_missing, is_number, number_of, timed
 from lstmkit.data.sources.plan import Reading, Row, SourceFile
 
@@ -52,6 +52,13 @@ class SeriesLayout:
     def read_columns(self) -> list[str]:
         """All columns that reading needs."""
         return [name for name in (self.series, self.time, *self.columns, self.label) if name]
+
+    def found(self, names: Sequence[str]) -> ColumnsFound:
+        """What each of a table's columns holds."""
+        left_out = tuple(name for name in names if name not in self.read_columns())
+        return ColumnsFound(
+            label=self.label, series=self.series, time=self.time, channels=self.columns, left_out=left_out
+        )
 
     def told(self) -> list[str]:
         """What was decided, a line each."""

@@ -69,6 +69,7 @@ def read_table(file: SourceFile, split: str, reading: Reading) -> Iterator[Row]:
         if reading.layout is None:  # the first table decides for all of the source
             reading.decisions += layout.told()
             reading.layout = layout
+            reading.found = layout.found(names)
         for name in layout.read_columns():
             require_column(file, name, names)
         yield from series_rows(file, split, steps_of(file, records, reading), layout, reading)

@@ -51,7 +51,7 @@ def plan_ts(path: Path) -> Plan:
     if name.endswith(ending) and other.is_file():
         return plan_archive_set(path.parent, name.removesuffix(ending), path.suffix)
     file = SourceFile(path, path.name)
-    return Plan(name, path, (file,), lambda reading: _rows(file, "all", reading), kind="series")
+    return Plan(name, path, (file,), lambda reading: _rows(file, "all", reading), kind="series", layout="ts")
 
 
 def plan_archive_set(folder: Path, name: str, suffix: str = SUFFIX) -> Plan:
@@ -64,7 +64,7 @@ def plan_archive_set(folder: Path, name: str, suffix: str = SUFFIX) -> Plan:
             yield from _rows(file, split, reading)
 
     decision = f"layout: the archive's own split ({', '.join(file.name for file in files.values())})"
-    return Plan(name, paths["train"], tuple(files.values()), read, (decision,), kind="series")
+    return Plan(name, paths["train"], tuple(files.values()), read, (decision,), kind="series", layout="ts")
 
 
 def archive_sets(folder: Path) -> list[str]:
