@@ -33,7 +33,7 @@ def value_at(config: Config, key: str) -> Any:
 def test_the_subjects_are_all_there() -> None:
     assert sorted(PRESETS) == ["default", "lab", "streaming"]
     assert list(FIELDS) == KEYS
-    assert len(KEYS) == 72
+    assert len(KEYS) == 78
     assert all(known_keys().values()), "a key without a meaning"
 
 
