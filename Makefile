@@ -1,5 +1,7 @@
 # make demo   make .venv, run the laboratory experiment on the bundled digits, say where the report is
-# make test   make .venv with what testing needs; lint, types, import floors, all tests
+# make test   make .venv with what testing needs; lint, types, import floors, and all tests that are not slow
+# make test-slow   the tests that take minutes by nature
+# make test-avx2   the tests of the engine as on a processor without AVX-512
 #
 # On Linux the default torch wheel brings several gigabytes of CUDA. For the CPU build:
 #   make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu
@@ -10,9 +12,11 @@ OUT ?= runs/demo-$(shell date -u +%Y%m%dT%H%M%SZ)
 BIN := .venv/bin
 NATIVE := $(wildcard setup.py src/lstmkit/nn/native/*)
 NOTE := src/lstmkit/nn/_native.txt
+# A process for each core; one that is done takes over tests that another has not begun.
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test docs clean
+.PHONY: demo test test-slow test-avx2 docs clean
 
 demo: .venv/installed
 	@$(BIN)/lstmkit lab digits --out $(OUT)
@@ -22,7 +26,13 @@ test: .venv/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest
+	$(PYTEST) -m 'not slow'
+
+test-slow: .venv/installed-dev
+	$(PYTEST) -m slow
+
+test-avx2: .venv/installed-dev
+	ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 LSTMKIT_ISA=avx2 $(PYTEST) tests/nn tests/models -m 'not slow'
 
 docs: .venv/installed
 	$(BIN)/python -m lstmkit.config.document docs/configuration.md

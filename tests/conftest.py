@@ -7,6 +7,10 @@ from pathlib import Path
 import pytest
 from jaxtyping import install_import_hook
 
+if n_workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):
+    # Workers that each take all cores stand in each other's way. Read by torch when it is first imported.
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // n_workers)))
+
 pytest.register_assert_rewrite("browsing")  # so that its assertions tell what they saw
 
 import browsing  # noqa: E402

@@ -21,6 +21,7 @@ from lstmkit.api.parameters import PARAMETER_KEYS
 from lstmkit.config.resolve import known_keys
 from lstmkit.config.schema import Config
 from lstmkit.core.errors import DataError, RequestError, TrainingError
+from lstmkit.data.sources.plan import READING_KEYS
 
 RAGGED = [[1, 2, 3], [4, 5], [1, 2], [4], [1, 3, 2, 2], [5, 4, 4]] * 4
 RAGGED_LABELS = [0, 1, 0, 1, 0, 1] * 4
@@ -28,9 +29,8 @@ RAGGED_LABELS = [0, 1, 0, 1, 0, 1] * 4
 
 def test_parameters_and_schema_are_one() -> None:
     left_out = {
-        "preset", "seed", "data.source", "data.text_column", "data.label_column", "data.on_bad_row",
+        "preset", "seed", "data.source", *(f"data.{key}" for key in READING_KEYS),
         "data.test_fraction", "data.split_seed", "train.refit", "train.checkpoint_seconds",
-        "data.series_column", "data.time_column",
         "encoder.features", "encoder.rate", "encoder.window_ms", "encoder.hop_ms", "encoder.n_mels", "encoder.n_mfcc",
         "encoder.deltas",
         *(key for key in known_keys() if key.startswith(("augment.", "task."))),

@@ -16,6 +16,8 @@ from lstmkit.data.encoded import EncodedPart
 from lstmkit.data.sources import Corpus, Part
 from lstmkit.nn.library import native_library
 
+pytestmark = pytest.mark.slow
+
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 SPREAD = {f"{name}_{field}" for name in ("ours", "padded", "packed") for field in ("ms", "ms_min", "ms_max", "runs")}
 

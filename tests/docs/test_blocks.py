@@ -39,6 +39,8 @@ PAGES = {
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
 # Its blocks have a test of their own.
 ELSEWHERE = {"docs/estimator.md": "tests/api/test_estimator_docs.py"}
+# Their blocks train whole laboratories and probes.
+WITH_EXPERIMENTS = ("docs/analyze.md", "docs/laboratory.md", "docs/probe.md", "docs/why-lstm.md")
 SHORTER = [
     *("--device", "cpu"),
     *("--epochs", "3"),
@@ -239,7 +241,13 @@ def test_every_block_is_seen() -> None:
         assert len(fences) == 2 * N_BLOCKS.get(name, 0), f"{name}: a fence that is indented, or made of ~~~"
 
 
-@pytest.mark.parametrize("name", sorted(set(N_BLOCKS) - set(ELSEWHERE)))
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow) if name in WITH_EXPERIMENTS else name
+        for name in sorted(set(N_BLOCKS) - set(ELSEWHERE))
+    ],
+)
 def test_the_blocks_of_a_page_run(name: str, reader: Reader) -> None:
     for block in blocks_of(PAGES[name]):
         try:

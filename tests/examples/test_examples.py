@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SAYS = {
     "text": r"accuracy on 100 others: (0\.9\d|1\.00)\n.* not thin: good\n",

@@ -133,11 +133,10 @@ def test_an_error_in_one_network_ends_the_others(tmp_path: Path, monkeypatch: py
         return honest(task, cell, *rest, **options)
 
     monkeypatch.setattr(ladder, "train_network", train)
+    # What is not ended would go on for days.
     endless = replace(SMALL, lags=(900, 1000), steps=10**6)
-    started_s = time.monotonic()
     with pytest.raises(StorageError, match="the disk is full"):
         run_probe(tmp_path / "probe", endless, Silent(), n_at_once=2)
-    assert time.monotonic() - started_s < 60
 
 
 # Killed at any moment
@@ -158,6 +157,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return timeless(json.loads(json.dumps(record)))
 
 
+@pytest.mark.slow
 def test_sigkill_at_random_moments(whole: Any, tmp_path: Path) -> None:
     folder = tmp_path / "probe"
     generator = random.Random(3)

@@ -18,6 +18,8 @@ import lstmkit.nn
 from lstmkit.nn import reference
 from lstmkit.ragged import Layout
 
+pytestmark = pytest.mark.slow
+
 SOURCES = Path(lstmkit.nn.__file__).parent / "native"
 DRIVER = Path(__file__).with_name("driver.cpp")
 SANITIZERS = ("address", "undefined", "thread")

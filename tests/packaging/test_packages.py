@@ -18,6 +18,8 @@ import pytest
 
 from lstmkit.nn import library
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 NATIVE = sorted(path for path in (ROOT / "src/lstmkit/nn/native").iterdir() if path.suffix in (".cpp", ".h", ".inl"))
 LIBRARIES = {f"lstmkit/nn/_native{suffix}" for suffix in (".so", ".dylib", ".dll")}
