@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lstmkit.config.schema import DataConfig
-from lstmkit.data.sources import Corpus, Part, cut, load_corpus
+from lstmkit.data.sources import Corpus, Part, cut, load_corpus, look_at
 
 _NOBODY = 65534
 
@@ -65,3 +65,9 @@ def without_root() -> Iterator[None]:
         yield
     finally:
         os.seteuid(0)
+
+
+def modality_of(data: DataConfig) -> str | None:
+    """What a look at a source tells of it; None where nothing can be told."""
+    found = look_at(data)
+    return found.modality if found else None

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from making_sources import modality_of
 
 from lstmkit.config.schema import DataConfig
 from lstmkit.core.errors import DataError
 from lstmkit.data.duplicates import digest_of_input
-from lstmkit.data.sources import cut, load_corpus, modality_of
+from lstmkit.data.sources import cut, load_corpus
 from lstmkit.data.sources.corpus import Clip, Corpus
 from sounds import RATE, whistle, write_sound, write_whistles
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from making_sources import read
+from making_sources import modality_of, read
 
 from lstmkit.config.schema import DataConfig
 from lstmkit.core.errors import DataError
-from lstmkit.data.sources import CATALOGUE, load_corpus, modality_of
+from lstmkit.data.sources import CATALOGUE, load_corpus
 
 HEADER = """\
 #A comment that may hold anything.
@@ -116,7 +116,7 @@ def test_kinds_are_told_without_reading(tmp_path: Path) -> None:
         modality_of(DataConfig(source=source))
         for source in (str(tmp_path / "toy.ts"), "natops", "imdb", "digits", "nowhere.ts")
     ]
-    assert kinds == ["series", "series", "text", "tokens", "text"]
+    assert kinds == ["series", "series", "text", "tokens", None]
 
 
 @pytest.mark.data

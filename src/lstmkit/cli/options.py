@@ -133,22 +133,22 @@ def configuration(default_preset: str, source: str, asked: Asked, any_task: bool
         asked: the options of the group `RUN`, or of a part of it.
         any_task: whether the command is for other tasks than classification too.
     """
+    from lstmkit.config.applies import asked_keys, check_applies
     from lstmkit.config.resolve import resolve  # pydantic, which --help does without
-    from lstmkit.data.sources import CATALOGUE, modality_of
+    from lstmkit.data.sources import CATALOGUE, look_at
 
     customary = CATALOGUE[source].customary if source in CATALOGUE else {}
-    overrides = {"data.source": source, **_given(asked)}
-    request = (
-        asked.get("preset"),
-        asked.get("config"),
-        asked.get("assignments") or [],
-        overrides,
-        default_preset,
-        customary,
-    )
+    given, assignments = _given(asked), asked.get("assignments") or []
+    request = (asked.get("preset"), asked.get("config"), assignments, {"data.source": source, **given})
     # The first resolution knows all that was said of the source, wherever it was said; presets differ by modality.
-    modality = modality_of(resolve(*request).data)
-    resolved = resolve(*request, modality)
+    found = look_at(resolve(*request, default_preset, customary).data)
+    modality = found.modality if found else "text"
+    resolved = resolve(*request, default_preset, customary, modality)
+    if found:
+        spelled = {key: f"--{name.replace('_', '-')}" for name, key in _KEYS.items() if key in given}
+        basis = {"data.source": source, "task.goal": resolved.task.goal}
+        start = resolve(resolved.preset, None, [], basis, customary=customary, kind=modality)
+        check_applies(resolved, asked_keys(resolved, start, assignments, given), found, spelled)
     if not any_task and resolved.task.goal != "classify":
         from lstmkit.core.errors import RequestError
 

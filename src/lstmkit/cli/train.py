@@ -1,7 +1,6 @@
 """`lstmkit train SOURCE`: one model."""
 
 from lstmkit.cli import options as o
-from lstmkit.core.errors import RequestError
 
 
 @o.taking(o.RUN | {"task": (o.Task, None), "horizon": (o.Horizon, None)})
@@ -13,8 +12,6 @@ def train(source: o.Source, asked: o.Asked) -> None:
     """
     resolved = o.configuration("default", source, asked, any_task=True)
     out, resume = asked["out"], asked["resume"]
-    if asked["horizon"] is not None and resolved.task.goal != "forecast":
-        raise RequestError("--horizon is for forecasts; add --task forecast, or leave it out")
     from lstmkit.cli.results import closing_table
     from lstmkit.cli.running import finished, running
     from lstmkit.experiment.tasks import TASKS

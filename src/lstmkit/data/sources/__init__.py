@@ -2,7 +2,7 @@
 
 from lstmkit.data.sources.catalogue import CATALOGUE, Entry, Progress, find_copy, obtain
 from lstmkit.data.sources.corpus import Corpus, Part
-from lstmkit.data.sources.load import load_corpus, modality_of
+from lstmkit.data.sources.load import load_corpus, look_at
 from lstmkit.data.sources.split import cut
 
 __all__ = [
@@ -14,6 +14,6 @@ __all__ = [
     "cut",
     "find_copy",
     "load_corpus",
-    "modality_of",
+    "look_at",
     "obtain",
 ]

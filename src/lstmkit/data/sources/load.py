@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lstmkit.config.applies import Found
 from lstmkit.config.resolve import nearest
 from lstmkit.config.schema import DataConfig
 from lstmkit.core.errors import DataError, LstmkitError
@@ -12,7 +13,7 @@ from lstmkit.core.files import digest_of
 from lstmkit.data.sources.archive import is_archive, plan_archive
 from lstmkit.data.sources.cache import read_through_cache
 from lstmkit.data.sources.catalogue import CATALOGUE, Progress, obtain
-from lstmkit.data.sources.corpus import Corpus, Kind, Part
+from lstmkit.data.sources.corpus import Corpus, Part
 from lstmkit.data.sources.folders import plan_folder, plan_table
 from lstmkit.data.sources.plan import Plan, readable
 from lstmkit.data.sources.recordings import plan_spoken_digits
@@ -49,21 +50,22 @@ def load_corpus(data: DataConfig, progress: Progress | None = None) -> Corpus:
     return replace(corpus, decisions=[*notes, *corpus.decisions])
 
 
-def modality_of(data: DataConfig) -> Kind:
-    """What a source holds, told by its layout or first rows; text where that cannot be told, as where there is none.
+def look_at(data: DataConfig) -> Found | None:
+    """Return what a source holds, told by its layout or first rows; None where that cannot be told.
 
     Args:
         data: the source, the columns asked for and how its files are written.
     """
     if entry := CATALOGUE.get(data.source):
-        return entry.kind
+        return Found(entry.kind, "catalogue")
     try:
         plan = _plan_of(data.source, data)
+        suffix = plan.files[0].path.suffix.lower()
         if plan.kind or not is_table(plan.files[0].path):
-            return plan.kind or "text"
-        return kind_of_table(plan.files[0], data)
+            return Found(plan.kind or "text", plan.layout, suffix)
+        return Found(*kind_of_table(plan.files[0], data), suffix)
     except LstmkitError:  # reading the source, which comes next, says what is wrong with it
-        return "text"
+        return None
 
 
 def _plan_of(source: str, data: DataConfig) -> Plan:

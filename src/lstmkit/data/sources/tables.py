@@ -82,10 +82,11 @@ def read_table(file: SourceFile, split: str, reading: Reading) -> Iterator[Row]:
             yield row
 
 
-def kind_of_table(file: SourceFile, data: DataConfig) -> Kind:
-    """Whether a table holds series or texts, by its first rows."""
+def kind_of_table(file: SourceFile, data: DataConfig) -> tuple[Kind, str]:
+    """Return what a table holds, series or texts, and its layout, by its first rows."""
     names, sample, *_ = looked_at(open_table(file, Reading(data)))
-    return "series" if series_layout(file, names, sample, data) else "text"
+    layout = series_layout(file, names, sample, data)
+    return ("series", layout.form) if layout else ("text", "texts")
 
 
 def steps_of(file: SourceFile, records: Iterable[Record], reading: Reading) -> Iterator[Step]:
