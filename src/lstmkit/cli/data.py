@@ -1,7 +1,9 @@
 """`lstmkit data list|info|fetch`: the catalogue, and what lstmkit sees in a SOURCE before training."""
 
+import json as json_
 import sys
-from typing import Annotated
+from collections.abc import Iterable
+from typing import Annotated, Any
 
 import typer
 
@@ -33,6 +35,9 @@ def list_() -> None:
 def info(
     source: o.Source,
     asked: o.Asked,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print what was found as one JSON object: modality, layout, columns, …")
+    ] = False,
 ) -> None:
     """Show counts, lengths, vocabulary coverage, duplicates and leaks, the longest and the empty examples.
 
@@ -43,10 +48,10 @@ def info(
 
     With --task forecast a table is read as one to forecast: its columns, series, times, gaps, and what is missing.
 
-    Example: lstmkit data info reviews.csv
+    Examples: lstmkit data info reviews.csv; lstmkit data info sensors.csv --json
     """
     from lstmkit.data.encoded import encode
-    from lstmkit.data.info import describe, render
+    from lstmkit.data.info import describe, found_in, render
     from lstmkit.data.sources import cut, load_corpus
     from lstmkit.evaluate.audit import audit, lines_of
 
@@ -54,21 +59,33 @@ def info(
     asked = {**asked, "on_bad_row": asked["on_bad_row"] or "skip"}
     resolved = o.configuration("default", source, asked, any_task=True)
     if resolved.task.goal == "forecast":
-        from lstmkit.data.panel_info import panel_lines
+        from lstmkit.data.panel_info import found_in_panel, panel_lines
         from lstmkit.data.sources.panel import load_panel
 
-        for line in panel_lines(load_panel(resolved.data)):
-            sys.stdout.write(line + "\n")
+        panel = load_panel(resolved.data)
+        _print([_json(found_in_panel(panel))] if json else panel_lines(panel))
+        return
+    corpus = load_corpus(resolved.data)
+    if json:
+        parts = cut(corpus, resolved.data, resolved.split_seed)
+        _print([_json(found_in(corpus, parts, resolved.task.goal))])
         return
     if resolved.task.goal == "regression":
         raise RequestError("data info counts labels, and numbers are none; leave --task out to see the sequences")
-    corpus = load_corpus(resolved.data)
     parts = cut(corpus, resolved.data, resolved.split_seed)
     about_cut = {"seed": resolved.split_seed, **resolved.data.model_dump(include={"valid_fraction", "test_fraction"})}
     encoded = encode(corpus, parts, resolved.encoder, about_cut)
     about = describe(corpus, parts, coverage=encoded.coverage)
     leaked = {name: about["leaks"][f"train/{name}"]["n"] for name in ("valid", "test")}
-    for line in (*render(about), "", *lines_of(audit(parts, encoded, leaked), encoded)):
+    _print([*render(about), "", *lines_of(audit(parts, encoded, leaked), encoded)])
+
+
+def _json(found: dict[str, Any]) -> str:
+    return json_.dumps(found, ensure_ascii=False)
+
+
+def _print(lines: Iterable[str]) -> None:
+    for line in lines:
         sys.stdout.write(line + "\n")
 
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from itertools import combinations
 from typing import Any, NamedTuple
 
@@ -23,6 +24,29 @@ class _Example(NamedTuple):
     split: str
     id: str
     label: str
+
+
+def found_in(corpus: Corpus, parts: Mapping[str, Part], task: str) -> dict[str, Any]:
+    """Return what `lstmkit data info --json` prints of a source: what was found and how it will be read.
+
+    Args:
+        corpus: what `load_corpus` gave.
+        parts: what `cut` gave.
+        task: classify or regression.
+    """
+    columns = asdict(corpus.columns)
+    return {
+        "source": corpus.name,
+        "modality": corpus.kind,
+        "task": task,
+        "layout": corpus.layout,
+        "columns": {**columns, "channels": list(corpus.columns.channels or corpus.channels)},
+        "n_by_split": {name: len(part) for name, part in parts.items()},
+        "season": None,
+        "decisions": list(corpus.decisions),
+        "n_rejected": len(corpus.rejected),
+        "fingerprint": corpus.fingerprint,
+    }
 
 
 def describe(

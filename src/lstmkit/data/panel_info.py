@@ -1,10 +1,12 @@
 """What lstmkit sees in a table that is to be forecast, before training, as lines of plain text."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from lstmkit.data.info import table
+from lstmkit.data.sources.calendar import calendar_season
 from lstmkit.data.sources.panel import Panel
 
 _MOST_SERIES = 24  # in the table of a terminal
@@ -54,6 +56,24 @@ def panel_lines(panel: Panel) -> Iterator[str]:
     yield f"series that do not change: {len(still):,}" + (f" (such as {still[0]})" if still else "")
     yield f"rejected series: {len(panel.rejected):,}"
     yield from (f"  {row['file']}:{row['line']}: {row['reason']}" for row in panel.rejected[:_MOST_REJECTED])
+
+
+def found_in_panel(panel: Panel) -> dict[str, Any]:
+    """Return what `lstmkit data info --task forecast --json` prints: what was found and how it will be read."""
+    target, *covariates = panel.columns
+    columns = {"text": "", "label": target, "series": panel.series_column, "time": panel.time, "channels": covariates}
+    return {
+        "source": panel.name,
+        "modality": "series",
+        "task": "forecast",
+        "layout": "panel",
+        "columns": columns | {"left_out": []},
+        "n_by_split": {"all": len(panel.series)},
+        "season": calendar_season(panel.series[0].times) or None,
+        "decisions": list(panel.decisions),
+        "n_rejected": len(panel.rejected),
+        "fingerprint": panel.fingerprint,
+    }
 
 
 def _range(values: np.ndarray) -> list[str]:
