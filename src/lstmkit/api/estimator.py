@@ -253,7 +253,7 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         with as_value_errors():
             examples, _ = self._examples(X, reset=False)
-            part = _encode(self.encoder_, examples, np.zeros(len(examples), dtype=np.int64))
+            part = EncodedPart(*self.encoder_.encode(examples))
             with borrowed(self.config_.run.threads, self.network_.head.weight.device):
                 return probabilities(self.network_, part)
 

@@ -35,11 +35,8 @@ class NumberPredictor:
             DataError: an example is empty or not of the kind that the model reads; see `Predictor.predict_proba`.
         """
         encoder: Any = self._artifact.encoder
-        rows, offsets = encoder.encode(examples_of(items, encoder))
-        n = len(offsets) - 1
-        if not n:
-            return np.zeros(0)
-        found = outputs(self._artifact.network, EncodedPart(rows, offsets, np.zeros(n, dtype=np.float32)))
+        part = EncodedPart(*encoder.encode(examples_of(items, encoder)))
+        found = outputs(self._artifact.network, part)
         return self._artifact.mean + self._artifact.deviation * found[:, 0]
 
     def describe(self) -> dict[str, Any]:

@@ -65,11 +65,7 @@ class Predictor:
                 array for series, which may be one series or several of one channel: a single one stands in a list.
         """
         encoder: Any = self._artifact.encoder
-        rows, offsets = encoder.encode(examples_of(items, encoder))
-        n = len(offsets) - 1
-        if not n:
-            return np.zeros((0, len(self._artifact.labels)))
-        return probabilities(self._artifact.network, EncodedPart(rows, offsets, np.zeros(n, dtype=np.int64)))
+        return probabilities(self._artifact.network, EncodedPart(*encoder.encode(examples_of(items, encoder))))
 
     def explain(self, item: Item, *, most_classes: int = 10, n_orders: int = 20, seed: int = 0) -> "Explanation":
         """One prediction from the inside; the twin's beside it where the run is a lab folder.
