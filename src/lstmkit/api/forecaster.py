@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
-from lstmkit.api.series import series_of
-from lstmkit.artifact import ForecastArtifact
+from lstmkit.api.containers import is_frame, opened
+from lstmkit.api.series import Axes, checked_axes, series_of
+from lstmkit.artifact import ArrayForm, ForecastArtifact
 from lstmkit.core.errors import DataError
 from lstmkit.data.windows import WindowEncoder, Windows
 from lstmkit.models import Classifier
@@ -39,24 +40,32 @@ class ForecastPredictor:
         """Names of the columns of a series, the one to forecast first."""
         return list(self._artifact.encoder.columns)
 
-    def predict(self, series: Iterable[Any]) -> Float[np.ndarray, "n horizon"]:
-        """The median of each of the steps that follow each series; see `predict_quantiles`."""
-        return self.predict_quantiles(series)[..., QUANTILES.index(0.5)]
+    def predict(self, series: Iterable[Any], *, axes: Axes | None = None) -> Float[np.ndarray, "n horizon"]:
+        """The median of each of the steps that follow each series; arguments and errors as `predict_quantiles`."""
+        return self.predict_quantiles(series, axes=axes)[..., QUANTILES.index(0.5)]
 
-    def predict_quantiles(self, series: Iterable[Any]) -> Float[np.ndarray, "n horizon quantiles"]:
+    def predict_quantiles(
+        self, series: Iterable[Any], *, axes: Axes | None = None
+    ) -> Float[np.ndarray, "n horizon quantiles"]:
         """The 10, 50 and 90% quantiles of the steps that follow each series; each depends on its own series alone.
 
         Args:
             series: arrays or lists `(time, columns)`, the column to forecast first, or `(time,)` where there is no
-                other; NaN or None where a value is missing. A 2-D array has a series in each row. Where covariates are
-                known ahead, a series goes on with rows that have these and no value to forecast.
+                other; NaN, None or a mask where a value is missing. A 2-D array has a series in each row, a 3-D array
+                is `(n, columns, time)`. Where covariates are known ahead, a series goes on with rows that have these
+                and no value to forecast.
+            axes: of arrays of two columns or more. nct: a 3-D array is `(n, columns, time)`, an item of a list
+                `(columns, time)`; ntc: `(n, time, columns)` and `(time, columns)`. None: as the model was fitted from
+                Python, or else `(n, columns, time)` and `(time, columns)`.
 
         Raises:
             DataError: a series is no such array, or too short for the model.
+            RequestError: axes that there are none of.
         """
-        items = [series] if isinstance(series, np.ndarray) and series.ndim == 1 else series
         return forecast_after(
-            self._artifact.network, self._artifact.encoder, series_of(items, len(self.columns), np.float64)
+            self._artifact.network,
+            self._artifact.encoder,
+            listed(series, len(self.columns), axes=axes, form=self._artifact.axes),
         )
 
     def stream(self) -> "ForecastStream":
@@ -95,6 +104,24 @@ class ForecastPredictor:
             "context": encoder.context,
             "parameters": self._artifact.network.n_parameters()["total"],
         }
+
+
+def listed(
+    items: Any, n_columns: int = 0, *, axes: Axes | None = None, form: ArrayForm | None = None
+) -> list[np.ndarray]:
+    """One series or several as float64 arrays `(time, columns)`; arguments and errors as `series_of` has them."""
+    found = opened(items)
+    if isinstance(found, np.ndarray) and is_frame(items) and found.ndim == 2:
+        raise DataError(
+            f"a data frame of {found.shape[1]} columns may be one series with covariates or several series; "
+            "give [frame] for one, its first column forecast, or frame.to_numpy().T for a series in each column"
+        )
+    if isinstance(found, str | bytes):
+        raise DataError(f"a {type(found).__name__} came; give a series, or a list of series")
+    if not isinstance(found, np.ndarray):
+        found = list(found)
+    is_one = len(found) > 0 and not any(np.iterable(value) for value in found)
+    return series_of([found] if is_one else found, n_columns, np.float64, axes=checked_axes(axes), form=form)
 
 
 def forecast_after(
