@@ -24,12 +24,14 @@ def opened(items: Any, name: str = "X") -> Any:
     """
     if isinstance(items, str | bytes):
         return items
-    if isinstance(items, Mapping | Set) or not isinstance(items, Iterable) or getattr(items, "ndim", 1) == 0:
+    is_array = hasattr(items, "__array__")
+    is_list = isinstance(items, Iterable) and not isinstance(items, Mapping | Set)
+    if not (is_array or is_list) or getattr(items, "ndim", 1) == 0:
         raise DataError(f"{name} is a {type(items).__name__}, {shown(items)}; give a list of examples, or an array")
     if is_frame(found := cast("Any", items)):
         _refuse_nested(found, name)
         return as_array(found[found.columns[0]] if found.shape[1] == 1 else found, name)
-    return as_array(items, name) if hasattr(items, "__array__") else items
+    return as_array(items, name) if is_array else items
 
 
 def is_frame(items: Any) -> bool:

@@ -32,7 +32,7 @@ def examples_of(
             `sounds_of`. Or a 2-D array came for series: it may be one, or several of one channel.
         RequestError: axes that there are none of, or of what is no series.
     """
-    _check_axes(axes, encoder)
+    check_axes(axes, encoder)
     if isinstance(encoder, SpeechEncoder):
         return sounds_of(items, encoder.settings.rate)
     if isinstance(encoder, SeriesEncoder):
@@ -49,13 +49,18 @@ def examples_of(
 def example_of(item: Any, encoder: AnyEncoder, axes: Axes | None = None, form: ArrayForm | None = None) -> Any:
     """One text, series or recording; arguments and errors as `examples_of` has them."""
     if isinstance(encoder, SeriesEncoder):
-        _check_axes(axes, encoder)
+        check_axes(axes, encoder)
         return one_series(item, len(encoder.channels), axes=axes, form=form)
     (example,) = examples_of([item], encoder, axes)
     return example
 
 
-def _check_axes(axes: Any, encoder: AnyEncoder) -> None:
+def check_axes(axes: Any, encoder: AnyEncoder) -> None:
+    """See that axes can be, and are asked for of series alone.
+
+    Raises:
+        RequestError: they cannot, or not.
+    """
     if checked_axes(axes) and not isinstance(encoder, SeriesEncoder):
         what = "recordings" if isinstance(encoder, SpeechEncoder) else "texts or tokens"
         raise RequestError(f"axes={axes!r} is of arrays of numeric series, and this model reads {what}; leave it out")

@@ -1,7 +1,6 @@
 """A trained forecaster as an object that predicts."""
 
 from collections.abc import Iterable, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +28,7 @@ class ForecastPredictor:
 
     def __init__(self, artifact: ForecastArtifact) -> None:
         self._artifact = artifact
+        self._streams: dict[bool, StreamingForecaster] = {}
 
     @property
     def horizon(self) -> int:
@@ -68,31 +68,33 @@ class ForecastPredictor:
             listed(series, len(self.columns), axes=axes, form=self._artifact.axes),
         )
 
-    def stream(self) -> "ForecastStream":
+    def stream(self, *, axes: Axes | None = None) -> "ForecastStream":
         """A series that is still arriving, to be pushed step by step; see `lstmkit.stream.ForecastStream`.
 
+        Args:
+            axes: nct: a chunk of steps is pushed as `(columns, time)`; ntc: as `(time, columns)`. None: as `axes` was
+                when the model was fitted, or else `(time, columns)`.
+
         Raises:
-            RequestError: the model reads covariates ahead of time.
+            RequestError: the model reads covariates ahead of time; or axes that there are none of.
         """
         from lstmkit.stream import ForecastStream
 
-        return ForecastStream(self._streaming)
+        return ForecastStream(self._streaming(checked_axes(axes)))
 
-    def stream_pool(self) -> "ForecastPool":
-        """Many such series, forecast in one call; see `lstmkit.stream.ForecastPool`.
-
-        Raises:
-            RequestError: as for `stream`.
-        """
+    def stream_pool(self, *, axes: Axes | None = None) -> "ForecastPool":
+        """Many such series, forecast in one call; see `lstmkit.stream.ForecastPool`; arguments as `stream`."""
         from lstmkit.stream import ForecastPool
 
-        return ForecastPool(self._streaming)
+        return ForecastPool(self._streaming(checked_axes(axes)))
 
-    @cached_property
-    def _streaming(self) -> "StreamingForecaster":
+    def _streaming(self, axes: Axes | None) -> "StreamingForecaster":
         from lstmkit.stream import StreamingForecaster
 
-        return StreamingForecaster(self._artifact)
+        columns_first = (axes or self._artifact.axes) == "nct"
+        if columns_first not in self._streams:
+            self._streams[columns_first] = StreamingForecaster(self._artifact, columns_first=columns_first)
+        return self._streams[columns_first]
 
     def describe(self) -> dict[str, Any]:
         """The model in a few plain words and numbers."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
-from lstmkit.api.examples import example_of, examples_of
+from lstmkit.api.examples import check_axes, example_of, examples_of
 from lstmkit.api.forecaster import ForecastPredictor
 from lstmkit.api.inputs import Item
 from lstmkit.api.numbers import NumberPredictor
@@ -33,7 +33,7 @@ class Predictor:
     def __init__(self, artifact: Artifact, twin: Callable[[], Artifact] | None = None) -> None:
         self._artifact = artifact
         self._twin = twin
-        self._streams: dict[tuple[int | float | None, int], StreamingModel] = {}
+        self._streams: dict[tuple[int | float | None, int, bool], StreamingModel] = {}
 
     @property
     def labels(self) -> list[str]:
@@ -106,40 +106,46 @@ class Predictor:
         )
         return found.beside(others[0]) if others else found
 
-    def stream(self, *, rate: int | float | None = None, channels: int = 1) -> "Stream":
+    def stream(self, *, rate: int | float | None = None, channels: int = 1, axes: Axes | None = None) -> "Stream":
         """A sequence that is still arriving, to be pushed step by step; see `lstmkit.stream.Stream`.
 
         Args:
             rate: for a model of recordings, of the samples pushed, in Hz; None: the rate that the model reads.
             channels: for a model of recordings, of the samples pushed; more than one are averaged.
+            axes: for a model of series: nct: a chunk of steps is pushed as `(channels, time)`; ntc: as `(time,
+                channels)`. None: as `axes` was when the model was fitted, or else `(time, channels)`.
 
         Raises:
-            RequestError: the model reads from both ends, so that it has no answer before the end; or a rate or channels
-                came that cannot be, or for another kind of sequence.
+            RequestError: the model reads from both ends, so that it has no answer before the end; or a rate, channels
+                or axes came that cannot be, or for another kind of sequence.
         """
         from lstmkit.stream import Stream
 
-        return Stream(self._streaming(rate, channels))
+        return Stream(self._streaming(rate, channels, axes))
 
-    def stream_pool(self, *, rate: int | float | None = None, channels: int = 1) -> "StreamPool":
+    def stream_pool(
+        self, *, rate: int | float | None = None, channels: int = 1, axes: Axes | None = None
+    ) -> "StreamPool":
         """Many such sequences, advanced in one call; see `lstmkit.stream.StreamPool`.
 
         Args:
-            rate, channels: as for `stream`, of all streams of the pool.
+            rate, channels, axes: as for `stream`, of all streams of the pool.
 
         Raises:
             RequestError: as for `stream`.
         """
         from lstmkit.stream import StreamPool
 
-        return StreamPool(self._streaming(rate, channels))
+        return StreamPool(self._streaming(rate, channels, axes))
 
-    def _streaming(self, rate: int | float | None, channels: int) -> "StreamingModel":
+    def _streaming(self, rate: int | float | None, channels: int, axes: Axes | None) -> "StreamingModel":
         from lstmkit.stream import StreamingModel
 
-        if (rate, channels) not in self._streams:
-            self._streams[rate, channels] = StreamingModel(self._artifact, rate, channels)
-        return self._streams[rate, channels]
+        check_axes(axes, self._artifact.encoder)
+        key = rate, channels, (axes or self._artifact.axes) == "nct"
+        if key not in self._streams:
+            self._streams[key] = StreamingModel(self._artifact, rate, channels, channels_first=key[2])
+        return self._streams[key]
 
     def describe(self) -> dict[str, Any]:
         """The model in a few plain words and numbers."""

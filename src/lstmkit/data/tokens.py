@@ -10,8 +10,8 @@ from lstmkit.core.errors import DataError
 from lstmkit.data.numeric import short
 
 _OF_REALS = (
-    "real values are a series: give arrays (time, channels), or (time, 1) of one channel; or bin them first, as with "
-    "KBinsDiscretizer(encode='ordinal')"
+    "bin real values first, as with KBinsDiscretizer(encode='ordinal'), or give them as series, arrays (time, channels), "
+    "(time, 1) of one channel"
 )
 
 
