@@ -37,7 +37,7 @@ from subjects import (
 
 from lstmkit.config.resolve import resolve
 from lstmkit.core.files import write_json
-from lstmkit.data.batching import collate, shuffled_batches
+from lstmkit.data.batching import batch_of, shuffled_batches
 from lstmkit.experiment.prepare import prepare
 from lstmkit.nn.library import native_library
 
@@ -117,7 +117,7 @@ def imdb_rows(quick: bool, effort: Effort) -> Iterable[Row]:
         n_batches = 2 if quick else 10
         batches = []
         for places in chosen[:: len(chosen) // n_batches][:n_batches]:
-            ragged, _ = collate(part, places)
+            ragged = batch_of(part, places)
             padded = ragged.layout.to_padded(ragged.rows)
             lengths = ragged.layout.lengths.tolist()
             batches.append(Batch.of([padded[:n, k] for k, n in enumerate(lengths)]))

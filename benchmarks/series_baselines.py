@@ -38,7 +38,7 @@ def measures(network: Classifier, series: list[np.ndarray], name: str) -> list[t
     found = []
     for rows in series:
         baseline = np.ascontiguousarray(BASELINES[name](rows))
-        both = EncodedPart(np.concatenate([rows, baseline]), np.arange(3) * len(rows), np.zeros(2, dtype=np.int64))
+        both = EncodedPart(np.concatenate([rows, baseline]), np.arange(3) * len(rows))
         answers = probabilities(network, both)
         best = int(answers[0].argmax())
         attribution = integrated_gradients(network, rows, [best], baseline)

@@ -38,7 +38,7 @@ def test_parameters_and_schema_are_one() -> None:
     assert set(PARAMETER_KEYS.values()) | left_out == set(known_keys())
     assert not set(PARAMETER_KEYS.values()) & left_out
     defaults = {name: parameter.default for name, parameter in inspect.signature(SequenceClassifier).parameters.items()}
-    assert set(defaults) == {*PARAMETER_KEYS, "random_state", "verbose"}
+    assert set(defaults) == {*PARAMETER_KEYS, "axes", "random_state", "verbose"}
     tree = Config().model_dump()
     schema = {name: tree[key.split(".")[0]][key.split(".")[1]] for name, key in PARAMETER_KEYS.items()}
     assert schema.pop("class_weight") == "none"

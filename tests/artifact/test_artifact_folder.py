@@ -42,7 +42,7 @@ def make(folder: Path, **model: Any) -> Artifact:
 
 def answers(artifact: Artifact) -> np.ndarray:
     tokens, offsets = artifact.encoder.encode([*TEXTS, "words never seen", "a b c d e f g h"])
-    return probabilities(artifact.network, EncodedPart(tokens, offsets, np.zeros(7, dtype=np.int64)))
+    return probabilities(artifact.network, EncodedPart(tokens, offsets))
 
 
 @pytest.fixture

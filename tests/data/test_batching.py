@@ -1,11 +1,12 @@
 """Batches: every sequence once, similar lengths together, the same order for the same seed and epoch."""
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lstmkit.data.batching import collate, shuffled_batches, sorted_batches
+from lstmkit.data.batching import batch_of, collate, shuffled_batches, sorted_batches
 from lstmkit.data.encoded import EncodedPart
 
 LENGTHS = st.lists(st.integers(1, 40), min_size=1, max_size=200)
@@ -55,3 +56,11 @@ def test_collate_gives_each_sequence_its_own_tokens_and_label(lengths: list[int]
     for row, k in zip(padded, chosen.tolist(), strict=True):
         expected = torch.arange(part.offsets[k], part.offsets[k + 1])
         assert torch.equal(row[: len(expected)], expected)
+
+
+def test_sequences_without_labels_are_laid_out_and_not_learned_from() -> None:
+    part = EncodedPart(np.arange(5, dtype=np.int32), np.array([0, 2, 5]))
+    assert len(part) == 2
+    assert batch_of(part, np.array([1, 0])).rows.tolist() == [2, 0, 3, 1, 4]
+    with pytest.raises(ValueError, match="these sequences were encoded without labels; training and scoring need"):
+        collate(part, np.array([0]))

@@ -11,9 +11,7 @@ from lstmkit.data.near_duplicates import RESEMBLANCE, near_duplicates
 
 def part_of(sequences: list[list[int]]) -> EncodedPart:
     offsets = np.cumsum([0, *map(len, sequences)]).astype(np.int64)
-    return EncodedPart(
-        np.array([*chain.from_iterable(sequences)], dtype=np.int32), offsets, np.zeros(len(sequences), dtype=np.int64)
-    )
+    return EncodedPart(np.array([*chain.from_iterable(sequences)], dtype=np.int32), offsets)
 
 
 def resemblance(one: list[int], other: list[int]) -> float:

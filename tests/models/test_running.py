@@ -13,7 +13,7 @@ from lstmkit.models.scoring import probabilities, running_answers
 def part_of(lengths: list[int]) -> EncodedPart:
     offsets = np.cumsum([0, *lengths]).astype(np.int64)
     tokens = np.random.default_rng(0).integers(0, 20, offsets[-1]).astype(np.int32)
-    return EncodedPart(tokens, offsets, np.zeros(len(lengths), dtype=np.int64))
+    return EncodedPart(tokens, offsets)
 
 
 @settings(max_examples=40, deadline=None)
@@ -30,9 +30,7 @@ def test_every_beginning(lengths: list[int], cell: str, pooling: str, batch_size
     begins = np.repeat(part.offsets[:-1], lengths)
     beginnings = [part.rows[begin : place + 1] for place, begin in enumerate(begins)]
     sizes = [len(beginning) for beginning in beginnings]
-    each = EncodedPart(
-        np.concatenate(beginnings), np.cumsum([0, *sizes]).astype(np.int64), np.zeros(len(sizes), dtype=np.int64)
-    )
+    each = EncodedPart(np.concatenate(beginnings), np.cumsum([0, *sizes]).astype(np.int64))
     expected = probabilities(network, each)
     np.testing.assert_allclose(confidence, expected.max(1), rtol=0, atol=1e-6)
     np.testing.assert_allclose(expected[np.arange(len(best)), best], expected.max(1), rtol=0, atol=1e-6)

@@ -55,4 +55,4 @@ def predictor(**changes: Any) -> Predictor:
 def batch(model: Predictor, values: np.ndarray) -> np.ndarray:
     """The answer to the whole series; to one without any value too, which `predict` refuses."""
     rows, offsets = model._artifact.encoder.encode([values])
-    return probabilities(model._artifact.network, EncodedPart(rows, offsets, np.zeros(1, dtype=np.int64)))[0]
+    return probabilities(model._artifact.network, EncodedPart(rows, offsets))[0]

@@ -95,7 +95,7 @@ def deletion_curve(
     for k in range(0, len(orders), at_once):
         left = np.stack([deleted(order[:n]) for order in orders[k : k + at_once] for n in n_deleted.tolist()])
         offsets = np.arange(len(left) + 1) * len(rows)
-        part = EncodedPart(left.reshape(-1, *rows.shape[1:]), offsets, np.zeros(len(left), dtype=np.int64))
+        part = EncodedPart(left.reshape(-1, *rows.shape[1:]), offsets)
         curves.append(probabilities(network, part)[:, number].reshape(-1, len(n_deleted)))
     ordered, *drawn = np.concatenate(curves)
     return Deletion(n_deleted, ordered, np.array(drawn))

@@ -12,7 +12,7 @@ from lstmkit.analyze.explained import Explanation, Inside, SeriesExplanation, Te
 from lstmkit.analyze.running import running_probabilities
 from lstmkit.analyze.traced import LayerTrace, difference_from_engine, trace
 from lstmkit.core.errors import DataError
-from lstmkit.data.batching import collate
+from lstmkit.data.batching import batch_of
 from lstmkit.data.encoded import EncodedPart
 from lstmkit.data.encoder import Encoder
 from lstmkit.data.encoding import AnyEncoder
@@ -157,7 +157,7 @@ def _of_rows(
     was_training = network.training
     network.eval()
     try:
-        whole = EncodedPart(rows, np.array([0, len(rows)]), np.zeros(1, dtype=np.int64))
+        whole = EncodedPart(rows, np.array([0, len(rows)]))
         answer = probabilities(network, whole)[0]
         classes = np.argsort(-answer, kind="stable")[:most_classes]
         attribution = integrated_gradients(network, rows, classes.tolist())
@@ -168,7 +168,7 @@ def _of_rows(
                 network, rows, values, int(classes[0]), channel_of=channel_of, n_orders=n_orders, seed=seed
             )
         running = running_probabilities(network, rows)
-        batch, _ = collate(whole, np.zeros(1, dtype=np.int64))
+        batch = batch_of(whole, np.zeros(1, dtype=np.int64))
         with torch.no_grad():
             traced = trace(network, batch.to(network.head.weight.device))
         engine_difference = difference_from_engine(

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from lstmkit.analyze.curves import significant
 from lstmkit.analyze.traced import LayerTrace, trace
-from lstmkit.data.batching import collate, sorted_batches
+from lstmkit.data.batching import batch_of, sorted_batches
 from lstmkit.data.encoded import EncodedPart
 from lstmkit.models import Classifier
 
@@ -101,7 +101,7 @@ def read_gates(
     n_done = 0
     with torch.no_grad():
         for places in sorted_batches(part.lengths[chosen], _BATCH):
-            batch, _ = collate(part, chosen[places])
+            batch = batch_of(part, chosen[places])
             inputs = _Inputs.of(batch.rows, tokens)
             for own, sums in zip(trace(network, batch).layers, layers, strict=True):
                 for one, into in zip(own, sums, strict=True):

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
-from lstmkit.data.batching import collate
+from lstmkit.data.batching import batch_of
 from lstmkit.data.encoded import EncodedPart
 from lstmkit.models import Classifier
 from lstmkit.models.pooling import running_pool
@@ -46,13 +46,13 @@ def running_probabilities(
     lengths = np.unique(np.linspace(1, len(rows), n).round().astype(np.int64)) if n > 1 else np.array([len(rows)])
     beginnings = [rows[:length] for length in lengths]
     offsets = np.concatenate([[0], np.cumsum(lengths)])
-    part = EncodedPart(np.concatenate(beginnings), offsets, np.zeros(len(lengths), dtype=np.int64))
+    part = EncodedPart(np.concatenate(beginnings), offsets)
     return Running(lengths, probabilities(network, part))
 
 
 def _on_the_way(network: Classifier, rows: np.ndarray) -> np.ndarray:
-    part = EncodedPart(rows, np.array([0, len(rows)]), np.zeros(1, dtype=np.int64))
-    batch, _ = collate(part, np.zeros(1, dtype=np.int64))
+    part = EncodedPart(rows, np.array([0, len(rows)]))
+    batch = batch_of(part, np.zeros(1, dtype=np.int64))
     with torch.inference_mode():
         states = network.states(batch.to(network.head.weight.device).rows, batch.layout)
         pooled = running_pool(states, batch.layout, network.pooling)

@@ -13,15 +13,16 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from lstmkit.api.borrowed import borrowed, device_for
-from lstmkit.api.examples import examples_of
-from lstmkit.api.inputs import Item, Sort, classes_of, held_out, sort_of, texts_of
+from lstmkit.api.containers import is_frame, opened, refuse_masked
+from lstmkit.api.examples import example_of
+from lstmkit.api.inputs import Item, Sort, classes_of, has_length, held_out, refuse_values, sort_of, texts_of
 from lstmkit.api.parameters import as_value_errors, config_of, plain
 from lstmkit.api.printing import Printer
 from lstmkit.api.saving import MODEL, described, read_estimator, write_estimator
-from lstmkit.api.series import series_of
-from lstmkit.artifact import load_artifact, save_artifact
+from lstmkit.api.series import checked_axes, form_of, series_of
+from lstmkit.artifact import ArrayForm, load_artifact, save_artifact
 from lstmkit.config.resolve import validate
-from lstmkit.core.errors import ArtifactError, DataError
+from lstmkit.core.errors import ArtifactError, DataError, RequestError
 from lstmkit.data.encoded import EncodedPart
 from lstmkit.data.encoding import AnyEncoder, fit_encoder
 from lstmkit.data.series import SeriesEncoder
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from lstmkit.analyze.explained import Explanation
 
 _ABOUT = "estimator.json"
+_OF_TOKENS = ("word_dropout", "word_dropout_length", "embedding_std", "lowercase", "vocabulary_size", "min_frequency")
 _LABEL_KINDS = "biufUO"  # booleans, integers, floats, fixed and free strings
 
 CHECKS_NOT_APPLICABLE = {
@@ -49,8 +51,10 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
 
     `X` is a list of strings; a list of lists of tokens (strings or whole numbers) of any lengths; a 2-D array whose
     rows are sequences of whole numbers (or strings), one token a column; or series: a 3-D array `(n, channels, time)`,
-    or a list of arrays `(time, channels)` of any lengths, NaN where a value is missing. The constructor stores its
-    keywords; their values are checked by `fit`. Sample weights are not supported.
+    or a list of arrays `(time, channels)` of any lengths, NaN or a mask where a value is missing; `axes` says it where
+    theirs are in another order. A data frame of one column is that column. A parameter that the kind of X has no use
+    for is refused where it was set. The constructor stores its keywords; their values are checked by `fit`. Sample
+    weights are not supported.
 
     Args:
         cell: lstm, gru or rnn.
@@ -91,6 +95,9 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         min_frequency: times a token must occur in the training part to be kept.
         max_length: longest sequence in tokens or steps; longer ones are truncated.
         truncate: what of a long sequence is kept: head, tail, or half of each (ends).
+        axes: of series, the order of the axes. nct: a 3-D array is `(n, channels, time)`, and an item of a list
+            `(channels, time)`; ntc: `(n, time, channels)` and `(time, channels)`. None: a 3-D array is `(n, channels,
+            time)` and an item of a list `(time, channels)`, with an `AxesWarning` where the other reading is as likely.
         random_state: int, None or RandomState: held-out part, initial weights, order of batches, dropout.
         device: auto, cpu or cuda.
         threads: CPU threads while fitting and predicting; 0: as torch is set.
@@ -101,6 +108,8 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         classes_: the labels, sorted, in their own dtype; the columns of `predict_proba`.
         n_features_in_: tokens of each sequence, where X held tokens and all sequences had one length. Arrays to
             predict must be as wide; lists may have any lengths. Of series, their channels.
+        axes_: of series, what `fit` found of their axes: nct or ntc where `axes` said it; array where it did not and a
+            3-D array came, so that an example to explain is `(channels, time)`; else None.
         feature_names_in_: column names, where X was a data frame with strings for them.
         history_: a record for each epoch, with the keys of a run's `history.jsonl`.
         best_epoch_: the epoch whose weights were kept, counted from 1.
@@ -146,6 +155,7 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         min_frequency: int = 2,
         max_length: int = 400,
         truncate: str = "ends",
+        axes: str | None = None,
         random_state: int | np.random.RandomState | None = None,
         device: str = "auto",
         threads: int = 0,
@@ -186,6 +196,7 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         self.min_frequency = min_frequency
         self.max_length = max_length
         self.truncate = truncate
+        self.axes = axes
         self.random_state = random_state
         self.device = device
         self.threads = threads
@@ -196,7 +207,7 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         """Train on sequences and their labels; torch's random state and thread count are left as they were.
 
         Args:
-            X: see the class.
+            X: see the class, and `axes` for the axes of arrays.
             y: a label for each sequence: strings, integers, booleans or whole floats, of two classes or more.
 
         Raises:
@@ -239,12 +250,15 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         return self
 
     def predict(self, X: Any) -> np.ndarray:  # noqa: N803
-        """The most probable label of each sequence, in the dtype of the labels; errors as `predict_proba`."""
+        """The most probable label of each sequence, in the dtype of the labels; X and errors as `predict_proba`."""
         chosen = self.predict_proba(X).argmax(1)
         return self.classes_[chosen]
 
     def predict_proba(self, X: Any) -> np.ndarray:  # noqa: N803
         """Class probabilities `(n, classes)`, columns as `classes_`; each row depends on its own sequence alone.
+
+        Args:
+            X: sequences in a form that `fit` takes; arrays of series have their axes in the order of `axes`.
 
         Raises:
             sklearn.exceptions.NotFittedError: `fit` was not called.
@@ -253,14 +267,15 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         with as_value_errors():
             examples, _ = self._examples(X, reset=False)
-            part = _encode(self.encoder_, examples, np.zeros(len(examples), dtype=np.int64))
+            part = EncodedPart(*self.encoder_.encode(examples))
             with borrowed(self.config_.run.threads, self.network_.head.weight.device):
                 return probabilities(self.network_, part)
 
     def explain(self, x: Item, *, most_classes: int = 10, n_orders: int = 20, seed: int = 0) -> "Explanation":
         """The prediction for one example from the inside; see `Predictor.explain`.
 
-        Labels are strings in it, in the order of `classes_`.
+        Labels are strings in it, in the order of `classes_`. A series is in the form that `fit` had: `(channels, time)`
+        with axes="nct" and of a model fitted on a 3-D array without `axes`, else `(time, channels)`.
 
         Raises:
             sklearn.exceptions.NotFittedError: `fit` was not called.
@@ -270,7 +285,7 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
 
         check_is_fitted(self)
         with as_value_errors(), borrowed(self.config_.run.threads, self.network_.head.weight.device):
-            (example,) = examples_of([x], self.encoder_)
+            example = example_of(x, self.encoder_, form=self.axes_)
             labels = [str(label) for label in self.classes_.tolist()]
             return explain(
                 self.network_, self.encoder_, labels, example, most_classes=most_classes, n_orders=n_orders, seed=seed
@@ -304,7 +319,7 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
             Path(folder),
             _ABOUT,
             state,
-            lambda place: save_artifact(place, self.network_, architecture, self.encoder_, names),
+            lambda place: save_artifact(place, self.network_, architecture, self.encoder_, names, axes=self.axes_),
         )
 
     @classmethod
@@ -326,6 +341,7 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         estimator.classes_ = classes
         estimator.config_ = validate(state["config"])
         estimator.encoder_ = artifact.encoder
+        estimator.axes_ = artifact.axes
         estimator.network_ = artifact.network
         estimator.history_ = state["history"]
         estimator.best_epoch_ = state["best_epoch"]
@@ -351,39 +367,102 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         if reads_series != (sort == "series"):
             fitted, came = ("series", "texts or tokens") if reads_series else ("texts or tokens", "series")
             raise DataError(f"X holds {came}, and this SequenceClassifier was fitted on {fitted}; give such examples")
+        if reset:
+            _check_applies(self.get_params(deep=False), sort)
+        if reset:
+            self.axes_: ArrayForm | None = form_of(items, checked_axes(self.axes)) if sort == "series" else None
         if sort != "series":
-            return texts_of(items), sort
-        series = series_of(items, 0 if reset else self.n_features_in_)
+            texts = texts_of(items)
+            if reset and self.tokenizer == "auto":
+                refuse_values(items, texts)
+            return texts, sort
+        series = series_of(items, 0 if reset else self.n_features_in_, form=self.axes_)
         self.n_features_in_ = series[0].shape[1]
         return series, sort
 
     def _items(self, X: Any, reset: bool) -> Sequence[Item]:  # noqa: N803
-        """X as a sequence of examples; with `reset`, also learn how wide arrays have to be."""
+        """X as a sequence of examples (a 3-D array is one too); with `reset`, also learn how wide arrays have to be."""
         if reset:
             for name in ("n_features_in_", "feature_names_in_"):
                 vars(self).pop(name, None)
         if isinstance(X, str):
             raise DataError("X is one string; give a list of texts, as [text]")
-        if issparse(X) or hasattr(X, "__array__"):
-            array = None if issparse(X) else np.asarray(X)
-            if array is not None and array.ndim == 1 and array.dtype.kind in "OUT":
-                return self._listed(array.tolist(), reset)
-            if array is not None and array.ndim == 3:
-                return self._listed(list(np.swapaxes(array, 1, 2)), reset)
-            return cast("np.ndarray", validate_data(self, X, dtype=None, reset=reset)).tolist()
-        if not isinstance(X, Sequence):
+        found = X if issparse(X) else opened(X)
+        if isinstance(found, np.ndarray):
+            if found.ndim == 3:
+                if not len(found):
+                    raise DataError("X holds no examples; give one or more")
+                return cast("Sequence[Item]", found)
+            if found.ndim == 1 and found.dtype.kind in "OUT":
+                return self._listed(found.tolist(), reset)
+            if found.ndim == 1:
+                raise DataError(
+                    f"X has one axis and holds {found.dtype}, one value for each example, which is no sequence. "
+                    "Reshape your data: series as (n, channels, time), tokens as rows"
+                )
+            refuse_masked(found, "X holds tokens, of which none can be missing; series have three axes")
+            return _validated(self, X if is_frame(X) else found, reset).tolist()
+        if issparse(X):
+            return _validated(self, X, reset).tolist()
+        if not isinstance(found, Sequence):
             raise DataError(f"X is a {type(X).__name__}; give a list of texts, a list of token lists, or an array")
-        return self._listed(X, reset)
+        return self._listed(found, reset)
 
     def _listed(self, items: Sequence[Item], reset: bool) -> Sequence[Item]:
         if not len(items):
             raise DataError("X holds no examples; give one or more")
         is_wide = sort_of(items[:1]) == "tokens"
-        if reset and is_wide and not any(isinstance(item, str) or not hasattr(item, "__len__") for item in items):
+        if reset and is_wide and not any(isinstance(item, str) or not has_length(item) for item in items):
             widths = {len(item) for item in items}
             if len(widths) == 1:
                 self.n_features_in_ = widths.pop()
         return items
+
+
+def _validated(estimator: SequenceClassifier, X: Any, reset: bool) -> np.ndarray:  # noqa: N803
+    """X as an array of two axes, checked and its columns kept by scikit-learn; its refusals in one line.
+
+    Raises:
+        ValueError: X is no such array, misses a value, or is of another width than in `fit`.
+        DataError: X is a data frame of several columns, one of them of texts.
+    """
+    try:
+        found = cast("np.ndarray", validate_data(estimator, X, dtype=None, reset=reset))
+    except ValueError as error:
+        if str(error).startswith("The feature names"):  # its lines are a list
+            raise
+        reason = "NaN; no token can be missing, and series have three axes" if " NaN" in str(error) else ""
+        message = f"Input X contains {reason}" if reason else " ".join(str(error).split())
+        raise ValueError(message) from error
+    if is_frame(X):
+        for name, value in zip(X.columns, found[0].tolist(), strict=True):
+            if isinstance(value, str) and len(value.split()) > 1:
+                raise DataError(
+                    f"X is a data frame of {found.shape[1]} columns, and {name!r} holds texts; give that column alone, "
+                    f"as X[{name!r}]"
+                )
+    return found
+
+
+def _check_applies(parameters: dict[str, Any], sort: Sort) -> None:
+    """See that no parameter was set that the kind of X has no use for.
+
+    Raises:
+        RequestError: one was.
+    """
+    if sort != "series":
+        if checked_axes(parameters["axes"]):
+            raise RequestError(
+                f"axes={parameters['axes']!r} is of arrays of numeric series, and X holds texts or tokens; leave it out"
+            )
+        return
+    usual = SequenceClassifier().get_params(deep=False)
+    for name in _OF_TOKENS:
+        if plain(parameters[name]) != usual[name]:
+            raise RequestError(
+                f"{name}={parameters[name]!r} is of texts and tokens, and X holds numeric series; leave it at its "
+                f"default, {usual[name]!r}"
+            )
 
 
 def _encode(encoder: AnyEncoder, examples: list[Any], codes: np.ndarray) -> EncodedPart:

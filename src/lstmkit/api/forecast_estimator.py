@@ -10,12 +10,13 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from lstmkit.api.borrowed import borrowed, device_for
-from lstmkit.api.forecaster import forecast_after, last_read
+from lstmkit.api.containers import opened
+from lstmkit.api.forecaster import forecast_after, last_read, listed
 from lstmkit.api.parameters import InputError, as_value_errors, plain, tree_of
 from lstmkit.api.printing import Printer
 from lstmkit.api.saving import MODEL, described, read_estimator, write_estimator
-from lstmkit.api.series import series_of
-from lstmkit.artifact import load_forecaster, save_artifact
+from lstmkit.api.series import checked_axes, form_of, series_of
+from lstmkit.artifact import ArrayForm, load_forecaster, save_artifact
 from lstmkit.config.resolve import validate
 from lstmkit.config.schema import Config
 from lstmkit.core.errors import DataError
@@ -53,8 +54,9 @@ class SequenceForecaster(BaseEstimator):
     """A recurrent forecaster of series with quantiles, as a scikit-learn estimator.
 
     `X` is one series `(time,)`; a list of series, arrays or lists `(time,)` or `(time, columns)`, the column to
-    forecast first; a 2-D array, a series in each row; or a 3-D array `(n, columns, time)`. NaN or None where a value is
-    missing. The constructor stores its keywords; their values are checked by `fit`.
+    forecast first; a 2-D array, a series in each row; or a 3-D array `(n, columns, time)`. NaN, None or a mask where a
+    value is missing; `axes` says it where the axes are in another order. A data frame of one column is that column. The
+    constructor stores its keywords; their values are checked by `fit`.
 
     Args:
         horizon: steps of a forecast.
@@ -63,6 +65,9 @@ class SequenceForecaster(BaseEstimator):
         base: what the network corrects: last, season or mean; auto: the one that errs least in training.
         known_ahead: numbers of the columns whose future is known, counted from 1; a series to predict goes on with rows
             that have these and no value to forecast.
+        axes: the order of the axes of arrays. nct: a 3-D array is `(n, columns, time)`, and an item of a list
+            `(columns, time)`; ntc: `(n, time, columns)` and `(time, columns)`. None: a 3-D array is `(n, columns,
+            time)` and an item of a list `(time, columns)`, with an `AxesWarning` where the other reading is as likely.
         cell: lstm, gru or rnn.
         embedding_size: features per step, as the recurrence reads them.
         hidden_size: units of each layer and direction.
@@ -89,6 +94,8 @@ class SequenceForecaster(BaseEstimator):
         verbose: 1 prints a line for each epoch.
 
     Attributes:
+        axes_: what `fit` found of the axes: nct or ntc where `axes` said it; array where a 3-D array came without; or
+            None.
         encoder_: the fitted `lstmkit.data.windows.WindowEncoder`.
         network_: the fitted network.
         decisions_: what was decided, one line each.
@@ -105,6 +112,7 @@ class SequenceForecaster(BaseEstimator):
         context: int = 0,
         base: str = "auto",
         known_ahead: Sequence[int] = (),
+        axes: str | None = None,
         cell: str = "lstm",
         embedding_size: int = 32,
         hidden_size: int = 64,
@@ -135,6 +143,7 @@ class SequenceForecaster(BaseEstimator):
         self.context = context
         self.base = base
         self.known_ahead = known_ahead
+        self.axes = axes
         self.cell = cell
         self.embedding_size = embedding_size
         self.hidden_size = hidden_size
@@ -165,17 +174,18 @@ class SequenceForecaster(BaseEstimator):
 
         Args:
             X: see the class.
-            y: not used; series hold what is forecast.
+            y: None; series hold what is forecast.
 
         Raises:
             InputError: X cannot be used; a `ValueError`, as scikit-learn's own refusals are.
             ParameterError: a parameter's value is not allowed; a `ValueError` too.
             TrainingError: the loss is not finite.
         """
-        del y
         with as_value_errors():
+            _refuse_y(y)
             seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-            series = _listed(X)
+            axes = checked_axes(self.axes)
+            series = _listed(X, form=axes)
             n_columns = series[0].shape[1]
             names = ["y", *(f"x{k}" for k in range(1, n_columns))]
             ahead = [names[k] if 0 < k < n_columns else str(k) for k in self.known_ahead]
@@ -189,6 +199,7 @@ class SequenceForecaster(BaseEstimator):
                 if config.train.refit:
                     both = data.windows("refit").part
                     network, _ = self._trained(config, data.encoder.shape, both, None, result.best_epoch)
+        self.axes_: ArrayForm | None = form_of(opened(X), axes)
         self.config_ = config
         self.decisions_ = list(data.decisions)
         self.encoder_ = data.encoder
@@ -198,11 +209,14 @@ class SequenceForecaster(BaseEstimator):
         return self
 
     def predict(self, X: Any) -> np.ndarray:  # noqa: N803
-        """The median of each step that follows each series, `(n, horizon)`; errors as `predict_quantiles`."""
+        """The median of each step that follows each series, `(n, horizon)`; X and errors as `predict_quantiles`."""
         return self.predict_quantiles(X)[..., QUANTILES.index(0.5)]
 
     def predict_quantiles(self, X: Any) -> np.ndarray:  # noqa: N803
         """The 10, 50 and 90% quantiles of the steps that follow each series, `(n, horizon, 3)`.
+
+        Args:
+            X: series in a form that `fit` takes, their axes in the order of `axes`.
 
         Raises:
             sklearn.exceptions.NotFittedError: `fit` was not called.
@@ -210,25 +224,27 @@ class SequenceForecaster(BaseEstimator):
         """
         check_is_fitted(self)
         with as_value_errors():
-            series = _listed(X, len(self.encoder_.columns))
-            with borrowed(self.config_.run.threads, self.network_.head.weight.device):
-                return forecast_after(self.network_, self.encoder_, series)
+            return self._quantiles(_listed(X, len(self.encoder_.columns), self.axes_))
 
     def score(self, X: Any, y: Any = None) -> float:  # noqa: N803
         """Minus the MASE of the last `horizon` steps of each series, forecast from those before; more is better.
 
         Values that are missing there are not scored; a series without any counts for nothing.
 
+        Args:
+            X: series in a form that `fit` takes, their axes in the order of `axes`.
+            y: None, as in `fit`.
+
         Raises:
             sklearn.exceptions.NotFittedError: `fit` was not called.
             InputError: X cannot be used, a series is too short, or none has a value that could be scored; a
                 `ValueError`.
         """
-        del y
         check_is_fitted(self)
         horizon = self.encoder_.horizon
         with as_value_errors():
-            series = _listed(X, len(self.encoder_.columns))
+            _refuse_y(y)
+            series = _listed(X, len(self.encoder_.columns), self.axes_)
             errors = []
             known = []
             for k, one in enumerate(series):
@@ -238,7 +254,7 @@ class SequenceForecaster(BaseEstimator):
                 history = one.copy()
                 history[end:, [c for c in range(one.shape[1]) if c not in self.encoder_.known_ahead]] = np.nan
                 known.append(history if self.encoder_.known_ahead else one[:end])
-            medians = self.predict(known)
+            medians = self._quantiles(series_of(known, axes="ntc", dtype=np.float64))[..., QUANTILES.index(0.5)]
             for one, history, median in zip(series, known, medians, strict=True):
                 begin = last_read(self.encoder_, history) + 1
                 truth = one[begin : begin + horizon, 0]
@@ -279,7 +295,7 @@ class SequenceForecaster(BaseEstimator):
             Path(folder),
             _ABOUT,
             state,
-            lambda place: save_artifact(place, self.network_, architecture, self.encoder_, [], task),
+            lambda place: save_artifact(place, self.network_, architecture, self.encoder_, [], task, axes=self.axes_),
         )
 
     @classmethod
@@ -298,6 +314,7 @@ class SequenceForecaster(BaseEstimator):
         estimator.config_ = validate(about["config"])
         estimator.decisions_ = about["decisions"]
         estimator.encoder_ = artifact.encoder
+        estimator.axes_ = artifact.axes
         estimator.network_ = artifact.network
         estimator.history_ = about["history"]
         estimator.best_epoch_ = about["best_epoch"]
@@ -305,6 +322,10 @@ class SequenceForecaster(BaseEstimator):
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "network_")
+
+    def _quantiles(self, series: Sequence[np.ndarray]) -> np.ndarray:
+        with borrowed(self.config_.run.threads, self.network_.head.weight.device):
+            return forecast_after(self.network_, self.encoder_, series)
 
     def _config(self, seed: int, known_ahead: str) -> Config:
         tree = tree_of(self.get_params(deep=False), _KEYS)
@@ -324,7 +345,12 @@ class SequenceForecaster(BaseEstimator):
         return network, result
 
 
-def _listed(X: Any, n_columns: int = 0) -> list[np.ndarray]:  # noqa: N803
+def _refuse_y(y: Any) -> None:
+    if y is not None:
+        raise DataError("y came, and series hold what is forecast; give X alone, covariates as further columns")
+
+
+def _listed(X: Any, n_columns: int = 0, form: ArrayForm | None = None) -> list[np.ndarray]:  # noqa: N803
     """Series as float64 arrays `(time, columns)`.
 
     Raises:
@@ -332,8 +358,7 @@ def _listed(X: Any, n_columns: int = 0) -> list[np.ndarray]:  # noqa: N803
     """
     if isinstance(X, str) or not hasattr(X, "__len__"):
         raise DataError(f"X is a {type(X).__name__}; give a series, or a list of series")
-    is_one = len(X) > 0 and not any(np.iterable(value) for value in X)
-    series = series_of([X] if is_one else X, n_columns, np.float64)
+    series = listed(X, n_columns, form=form)
     if not series:
         raise DataError("X holds no series; give one or more")
     return series

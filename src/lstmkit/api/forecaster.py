@@ -1,14 +1,14 @@
 """A trained forecaster as an object that predicts."""
 
 from collections.abc import Iterable, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float
 
-from lstmkit.api.series import series_of
-from lstmkit.artifact import ForecastArtifact
+from lstmkit.api.containers import is_frame, opened
+from lstmkit.api.series import Axes, checked_axes, series_of
+from lstmkit.artifact import ArrayForm, ForecastArtifact
 from lstmkit.core.errors import DataError
 from lstmkit.data.windows import WindowEncoder, Windows
 from lstmkit.models import Classifier
@@ -28,6 +28,7 @@ class ForecastPredictor:
 
     def __init__(self, artifact: ForecastArtifact) -> None:
         self._artifact = artifact
+        self._streams: dict[bool, StreamingForecaster] = {}
 
     @property
     def horizon(self) -> int:
@@ -39,51 +40,61 @@ class ForecastPredictor:
         """Names of the columns of a series, the one to forecast first."""
         return list(self._artifact.encoder.columns)
 
-    def predict(self, series: Iterable[Any]) -> Float[np.ndarray, "n horizon"]:
-        """The median of each of the steps that follow each series; see `predict_quantiles`."""
-        return self.predict_quantiles(series)[..., QUANTILES.index(0.5)]
+    def predict(self, series: Iterable[Any], *, axes: Axes | None = None) -> Float[np.ndarray, "n horizon"]:
+        """The median of each of the steps that follow each series; arguments and errors as `predict_quantiles`."""
+        return self.predict_quantiles(series, axes=axes)[..., QUANTILES.index(0.5)]
 
-    def predict_quantiles(self, series: Iterable[Any]) -> Float[np.ndarray, "n horizon quantiles"]:
+    def predict_quantiles(
+        self, series: Iterable[Any], *, axes: Axes | None = None
+    ) -> Float[np.ndarray, "n horizon quantiles"]:
         """The 10, 50 and 90% quantiles of the steps that follow each series; each depends on its own series alone.
 
         Args:
             series: arrays or lists `(time, columns)`, the column to forecast first, or `(time,)` where there is no
-                other; NaN or None where a value is missing. A 2-D array has a series in each row. Where covariates are
-                known ahead, a series goes on with rows that have these and no value to forecast.
+                other; NaN, None or a mask where a value is missing. A 2-D array has a series in each row, a 3-D array
+                is `(n, columns, time)`. Where covariates are known ahead, a series goes on with rows that have these
+                and no value to forecast.
+            axes: of arrays of two columns or more. nct: a 3-D array is `(n, columns, time)`, an item of a list
+                `(columns, time)`; ntc: `(n, time, columns)` and `(time, columns)`. None: as the model was fitted from
+                Python, or else `(n, columns, time)` and `(time, columns)`.
 
         Raises:
             DataError: a series is no such array, or too short for the model.
+            RequestError: axes that there are none of.
         """
-        items = [series] if isinstance(series, np.ndarray) and series.ndim == 1 else series
         return forecast_after(
-            self._artifact.network, self._artifact.encoder, series_of(items, len(self.columns), np.float64)
+            self._artifact.network,
+            self._artifact.encoder,
+            listed(series, len(self.columns), axes=axes, form=self._artifact.axes),
         )
 
-    def stream(self) -> "ForecastStream":
+    def stream(self, *, axes: Axes | None = None) -> "ForecastStream":
         """A series that is still arriving, to be pushed step by step; see `lstmkit.stream.ForecastStream`.
 
+        Args:
+            axes: nct: a chunk of steps is pushed as `(columns, time)`; ntc: as `(time, columns)`. None: as `axes` was
+                when the model was fitted, or else `(time, columns)`.
+
         Raises:
-            RequestError: the model reads covariates ahead of time.
+            RequestError: the model reads covariates ahead of time; or axes that there are none of.
         """
         from lstmkit.stream import ForecastStream
 
-        return ForecastStream(self._streaming)
+        return ForecastStream(self._streaming(checked_axes(axes)))
 
-    def stream_pool(self) -> "ForecastPool":
-        """Many such series, forecast in one call; see `lstmkit.stream.ForecastPool`.
-
-        Raises:
-            RequestError: as for `stream`.
-        """
+    def stream_pool(self, *, axes: Axes | None = None) -> "ForecastPool":
+        """Many such series, forecast in one call; see `lstmkit.stream.ForecastPool`; arguments as `stream`."""
         from lstmkit.stream import ForecastPool
 
-        return ForecastPool(self._streaming)
+        return ForecastPool(self._streaming(checked_axes(axes)))
 
-    @cached_property
-    def _streaming(self) -> "StreamingForecaster":
+    def _streaming(self, axes: Axes | None) -> "StreamingForecaster":
         from lstmkit.stream import StreamingForecaster
 
-        return StreamingForecaster(self._artifact)
+        columns_first = (axes or self._artifact.axes) == "nct"
+        if columns_first not in self._streams:
+            self._streams[columns_first] = StreamingForecaster(self._artifact, columns_first=columns_first)
+        return self._streams[columns_first]
 
     def describe(self) -> dict[str, Any]:
         """The model in a few plain words and numbers."""
@@ -95,6 +106,24 @@ class ForecastPredictor:
             "context": encoder.context,
             "parameters": self._artifact.network.n_parameters()["total"],
         }
+
+
+def listed(
+    items: Any, n_columns: int = 0, *, axes: Axes | None = None, form: ArrayForm | None = None
+) -> list[np.ndarray]:
+    """One series or several as float64 arrays `(time, columns)`; arguments and errors as `series_of` has them."""
+    found = opened(items)
+    if isinstance(found, np.ndarray) and is_frame(items) and found.ndim == 2:
+        raise DataError(
+            f"a data frame of {found.shape[1]} columns may be one series with covariates or several series; "
+            "give [frame] for one, its first column forecast, or frame.to_numpy().T for a series in each column"
+        )
+    if isinstance(found, str | bytes):
+        raise DataError(f"a {type(found).__name__} came; give a series, or a list of series")
+    if not isinstance(found, np.ndarray):
+        found = list(found)
+    is_one = len(found) > 0 and not any(np.iterable(value) for value in found)
+    return series_of([found] if is_one else found, n_columns, np.float64, axes=checked_axes(axes), form=form)
 
 
 def forecast_after(

@@ -1,6 +1,7 @@
 """From what a caller holds to what the encoder takes: texts, one for each example."""
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -9,8 +10,11 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import assert_all_finite, check_consistent_length
 
+from lstmkit.api.containers import as_array, is_frame, refuse_masked
 from lstmkit.core.errors import DataError
 from lstmkit.data.encoder import text_of
+from lstmkit.data.numeric import short, shown
+from lstmkit.data.sources.times import are_dates
 from lstmkit.data.tokens import token_of
 
 Item = str | Sequence[str] | Sequence[int] | Sequence[Sequence[float]] | np.ndarray
@@ -34,8 +38,9 @@ def texts_of(items: Iterable[Item]) -> list[str]:
     Raises:
         DataError: `items` is one string; an example is empty or neither a string nor a list; a token is no token.
     """
-    if isinstance(items, str):
+    if isinstance(items, str | bytes):
         raise DataError("one string came; give a list of texts, as predict([text])")
+    refuse_masked(items, "no text or token can be missing; leave such examples out, or give a token of its own")
     return [_text_of(item, place) for place, item in enumerate(items)]
 
 
@@ -58,14 +63,63 @@ def sort_of(items: Sequence[Item]) -> Sort:
 def _sort_of_one(item: Item) -> Sort:
     if isinstance(item, str):
         return "text"
-    inner = item[0] if isinstance(item, Sequence) and len(item) else None
-    is_series = getattr(item, "ndim", 0) == 2 or (hasattr(inner, "__len__") and not isinstance(inner, str | bytes))
-    return "series" if is_series else "tokens"
+    inner = item[0] if isinstance(item, Sequence) and not isinstance(item, bytes) and len(item) else None
+    is_nested = hasattr(inner, "__len__") and not isinstance(inner, str | bytes)
+    return "series" if is_nested or getattr(item, "ndim", 0) >= 2 or is_frame(item) else "tokens"
 
 
 def _is_nothing(item: Item) -> bool:
     """Whether it is empty or no sequence, which is refused as that."""
-    return not hasattr(item, "__len__") or not len(item)
+    return not has_length(item) or not len(item)
+
+
+def has_length(item: Any) -> bool:
+    """Whether it has a length, as arrays without axes have not."""
+    return hasattr(item, "__len__") and getattr(item, "ndim", 1) != 0
+
+
+def refuse_values(items: Sequence[Item], texts: Sequence[str]) -> None:
+    """See that what becomes text or tokens is such, and not numbers, dates or booleans written as strings.
+
+    Args:
+        items: examples of the training part as they came: strings, or lists of strings or whole numbers.
+        texts: the same as `texts_of` gives them.
+
+    Raises:
+        DataError: every string is a real number, a date or a boolean; or every text is a number.
+    """
+    is_text = isinstance(items[0], str)
+    if not is_text and not any(isinstance(token, str) for token in items[0]):
+        return
+    sort = next((sort for sort, is_one in _VALUES.items() if is_text and all(map(is_one, texts))), None)
+    if sort is None:
+        sort = next((sort for sort, is_one in _VALUES.items() if all(map(is_one, _parts(texts)))), None)
+        if sort == "numbers" and all(float(part).is_integer() for part in _parts(texts)):
+            return  # tokens may be whole numbers
+    if sort:
+        raise DataError(
+            f"X holds strings of {sort}, as {short(texts[0])}, which are no text; give numbers as series, arrays "
+            "(time, channels), and leave out dates, booleans and identifiers; or read them as text with "
+            f"tokenizer='{'words' if is_text else 'tokens'}'"
+        )
+
+
+def _parts(texts: Sequence[str]) -> Iterator[str]:
+    return (part for text in texts for part in text.replace(",", " ").replace(";", " ").split())
+
+
+def _is_number(string: str) -> bool:
+    try:
+        return math.isfinite(float(string)) or string.strip().lower() == "nan"
+    except ValueError:
+        return False
+
+
+_VALUES: dict[str, Callable[[str], bool]] = {
+    "numbers": _is_number,
+    "booleans": lambda string: string.strip().lower() in ("true", "false"),
+    "dates": lambda string: are_dates([string.strip()]),
+}
 
 
 def classes_of(y: Any, examples: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
@@ -77,6 +131,7 @@ def classes_of(y: Any, examples: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]
     """
     if y is None:
         raise DataError("SequenceClassifier requires y to be passed, but the target y is None")
+    refuse_masked(y, "no label can be missing; leave such examples out")
     y = column_or_1d(y, warn=True)
     assert_all_finite(y, input_name="y")
     check_consistent_length(examples, y)
@@ -116,10 +171,16 @@ def held_out(codes: Int[np.ndarray, " n"], fraction: float, seed: int) -> np.nda
 
 def _text_of(item: Item, place: int) -> str:
     if not isinstance(item, str):
-        if isinstance(item, bytes) or not isinstance(item, (Sequence, np.ndarray)):
+        if hasattr(item, "__array__"):  # a row of an array or a frame, or a tensor
+            item = as_array(item, f"example {place}")
+        n_axes = item.ndim if isinstance(item, np.ndarray) else int(isinstance(item, Sequence))
+        if n_axes > 1:
             raise DataError(
-                f"example {place} is {item!r} ({type(item).__name__}); an example is a string or a list of tokens"
+                f"example {place} is an array of shape {np.shape(item)}, as a series has it; an example is a string or "
+                "a list of tokens here"
             )
+        if isinstance(item, bytes) or not n_axes:
+            raise DataError(f"example {place} is {shown(item)}; an example is a string or a list of tokens")
         item = [_token(token, place) for token in item]
     try:
         text = text_of(item)

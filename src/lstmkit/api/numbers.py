@@ -8,6 +8,7 @@ from jaxtyping import Float
 
 from lstmkit.api.examples import examples_of
 from lstmkit.api.inputs import Item
+from lstmkit.api.series import Axes
 from lstmkit.artifact import NumberArtifact
 from lstmkit.data.encoded import EncodedPart
 from lstmkit.models.scoring import outputs
@@ -28,18 +29,15 @@ class NumberPredictor:
         """What an example is to the model: words, subwords, characters or tokens of a text, or a series."""
         return self._artifact.encoder.kind
 
-    def predict(self, items: Iterable[Item]) -> Float[np.ndarray, " n"]:
+    def predict(self, items: Iterable[Item], *, axes: Axes | None = None) -> Float[np.ndarray, " n"]:
         """The number of each example, in the order given; each depends on its own example alone.
 
-        Raises:
-            DataError: an example is empty or not of the kind that the model reads; see `Predictor.predict_proba`.
+        Arguments and errors as `Predictor.predict_proba` has them: a 3-D array of series is `(n, channels, time)` and
+        an item of a list `(time, channels)`, unless `axes` says another order.
         """
         encoder: Any = self._artifact.encoder
-        rows, offsets = encoder.encode(examples_of(items, encoder))
-        n = len(offsets) - 1
-        if not n:
-            return np.zeros(0)
-        found = outputs(self._artifact.network, EncodedPart(rows, offsets, np.zeros(n, dtype=np.float32)))
+        part = EncodedPart(*encoder.encode(examples_of(items, encoder, axes)))
+        found = outputs(self._artifact.network, part)
         return self._artifact.mean + self._artifact.deviation * found[:, 0]
 
     def describe(self) -> dict[str, Any]:

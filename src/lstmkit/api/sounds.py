@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from lstmkit.api.containers import opened, refuse_masked
 from lstmkit.core.errors import DataError
 from lstmkit.data.audio.reading import Recording, read_audio, take_audio
 from lstmkit.data.sources.clips import Archives, read_clip
@@ -31,6 +32,7 @@ def sounds_of(items: Iterable[Any], rate: int) -> Iterator[Sound]:
     """
     if isinstance(items, str | bytes | Path):
         raise DataError(f"one recording came; give a list of them, each {_ALLOWED}")
+    items = opened(items)
     with Archives() as archives:
         for place, item in enumerate(items):
             if isinstance(item, Clip):
@@ -42,6 +44,7 @@ def sounds_of(items: Iterable[Any], rate: int) -> Iterator[Sound]:
 
 
 def _in_memory(item: Any, rate: int, name: str) -> Recording:
+    refuse_masked(item, f"{name} is a recording, in which no sample can be missing; fill it or leave it out")
     if isinstance(item, bytes):
         found = read_audio(item, rate, name=name)
     elif isinstance(item, tuple) and len(item) == 2 and isinstance(item[1], Real):

@@ -2,6 +2,7 @@
 
 from lstmkit.artifact.folder import (
     FORMAT,
+    ArrayForm,
     Artifact,
     ForecastArtifact,
     NumberArtifact,
@@ -18,6 +19,7 @@ from lstmkit.artifact.folder import (
 
 __all__ = [
     "FORMAT",
+    "ArrayForm",
     "Artifact",
     "ForecastArtifact",
     "NumberArtifact",

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import safetensors.torch
 import tokenizers
@@ -20,6 +20,10 @@ from lstmkit.data.sources.times import Interval
 from lstmkit.data.windows import WindowEncoder
 from lstmkit.models import Classifier
 from lstmkit.models.build import build_from
+
+ArrayForm = Literal["nct", "ntc", "array"]
+"""How arrays of series are read: (examples, channels, time) or (examples, time, channels), where that was chosen; or
+array: it was not, and a 3-D array was fitted on."""
 
 FORMAT = 2
 """What is written where a model does not classify: an older lstmkit would take its numbers for classes. Else 1."""
@@ -37,6 +41,7 @@ class Artifact:
         labels: class names; the network's outputs in this order.
         architecture: the keywords that built the network.
         interval: of series, the sampling interval of the training source, where its times told one.
+        axes: of series fitted from arrays, the order of their axes.
     """
 
     network: Classifier
@@ -44,6 +49,7 @@ class Artifact:
     labels: list[str]
     architecture: dict[str, Any]
     interval: Interval | None = None
+    axes: ArrayForm | None = None
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,7 @@ class ForecastArtifact:
         architecture: the keywords that built the network.
         reading: the columns of a table to predict from, as plain data.
         interval: the sampling interval of the training source, where its times told one.
+        axes: of series fitted from arrays, the order of their axes.
     """
 
     network: Classifier
@@ -63,6 +70,7 @@ class ForecastArtifact:
     architecture: dict[str, Any]
     reading: dict[str, str]
     interval: Interval | None = None
+    axes: ArrayForm | None = None
 
 
 @dataclass(frozen=True)
@@ -93,6 +101,7 @@ def save_artifact(
     labels: list[str],
     task: dict[str, Any] | None = None,
     interval: Interval | None = None,
+    axes: ArrayForm | None = None,
 ) -> None:
     """Write the model folder, whole or not at all.
 
@@ -104,6 +113,7 @@ def save_artifact(
         labels: class names in the order of the network's outputs; none where it does not classify.
         task: where it does not: its `kind`, and what else a prediction needs.
         interval: of series, the sampling interval of the training source; None: not known.
+        axes: of series fitted from arrays, the order of their axes; None: not chosen.
     """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     contents = {
@@ -117,6 +127,7 @@ def save_artifact(
         "encoder": encoder.describe(),
         "labels": labels,
         **({"interval": interval._asdict()} if interval else {}),
+        **({"axes": axes} if axes else {}),
         "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()},
         "versions": {
             "lstmkit": version("lstmkit"),
@@ -146,7 +157,8 @@ def load_artifact(folder: Path, engine: str = "auto") -> Artifact:
     with _described(folder):
         labels = list(about["labels"])
     encoder = _encoder(folder, about)
-    return Artifact(_network(folder, about, engine), encoder, labels, about["architecture"], interval_in(about))
+    network, interval = _network(folder, about, engine), interval_in(about)
+    return Artifact(network, encoder, labels, about["architecture"], interval, _axes_in(folder, about))
 
 
 def load_forecaster(folder: Path, engine: str = "auto") -> ForecastArtifact:
@@ -155,7 +167,7 @@ def load_forecaster(folder: Path, engine: str = "auto") -> ForecastArtifact:
     with _described(folder):
         encoder, reading = WindowEncoder.from_description(about["encoder"]), dict(about["task"]["reading"])
     network, interval = _network(folder, about, engine), interval_in(about)
-    return ForecastArtifact(network, encoder, about["architecture"], reading, interval)
+    return ForecastArtifact(network, encoder, about["architecture"], reading, interval, _axes_in(folder, about))
 
 
 def load_regressor(folder: Path, engine: str = "auto") -> NumberArtifact:
@@ -179,6 +191,13 @@ def task_of(folder: Path) -> str:
 def interval_in(about: dict[str, Any]) -> Interval | None:
     """The sampling interval that a model's description has; None where it has none."""
     return Interval(**about["interval"]) if "interval" in about else None
+
+
+def _axes_in(folder: Path, about: dict[str, Any]) -> ArrayForm | None:
+    axes = about.get("axes")
+    if axes is not None and axes not in get_args(ArrayForm):
+        raise ArtifactError(f"{folder / _ABOUT}: axes {axes!r} are unknown to this lstmkit; upgrade lstmkit")
+    return axes
 
 
 _DOES = {"classify": "classifies", "forecast": "forecasts series", "regression": "predicts a number"}

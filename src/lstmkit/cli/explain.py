@@ -60,7 +60,7 @@ def explain(
         import torch
 
         torch.set_num_threads(threads)
-    explanation = load_classifier(run, engine or "auto").explain(given.item, seed=seed)
+    explanation = load_classifier(run, engine or "auto").explain(given.item, axes=given.axes, seed=seed)
     record = record_of(explanation, run=run.resolve().name, id=given.id, label=given.label)
     if on_terminal:
         from lstmkit.cli.explanation_text import show

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from lstmkit.artifact import find_model, interval_in
 from lstmkit.config.resolve import load_config
@@ -19,6 +19,11 @@ class Given(NamedTuple):
     item: Any
     id: str = ""
     label: str | None = None
+
+    @property
+    def axes(self) -> Literal["ntc"] | None:
+        """The axes of a series, which a file has by steps; None of other examples."""
+        return "ntc" if getattr(self.item, "ndim", 0) == 2 else None
 
 
 def given_input(run: Path, given: str | None, identity: str | None) -> Given:

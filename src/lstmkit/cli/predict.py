@@ -132,7 +132,9 @@ def predict(
     is_flat = target is not None and target.suffix.lower() != ".jsonl"
     rows = _usable(inputs.rows, place, skip)
     kept = (lambda value: value) if is_flat else plain
-    predictions = _predictions(partial(answers, predictor), rows, called, name_of, kept)
+    predictions = _predictions(
+        partial(answers, predictor, "ntc" if kind == "series" else None), rows, called, name_of, kept
+    )
     if target and is_flat:
         columns = {
             "line": "int64",
@@ -207,9 +209,9 @@ def _predictions(
             yield {"line": row.line, called: row.text, **others, **answered}
 
 
-def _classes(predictor: Any, items: list[Any]) -> Iterator[dict[str, Any]]:
+def _classes(predictor: Any, axes: Any, items: list[Any]) -> Iterator[dict[str, Any]]:
     labels = predictor.labels
-    for answer in predictor.predict_proba(items):
+    for answer in predictor.predict_proba(items, axes=axes):
         best = int(answer.argmax())
         yield {
             "predicted": labels[best],
@@ -218,8 +220,8 @@ def _classes(predictor: Any, items: list[Any]) -> Iterator[dict[str, Any]]:
         }
 
 
-def _numbers(predictor: Any, items: list[Any]) -> Iterator[dict[str, Any]]:
-    for number in predictor.predict(items).tolist():
+def _numbers(predictor: Any, axes: Any, items: list[Any]) -> Iterator[dict[str, Any]]:
+    for number in predictor.predict(items, axes=axes).tolist():
         yield {"predicted": number}
 
 

@@ -123,8 +123,9 @@ def _opened(
     if task_of(find_model(run)) == "forecast":
         if decide is not None:
             raise RequestError(f"--decide ends a sequence once a class is sure, and {run} forecasts; leave it out")
-        return load(run, engine).stream(), kind, _forecast
-    stream = load_classifier(run, engine).stream(rate=rate)
+        return load(run, engine).stream(axes="ntc"), kind, _forecast
+    axes = "ntc" if kind == "series" else None  # lines hold steps, whatever arrays the model was fitted on
+    stream = load_classifier(run, engine).stream(rate=rate, axes=axes)
     return stream, kind, partial(_classes, stream.labels)
 
 

@@ -30,6 +30,10 @@ class StorageError(LstmkitError):
     exit_status = 2
 
 
+class AxesWarning(UserWarning):
+    """An array or list of series has two likely readings; `axes=` says which one is meant."""
+
+
 class TrainingError(LstmkitError):
     """Training cannot go on, as when the loss is not finite. Exit status 1."""
 

@@ -37,21 +37,19 @@ def sorted_batches(lengths: Int[np.ndarray, " sequences"], batch_size: int) -> l
 
 
 def collate(part: EncodedPart, chosen: Int[np.ndarray, " batch"]) -> tuple[Ragged, Shaped[Tensor, "batch *targets"]]:
-    """Lay the chosen sequences out as a batch.
+    """The chosen sequences as a batch (see `batch_of`), and their labels, or numbers to predict, in the same order."""
+    return batch_of(part, chosen), torch.from_numpy(part.labels[chosen])
 
-    Returns:
-        A ragged batch of tokens (int64 rows) or of a series' rows (float32), and the labels, or the numbers
-        to predict, in the order of `chosen`.
-    """
+
+def batch_of(part: EncodedPart, chosen: Int[np.ndarray, " batch"]) -> Ragged:
+    """Lay the chosen sequences out as a ragged batch of tokens (int64 rows) or of a series' rows (float32)."""
     starts = torch.from_numpy(part.offsets[chosen])
     given = torch.from_numpy(part.offsets[chosen + 1]) - starts
     lengths, order = given.sort(descending=True, stable=True)
     layout = Layout(lengths)
     places = starts[order][layout.sequence_of_row] + layout.step_of_row
     rows = torch.from_numpy(part.rows[places.numpy()])
-    return Ragged(rows if rows.is_floating_point() else rows.long(), layout, order), torch.from_numpy(
-        part.labels[chosen]
-    )
+    return Ragged(rows if rows.is_floating_point() else rows.long(), layout, order)
 
 
 def _cut(order: Int[np.ndarray, " sequences"], batch_size: int) -> list[Int[np.ndarray, " batch"]]:

@@ -29,16 +29,27 @@ class EncodedPart:
         rows: what the network reads, all sequences end to end: token numbers, int32 `(rows,)`, or of a series float32
             `(rows, features)`.
         offsets: int64 `(sequences + 1,)`, where each begins.
-        labels: int64 `(sequences,)`, an index into the label names; or float32 numbers to predict, one for each
-            sequence or several, NaN where one is missing.
+        known_labels: int64 `(sequences,)`, an index into the label names; or float32 numbers to predict, one for each
+            sequence or several, NaN where one is missing. None where the inputs alone are known, as in prediction.
     """
 
     rows: Int[np.ndarray, " rows"] | Float[np.ndarray, "rows features"]
     offsets: Int[np.ndarray, " sequences_plus_1"]
-    labels: Int[np.ndarray, " sequences"] | Float[np.ndarray, "sequences *targets"]
+    known_labels: Int[np.ndarray, " sequences"] | Float[np.ndarray, "sequences *targets"] | None = None
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return len(self.offsets) - 1
+
+    @property
+    def labels(self) -> Int[np.ndarray, " sequences"] | Float[np.ndarray, "sequences *targets"]:
+        """The labels or numbers.
+
+        Raises:
+            ValueError: the part has none.
+        """
+        if self.known_labels is None:
+            raise ValueError("these sequences were encoded without labels; training and scoring need a label for each")
+        return self.known_labels
 
     @property
     def lengths(self) -> Int[np.ndarray, " sequences"]:
@@ -163,7 +174,7 @@ def _read(folder: Path) -> Encoded | None:
 
 def _read_part(folder: Path, name: str, sizes: Sequence[int]) -> EncodedPart:
     part = EncodedPart(*(_mapped(folder, name, field) for field in ("rows", "offsets", "labels")))
-    if [len(part.rows), len(part)] != list(sizes) or len(part.offsets) != len(part) + 1:
+    if [len(part.rows), len(part)] != list(sizes) or len(part.labels) != len(part):
         raise ValueError(f"{folder}: sizes do not agree")
     return part
 

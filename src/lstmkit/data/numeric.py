@@ -14,7 +14,7 @@ _KINDS = "fiub"  # of numpy's types: floats, integers, unsigned ones, booleans
 
 
 def numbers_of(value: Any, name: str, dtype: type[np.floating] = np.float32) -> Float[np.ndarray, "..."]:
-    """A number, or an array or nested lists of numbers, as floats; NaN where a value is NaN or None.
+    """A number, or an array or nested lists of numbers, as floats; NaN where a value is NaN, None or masked.
 
     Args:
         value: what came.
@@ -26,9 +26,9 @@ def numbers_of(value: Any, name: str, dtype: type[np.floating] = np.float32) -> 
             float32 included, whatever the type).
     """
     try:
-        found = np.asarray(value)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"{name} is no array of numbers: lists of unequal lengths, or of lists and numbers") from error
+        found = np.asarray(unmasked(value))
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise DataError(f"{name} is no array of numbers: {_why_not(error)}") from error
     if found.dtype != np.float64:
         found = _as_floats(found, name)
     # One product sees, of the few numbers of a step, quicker than any search that none is missing, infinite or huge.
@@ -41,6 +41,23 @@ def numbers_of(value: Any, name: str, dtype: type[np.floating] = np.float32) -> 
     return found.astype(dtype)
 
 
+def unmasked(value: Any) -> Any:
+    """An array, or nested lists of arrays, with NaN (of other types than numbers None) where a value is masked."""
+    if isinstance(value, np.ma.MaskedArray):
+        is_number = value.dtype.kind in _KINDS
+        return np.ma.filled(value.astype(np.float64), np.nan) if is_number else np.ma.filled(value.astype(object), None)
+    if isinstance(value, list | tuple) and any(isinstance(one, np.ma.MaskedArray | list | tuple) for one in value):
+        return [unmasked(one) for one in value]
+    return value
+
+
+def is_masked(value: Any) -> bool:
+    """Whether any value of an array, or of nested lists of arrays, is masked."""
+    if isinstance(value, list | tuple):
+        return any(is_masked(one) for one in value if isinstance(one, np.ma.MaskedArray | list | tuple))
+    return isinstance(value, np.ma.MaskedArray) and bool(np.ma.is_masked(value))
+
+
 def beyond_float32(values: Float[np.ndarray, "..."]) -> float | None:
     """The first number that float32 would have as infinite, infinity itself left aside; None where there is none."""
     large = (np.abs(values) >= BEYOND_FLOAT32) & ~np.isinf(values)
@@ -51,15 +68,36 @@ def _as_floats(found: np.ndarray, name: str) -> Float[np.ndarray, "..."]:
     if found.dtype.kind in _KINDS:
         return found.astype(np.float64)
     for one in found.flat:
-        if found.dtype.kind != "O" or not (one is None or isinstance(one, Real)):
-            raise DataError(f"{name} holds {_shown(one)}, which is no number; give numbers, NaN where one is missing")
+        if found.dtype.kind != "O" or not (one is None or isinstance(one, Real) or _is_absent(one)):
+            raise DataError(f"{name} holds {shown(one)}, which is no number; give numbers, NaN where one is missing")
     try:
-        return found.astype(np.float64)
+        return np.array([np.nan if _is_absent(one) else one for one in found.flat], np.float64).reshape(found.shape)
     except OverflowError as error:
         raise DataError(f"{name} holds a number beyond all bounds; NaN stands for a missing one") from error
 
 
-def _shown(value: Any) -> str:
-    plain = value.item() if isinstance(value, np.generic) else value
-    text = " ".join(repr(plain).split())
-    return f"{text if len(text) <= 40 else text[:37] + '...'} ({type(plain).__name__})"
+def _why_not(error: Exception) -> str:
+    reason = " ".join(str(error).split())
+    if any(word in reason for word in ("inhomogeneous", "sequence", "broadcast")):
+        return (
+            "lists of unequal lengths, or of lists and numbers; each step has as many values, NaN where one is missing"
+        )
+    return reason
+
+
+def _is_absent(value: Any) -> bool:
+    """Whether it is pandas' NA, which is no number and equals nothing."""
+    return type(value).__name__ == "NAType"
+
+
+def shown(value: Any) -> str:
+    """A value and its type for an error, in one line of bounded length."""
+    is_plain = isinstance(value, np.generic) and not isinstance(value, np.datetime64 | np.timedelta64)
+    plain = value.item() if is_plain else value
+    return f"{short(plain)} ({type(plain).__name__})"
+
+
+def short(value: Any, most: int = 40) -> str:
+    """A value's `repr` in one line of at most so many characters."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= most else f"{text[: most - 3]}..."

@@ -18,7 +18,7 @@ from lstmkit.config.schema import Config
 from lstmkit.core.errors import ArtifactError
 from lstmkit.core.files import read_json, write_json
 from lstmkit.core.names import STEPS
-from lstmkit.data.batching import collate
+from lstmkit.data.batching import batch_of
 from lstmkit.data.encoded import EncodedPart
 from lstmkit.data.encoder import Encoder
 from lstmkit.data.sources import Part
@@ -232,7 +232,7 @@ def _deviation(norms: dict[Any, np.ndarray]) -> float | None:
 
 def _difference_from_engine(network: Classifier, part: EncodedPart) -> float:
     """How far the trace is from the engine that `auto` chooses here; refused where it is another network."""
-    batch, _ = collate(part, np.arange(min(_CHECKED, len(part))))
+    batch = batch_of(part, np.arange(min(_CHECKED, len(part))))
     with torch.no_grad():
         ours, engines = (logits.softmax(1).cpu().numpy() for logits in (trace(network, batch).logits, network(batch)))
     return difference_from_engine(ours, engines, network.recurrence.engine.name)

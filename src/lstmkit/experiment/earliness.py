@@ -35,10 +35,9 @@ def earliness_of(artifact: Artifact, part: Part, split: str) -> dict[str, Any]:
     number = {label: k for k, label in enumerate(artifact.labels)}
     labels = np.array([number[label] for label in part.labels], dtype=np.int64)
     whole = replace(artifact.encoder, max_length=_UNBOUNDED)
-    tokens, offsets = whole.encode(part.inputs)
-    encoded = EncodedPart(tokens, offsets, labels)
+    encoded = EncodedPart(*whole.encode(part.inputs))
     best, confidence = running_answers(artifact.network, encoded)
-    found = earliness(best == np.repeat(labels, encoded.lengths), confidence, offsets)
+    found = earliness(best == np.repeat(labels, encoded.lengths), confidence, encoded.offsets)
     n_longer = int((encoded.lengths > artifact.encoder.max_length).sum())
     return {"format": 1, "split": split, "n_longer": n_longer, **found}
 

@@ -131,8 +131,7 @@ def evaluate_regression(run: Path, request: Request, say: Callable[[str], None])
 
 def predicted_by(artifact: NumberArtifact, part: Part) -> Float[np.ndarray, " n"]:
     """The numbers that a model predicts for a part."""
-    rows, offsets = artifact.encoder.encode(part.inputs)
-    encoded = EncodedPart(rows, offsets, np.zeros(len(offsets) - 1, dtype=np.float32))
+    encoded = EncodedPart(*artifact.encoder.encode(part.inputs))
     return artifact.mean + artifact.deviation * outputs(artifact.network, encoded)[:, 0]
 
 

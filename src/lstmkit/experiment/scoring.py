@@ -96,8 +96,7 @@ def _score(artifact: Artifact, part: Part, split: str) -> dict[str, Any]:
             known = ", ".join(artifact.labels[:8])
             raise DataError(f"{identity}: label {label!r} is not one that the model knows ({known}); correct it")
     truth = np.array([number[label] for label in part.labels], dtype=np.int64)
-    rows, offsets = artifact.encoder.encode(part.inputs)
-    answers = probabilities(artifact.network, EncodedPart(rows, offsets, truth))
+    answers = probabilities(artifact.network, EncodedPart(*artifact.encoder.encode(part.inputs)))
     return score(artifact.labels, truth, answers, split)
 
 

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from lstmkit.data.batching import collate, sorted_batches
+from lstmkit.data.batching import batch_of, sorted_batches
 from lstmkit.data.encoded import EncodedPart
 from lstmkit.models.classifier import Classifier
 from lstmkit.models.pooling import running_pool
@@ -22,7 +22,7 @@ def probabilities(network: Classifier, part: EncodedPart, batch_size: int = 256)
 
     Args:
         network: it is put into evaluation mode, and back afterwards.
-        part: encoded sequences; their labels are not looked at.
+        part: encoded sequences; labels are not needed.
         batch_size: most sequences at once; long ones go in smaller batches.
     """
     return _answers(network, part, batch_size, lambda logits: logits.softmax(1))
@@ -51,7 +51,7 @@ def _answers(
             size = max(1, min(len(group), _ROWS // int(part.lengths[group[0]])))
             for start in range(0, len(group), size):
                 chosen = group[start : start + size]
-                batch, _ = collate(part, chosen)
+                batch = batch_of(part, chosen)
                 given = network(batch.to(network.head.weight.device))
                 answers[chosen] = finish(given.double()).cpu().numpy()
     network.train(was_training)
@@ -65,7 +65,7 @@ def running_answers(
 
     Args:
         network: in evaluation mode, of one direction.
-        part: encoded sequences; their labels are not looked at.
+        part: encoded sequences; labels are not needed.
         batch_size: most sequences at once; long ones go in smaller batches.
 
     Returns:
@@ -83,7 +83,7 @@ def running_answers(
             size = max(1, min(len(group), _RUNNING_ROWS // int(part.lengths[group[0]])))
             for start in range(0, len(group), size):
                 chosen = group[start : start + size]
-                batch, _ = collate(part, chosen)
+                batch = batch_of(part, chosen)
                 layout = batch.layout
                 rows = batch.to(network.head.weight.device).rows
                 states = network.states(rows, layout)

@@ -22,6 +22,7 @@ class StreamingForecaster:
 
     Args:
         artifact: the forecaster, of one direction or two.
+        columns_first: whether a chunk is pushed as `(columns, time)`.
 
     Attributes:
         columns: names of the columns of a series, the one to forecast first.
@@ -32,7 +33,7 @@ class StreamingForecaster:
         RequestError: it reads covariates ahead of time.
     """
 
-    def __init__(self, artifact: ForecastArtifact) -> None:
+    def __init__(self, artifact: ForecastArtifact, *, columns_first: bool = False) -> None:
         self._artifact, self._encoder = artifact, artifact.encoder
         self.columns, self.horizon = list(self._encoder.columns), self._encoder.horizon
         if self._encoder.known_ahead:
@@ -41,7 +42,7 @@ class StreamingForecaster:
                 f"the model reads {ahead} {self.horizon} steps ahead (task.known_ahead), which have not come while a "
                 "series is still arriving; forecast with predict, or train without task.known_ahead"
             )
-        self.steps = NumberSteps(self.columns, "column", np.float64)
+        self.steps = NumberSteps(self.columns, "column", np.float64, channels_first=columns_first)
 
     @cached_property
     def digest(self) -> str:

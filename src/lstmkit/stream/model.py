@@ -57,6 +57,7 @@ class StreamingModel:
         artifact: the model, of one direction. Its weights are copied.
         rate: for a model of recordings, of the samples pushed, in Hz; None: the model's own.
         channels: for a model of recordings, of the samples pushed.
+        channels_first: for a model of series, whether a chunk is pushed as `(channels, time)`.
 
     Attributes:
         labels: class names, in the order of the probabilities.
@@ -68,7 +69,14 @@ class StreamingModel:
             of sequence.
     """
 
-    def __init__(self, artifact: Artifact, rate: int | float | None = None, channels: int = 1) -> None:
+    def __init__(
+        self,
+        artifact: Artifact,
+        rate: int | float | None = None,
+        channels: int = 1,
+        *,
+        channels_first: bool = False,
+    ) -> None:
         network = artifact.network
         check_streams(network)
         self._artifact = artifact
@@ -76,7 +84,7 @@ class StreamingModel:
         self.cell: Cell = network.recurrence.cell
         self.pooling: Pooling = network.pooling
         self._layers = [_weights_of(network, k) for k in range(network.recurrence.num_layers)]
-        self.reading = _reading_of(artifact, self._layers[0], self.cell, rate, channels)
+        self.reading = _reading_of(artifact, self._layers[0], self.cell, rate, channels, channels_first)
         self._head = np.ascontiguousarray(_array(network.head.weight).T)
         self._head_bias = _array(network.head.bias)
         found = network.recurrence.engine
@@ -118,7 +126,14 @@ class StreamingModel:
         return found
 
 
-def _reading_of(artifact: Artifact, lowest: Weights, cell: Cell, rate: int | float | None, channels: int) -> Reading:
+def _reading_of(
+    artifact: Artifact,
+    lowest: Weights,
+    cell: Cell,
+    rate: int | float | None,
+    channels: int,
+    channels_first: bool,
+) -> Reading:
     """The reading that suits the model's kind of sequence, with embedding or projection folded into the gates.
 
     Raises:
@@ -133,7 +148,7 @@ def _reading_of(artifact: Artifact, lowest: Weights, cell: Cell, rate: int | flo
         folded = (ih @ _array(embedding.weight)).T.astype(bias.dtype)
         folded_bias = (ih @ _array(embedding.bias) + bias).astype(bias.dtype)
         if isinstance(encoder, SeriesEncoder):
-            return SeriesReading(encoder, folded, folded_bias)
+            return SeriesReading(encoder, folded, folded_bias, channels_first=channels_first)
         return SoundReading(encoder, folded, folded_bias, rate, channels)
     encoder = of_tokens(encoder, "a stream")
     table = torch.addmm(torch.from_numpy(bias), embedding.weight.detach().cpu(), torch.from_numpy(lowest.ih).T)

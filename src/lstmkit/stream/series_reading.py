@@ -59,16 +59,22 @@ class SeriesReading(ProjectedReading):
         encoder: the model's.
         weight: `(features, gates * hidden)`: the projection and the lowest layer's input weights in one.
         bias: `(gates * hidden,)`, the biases of both.
+        channels_first: whether a chunk is pushed as `(channels, time)`.
     """
 
     holds = "a step"
     waits = False
 
     def __init__(
-        self, encoder: SeriesEncoder, weight: Float[np.ndarray, "features gates"], bias: Float[np.ndarray, " gates"]
+        self,
+        encoder: SeriesEncoder,
+        weight: Float[np.ndarray, "features gates"],
+        bias: Float[np.ndarray, " gates"],
+        *,
+        channels_first: bool = False,
     ) -> None:
         self._encoder = encoder
-        self._steps = NumberSteps(encoder.channels, "channel", np.float32)
+        self._steps = NumberSteps(encoder.channels, "channel", np.float32, channels_first=channels_first)
         super().__init__(weight, bias)
         self.identity = [encoder.describe()]
 

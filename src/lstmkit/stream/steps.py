@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from lstmkit.core.errors import DataError
-from lstmkit.data.numeric import numbers_of
+from lstmkit.data.numeric import numbers_of, unmasked
 from lstmkit.data.sources.channels import few
 
 _WHAT = "the step"
@@ -20,19 +20,23 @@ class NumberSteps:
         names: of the channels.
         called: what they are called, for errors: channel or column.
         dtype: of the numbers.
+        channels_first: whether a chunk of steps comes as `(channels, time)`.
     """
 
-    def __init__(self, names: Sequence[str], called: str, dtype: type[np.floating]) -> None:
+    def __init__(
+        self, names: Sequence[str], called: str, dtype: type[np.floating], *, channels_first: bool = False
+    ) -> None:
         self._names = list(names)
         self._called = called
         self._dtype = dtype
+        self._channels_first = channels_first
 
     def check(self, step: Any) -> Float[np.ndarray, "time channels"]:
         """A step or a chunk of steps as `(time, channels)`.
 
         Args:
-            step: `(channels,)`, or `(time, channels)`; of one channel a number, or `(time,)`. NaN, or None where it is
-                no array, where a value is missing.
+            step: `(channels,)`, or a chunk `(time, channels)`, with channels first `(channels, time)`; of one channel a
+                number, or `(time,)`. NaN, a mask, or None where it is no array, where a value is missing.
 
         Raises:
             DataError: it is none of these, or holds an infinite value.
@@ -48,17 +52,21 @@ class NumberSteps:
             DataError: as `check`.
         """
         try:
-            found = np.asarray(steps)
+            found = np.asarray(unmasked(steps))
         except (TypeError, ValueError):  # chunks of several lengths, or no numbers: one by one
             return [self.check(step) for step in steps]
         if found.dtype.kind not in "fiu":
             return [self.check(step) for step in steps]
         numbers = numbers_of(found, _WHAT, self._dtype)
         first = self._chunk(numbers[0])
+        if numbers.ndim == 3 and self._channels_first:
+            numbers = np.ascontiguousarray(numbers.swapaxes(1, 2))
         return numbers.reshape(len(numbers), *first.shape)
 
     def _chunk(self, numbers: Float[np.ndarray, "..."]) -> Float[np.ndarray, "time channels"]:
         n = len(self._names)
+        if numbers.ndim == 2 and self._channels_first:
+            numbers = np.ascontiguousarray(numbers.T)
         if numbers.ndim == 2 and numbers.shape[1] == n:
             return numbers
         if numbers.ndim == 1 and n == 1:
@@ -69,7 +77,8 @@ class NumberSteps:
             return numbers[None, None]
         if not numbers.size and numbers.ndim < 3:
             return np.zeros((0, n), dtype=self._dtype)
-        raise DataError(f"{_came(numbers)} came, and this model reads {self._named()}; push {self._wanted()}")
+        came = numbers.T if numbers.ndim == 2 and self._channels_first else numbers
+        raise DataError(f"{_came(came)} came, and this model reads {self._named()}; push {self._wanted()}")
 
     def _named(self) -> str:
         n = len(self._names)
@@ -77,7 +86,11 @@ class NumberSteps:
 
     def _wanted(self) -> str:
         n = len(self._names)
-        return "a number or a list of numbers" if n == 1 else f"a step of {n} numbers, or a chunk (time, {n})"
+        return "a number or a list of numbers" if n == 1 else f"a step of {n} numbers, or a chunk {self._chunks()}"
+
+    def _chunks(self) -> str:
+        n = len(self._names)
+        return f"({n}, time)" if self._channels_first else f"(time, {n})"
 
 
 def _came(numbers: np.ndarray) -> str:
