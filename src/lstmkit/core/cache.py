@@ -19,6 +19,7 @@ from lstmkit.core.errors import StorageError
 from lstmkit.core.files import digest_of, is_partial, remove, replacing_folder, write_bytes
 from lstmkit.core.locks import take
 
+_NO_PLACE = "no home folder to keep a cache in; name a folder with LSTMKIT_CACHE"
 _ABANDONED_S = 86_400.0  # age of a partial folder that is swept where no lock tells whether its writer lives
 
 
@@ -47,7 +48,7 @@ def made_cache_folder() -> Path:
     """
     root = cache_folder()
     if root is None:
-        raise StorageError("no home folder to keep a cache in; name a folder with LSTMKIT_CACHE")
+        raise StorageError(_NO_PLACE)
     try:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
@@ -76,9 +77,9 @@ def writing_entry(folder: Path | None, name: str, about: Any, unchecked: Collect
     Raises:
         StorageError: the entry could not be written; what was there is kept.
     """
-    root = made_cache_folder()
     if folder is None:
-        raise StorageError(f"{root}: appeared while the data were read; the next run uses it")
+        raise StorageError(_NO_PLACE)
+    made_cache_folder()
     try:
         with _sweeping(folder.parent), replacing_folder(folder) as fresh:
             yield fresh
@@ -113,8 +114,8 @@ def not_kept(error: Exception) -> str:
 
 
 def write_sealed(path: Path, value: Any) -> None:
-    """Write plain data under a digest, for `read_sealed`."""
-    write_bytes(path, json.dumps({"entry": value, "digest": digest_of(value)}).encode())
+    """Write plain data under a digest of it and the file's name, for `read_sealed`."""
+    write_bytes(path, json.dumps({"entry": value, "digest": digest_of([path.name, value])}).encode())
 
 
 def read_sealed(path: Path) -> Any | None:
@@ -123,7 +124,7 @@ def read_sealed(path: Path) -> Any | None:
         if not _is_file(path):
             return None
         kept = json.loads(path.read_bytes())
-        return kept["entry"] if digest_of(kept["entry"]) == kept["digest"] else None
+        return kept["entry"] if digest_of([path.name, kept["entry"]]) == kept["digest"] else None
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
 
