@@ -26,6 +26,7 @@ def compare(
     assignments: o.Assignments = None,
     epochs: o.Epochs = None,
     resume: o.Resume = False,
+    resume_anyway: o.ResumeAnyway = False,
     device: o.Device = None,
     threads: o.Threads = None,
     engine: o.Engine = None,
@@ -57,13 +58,19 @@ def compare(
     )
     from lstmkit.cli.running import finished, running
     from lstmkit.experiment.compare import check_compare, run_compare, terms_of
+    from lstmkit.experiment.compare_record import CELLS
     from lstmkit.experiment.tasks import CLASSIFY
 
     terms = terms_of(match, seeds, rates)
     check_compare(resolved, terms, assignments or [])
-    if finished(resolved, out, resume, terms.as_json()):
+    resume, protocol = resume or resume_anyway, terms.as_json()
+    if finished(resolved, out, resume, protocol):
         return
-    with running(CLASSIFY, resolved, out, resume, terms.as_json()) as (folder, prepared, screen):
+    with running(CLASSIFY, resolved, out, resume, protocol, cells=CELLS, anyway=resume_anyway) as (
+        folder,
+        prepared,
+        screen,
+    ):
         record = run_compare(folder, prepared, resolved, terms, screen)
         for rows in (_models(record), _pairs(record)):
             screen.result(rows)

@@ -16,6 +16,7 @@ def lab(
     assignments: o.Assignments = None,
     epochs: o.Epochs = None,
     resume: o.Resume = False,
+    resume_anyway: o.ResumeAnyway = False,
     device: o.Device = None,
     threads: o.Threads = None,
     engine: o.Engine = None,
@@ -47,13 +48,14 @@ def lab(
     )
     from lstmkit.cli.running import finished, running
     from lstmkit.cli.screen import table
-    from lstmkit.experiment.lab import check_lab, run_lab
+    from lstmkit.experiment.lab import CELLS, check_lab, run_lab
     from lstmkit.experiment.tasks import CLASSIFY
 
     check_lab(resolved)
+    resume = resume or resume_anyway
     if finished(resolved, out, resume):
         return
-    with running(CLASSIFY, resolved, out, resume) as (folder, prepared, screen):
+    with running(CLASSIFY, resolved, out, resume, cells=CELLS, anyway=resume_anyway) as (folder, prepared, screen):
         record = run_lab(folder, prepared, resolved, screen, probe=not no_probe)
         screen.result(table(record["models"], record["baselines"]))
         screen.say(f"report: {folder / 'report.html'}")

@@ -13,6 +13,7 @@ def train(
     assignments: o.Assignments = None,
     epochs: o.Epochs = None,
     resume: o.Resume = False,
+    resume_anyway: o.ResumeAnyway = False,
     device: o.Device = None,
     threads: o.Threads = None,
     engine: o.Engine = None,
@@ -51,10 +52,11 @@ def train(
     from lstmkit.cli.running import finished, running
     from lstmkit.experiment.tasks import TASKS
 
+    resume = resume or resume_anyway
     if finished(resolved, out, resume):
         return
     learned = TASKS[resolved.task.goal]
-    with running(learned, resolved, out, resume) as (folder, prepared, screen):
+    with running(learned, resolved, out, resume, anyway=resume_anyway) as (folder, prepared, screen):
         evaluation = learned.run(folder, prepared, resolved, screen)
         screen.result(closing_table(folder, resolved, evaluation))
         if verdict := evaluation.get("verdict"):
