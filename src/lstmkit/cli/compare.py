@@ -30,16 +30,23 @@ def compare(
     Example: lstmkit compare digits --match parameters --out runs/duel
     """
     resolved = o.configuration("lab", source, asked)
-    out, resume = asked["out"], asked["resume"]
+    out, anyway = asked["out"], asked["resume_anyway"]
+    resume = asked["resume"] or anyway
     from lstmkit.cli.running import finished, running
     from lstmkit.experiment.compare import check_compare, run_compare, terms_of
+    from lstmkit.experiment.compare_record import CELLS
     from lstmkit.experiment.tasks import CLASSIFY
 
     terms = terms_of(match, seeds, rates)
     check_compare(resolved, terms, asked["assignments"] or [])
-    if finished(resolved, out, resume, terms.as_json()):
+    protocol = terms.as_json()
+    if finished(resolved, out, resume, protocol):
         return
-    with running(CLASSIFY, resolved, out, resume, terms.as_json()) as (folder, prepared, screen):
+    with running(CLASSIFY, resolved, out, resume, protocol, cells=CELLS, anyway=anyway) as (
+        folder,
+        prepared,
+        screen,
+    ):
         record = run_compare(folder, prepared, resolved, terms, screen)
         for rows in (_models(record), _pairs(record)):
             screen.result(rows)

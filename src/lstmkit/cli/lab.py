@@ -20,16 +20,17 @@ def lab(
     Example: lstmkit lab digits --out runs/first
     """
     resolved = o.configuration("lab", source, asked)
-    out, resume = asked["out"], asked["resume"]
+    out, anyway = asked["out"], asked["resume_anyway"]
+    resume = asked["resume"] or anyway
     from lstmkit.cli.running import finished, running
     from lstmkit.cli.screen import table
-    from lstmkit.experiment.lab import check_lab, run_lab
+    from lstmkit.experiment.lab import CELLS, check_lab, run_lab
     from lstmkit.experiment.tasks import CLASSIFY
 
     check_lab(resolved)
     if finished(resolved, out, resume):
         return
-    with running(CLASSIFY, resolved, out, resume) as (folder, prepared, screen):
+    with running(CLASSIFY, resolved, out, resume, cells=CELLS, anyway=anyway) as (folder, prepared, screen):
         record = run_lab(folder, prepared, resolved, screen, probe=not no_probe)
         screen.result(table(record["models"], record["baselines"]))
         screen.say(f"report: {folder / 'report.html'}")

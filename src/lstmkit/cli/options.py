@@ -22,6 +22,12 @@ Assignments = Annotated[
 ]
 Epochs = Annotated[int | None, typer.Option(help="Short for --set train.epochs=N.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in --out, to the same bits.")]
+ResumeAnyway = Annotated[
+    bool,
+    typer.Option(
+        "--resume-anyway", help="Resume though engine, threads or versions have changed; environment.json records it."
+    ),
+]
 Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda.  [default: auto]")]
 Threads = Annotated[int | None, typer.Option(min=0, help="CPU threads.  [default: as torch chooses]")]
 Engine = Annotated[str | None, typer.Option(help="auto, native, torch or reference.  [default: auto]")]
@@ -81,6 +87,7 @@ RUN: dict[str, tuple[Any, Any]] = {
     **CONFIGURED,
     "epochs": (Epochs, None),
     "resume": (Resume, False),
+    "resume_anyway": (ResumeAnyway, False),
     "device": (Device, None),
     "threads": (Threads, None),
     "engine": (Engine, None),

@@ -32,6 +32,7 @@ def probe(
     out: Annotated[Path | None, typer.Option(help="Folder for the probe.  [default: runs/probe-<UTC time>]")] = None,
     seed: Annotated[int | None, typer.Option(help="Initial weights and sequences.  [default: 0]")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the probe in --out, to the same bits.")] = False,
+    resume_anyway: o.ResumeAnyway = False,
     threads: Annotated[
         int | None,
         typer.Option(min=0, help="Networks trained at once, one CPU thread each.  [default: as torch chooses]"),
@@ -49,6 +50,7 @@ def probe(
     from lstmkit.experiment.probe.plan import plan_of
 
     plan = plan_of(quick=quick, tasks=tasks, cells=cells, lags=lags, seed=seed, engine=engine)
+    resume = resume or resume_anyway
     if resume and out is None:
         raise RequestError("--resume needs to know the probe; give its folder with --out")
 
@@ -61,7 +63,7 @@ def probe(
         return
     screen = ProbeScreen(plan)
     try:
-        record = run_probe(folder, plan, screen, resume=resume, n_at_once=threads or 0)
+        record = run_probe(folder, plan, screen, resume=resume, anyway=resume_anyway, n_at_once=threads or 0)
     except Interrupted as stop:
         stop.note = f"the networks trained so far are kept in {folder}, --resume goes on from them"
         raise

@@ -11,7 +11,8 @@ def train(source: o.Source, asked: o.Asked) -> None:
     lstmkit train sales.csv --task forecast --horizon 12 --out runs/sales
     """
     resolved = o.configuration("default", source, asked, any_task=True)
-    out, resume = asked["out"], asked["resume"]
+    out, anyway = asked["out"], asked["resume_anyway"]
+    resume = asked["resume"] or anyway
     from lstmkit.cli.results import closing_table
     from lstmkit.cli.running import finished, running
     from lstmkit.experiment.tasks import TASKS
@@ -19,7 +20,7 @@ def train(source: o.Source, asked: o.Asked) -> None:
     if finished(resolved, out, resume):
         return
     learned = TASKS[resolved.task.goal]
-    with running(learned, resolved, out, resume) as (folder, prepared, screen):
+    with running(learned, resolved, out, resume, anyway=anyway) as (folder, prepared, screen):
         evaluation = learned.run(folder, prepared, resolved, screen)
         screen.result(closing_table(folder, resolved, evaluation))
         if verdict := evaluation.get("verdict"):

@@ -3,8 +3,9 @@
 import hashlib
 import json
 import os
+import re
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any, BinaryIO
 from lstmkit.core.errors import ArtifactError, StorageError
 
 PARTIAL = ".partial"  # how the names of files and folders end that are being written
+_PARTIAL_NAME = re.compile(r"\..+\.[^.]+" + re.escape(PARTIAL))
 
 
 @contextmanager
@@ -22,25 +24,21 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     Raises:
         StorageError: the file could not be written (a full disk, no permission); `path` is as it was.
     """
-    partial: Path | None = None
+    partial = partial_of(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=f".{path.name}.", suffix=PARTIAL, delete=False
-        ) as file:
-            partial = Path(file.name)
-            yield file  # type: ignore[misc]  # a wrapper with the file's methods
+        with partial.open("xb") as file:  # the system applies the user's mask, as it does to folders
+            yield file
             file.flush()
             os.fsync(file.fileno())
-        partial.chmod(0o666 & ~_umask())
         partial.replace(path)
     except OSError as error:
-        _remove(partial)
+        remove(partial)
         raise StorageError(
             f"{path}: could not be written ({error.strerror or error}); what was there is kept"
         ) from error
     except BaseException:
-        _remove(partial)
+        remove(partial)
         raise
 
 
@@ -110,14 +108,14 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     Raises:
         StorageError: the folder could not be written; `path` is as it was.
     """
-    fresh: Path | None = None
+    fresh = partial_of(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=PARTIAL))
-        fresh.chmod(0o777 & ~_umask())
+        fresh.mkdir()
         yield fresh
-        if path.exists():
-            old = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=PARTIAL))
+        if os.path.lexists(path):  # also a link that leads nowhere
+            old = partial_of(path)
+            old.mkdir()
             path.rename(old / path.name)
             try:
                 fresh.rename(path)
@@ -129,10 +127,10 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         else:
             fresh.rename(path)
     except OSError as error:
-        _remove(fresh)
+        remove(fresh)
         raise StorageError(f"{path}: could not be written ({error.strerror or error})") from error
     except BaseException:
-        _remove(fresh)
+        remove(fresh)
         raise
 
 
@@ -150,23 +148,35 @@ def digest_of(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
-def cache_folder() -> Path:
-    """Where lstmkit keeps encoded data and downloads: `$LSTMKIT_CACHE`, or `lstmkit` under `$XDG_CACHE_HOME`."""
-    if own := os.environ.get("LSTMKIT_CACHE"):
-        return Path(own)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lstmkit"
+def partial_of(path: Path) -> Path:
+    """A name next to `path` for what is to become it: new at each call."""
+    return path.parent / f".{path.name}.{secrets.token_hex(4)}{PARTIAL}"
 
 
-def _umask() -> int:
-    value = os.umask(0)
-    os.umask(value)
-    return value
+def is_partial(name: str) -> bool:
+    """Whether `partial_of` gives such names to files and folders: what has one was never finished."""
+    return _PARTIAL_NAME.fullmatch(name) is not None
 
 
-def _remove(path: Path | None) -> None:
-    if path is None:
-        return
-    if path.is_dir():
+def sweep(folder: Path) -> None:
+    """Remove all that killed writers left half-written in a folder and below; links are not followed.
+
+    Raises:
+        StorageError: it cannot be removed.
+    """
+    try:
+        for home, folders, files in os.walk(folder):
+            left = [name for name in (*folders, *files) if is_partial(name)]
+            folders[:] = [name for name in folders if name not in left]
+            for name in left:
+                remove(Path(home, name))
+    except OSError as error:
+        raise StorageError(f"{folder}: what a killed run left cannot be removed ({error})") from error
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a link, or a folder with all that it holds; one that is not there is no error."""
+    if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
+    elif os.path.lexists(path):  # False too where its folder is none
+        path.unlink()

@@ -1,24 +1,28 @@
 """Encoded splits, kept on disk and mapped into memory; keyed by all that decides their content, so never stale."""
 
-import json
+import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tokenizers
 from jaxtyping import Float, Int
+from numpy.typing import NDArray
 
 from lstmkit.config.schema import EncoderConfig
-from lstmkit.core.errors import ArtifactError, LstmkitError
-from lstmkit.core.files import cache_folder, digest_of, replacing_folder, write_bytes, write_json
+from lstmkit.core.cache import entry_folder, not_kept, read_entry, writing_entry
+from lstmkit.core.errors import LstmkitError
+from lstmkit.core.files import digest_of
 from lstmkit.data.encoder import known_share
 from lstmkit.data.encoding import AnyEncoder, file_names, files_of, fit_encoder, read_encoder
 from lstmkit.data.near_duplicates import near_duplicates
 from lstmkit.data.sources import Corpus, Part
 
-_FORMAT = 3
+_FORMAT = 4
+_ENTRY = "encoded.json"
+_MOST_HEADER_BYTES = 1024  # of an .npy file of plain numbers: 128 are usual
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,7 @@ class Encoded:
             empty for recordings.
         whole_lengths: steps of each sequence of a part before it was shortened, int64 `(sequences,)`.
         near: for valid and test, their sequences that (nearly) stand in train, each with its likes there.
+        note: why the cache did not keep it, a line for people; empty where it did.
     """
 
     encoder: AnyEncoder
@@ -77,6 +82,7 @@ class Encoded:
     coverage: Mapping[str, float]
     whole_lengths: Mapping[str, Int[np.ndarray, " sequences"]]
     near: Mapping[str, list[tuple[int, list[int]]]]
+    note: str = ""
 
 
 def encode(corpus: Corpus, parts: Mapping[str, Part], config: EncoderConfig, cut: Mapping[str, Any]) -> Encoded:
@@ -98,14 +104,14 @@ def encode(corpus: Corpus, parts: Mapping[str, Part], config: EncoderConfig, cut
             "parts": sorted(parts),
         }
     )
-    folder = cache_folder() / "encoded" / key
+    folder = entry_folder("encoded", key)
     if (cached := _read(folder)) is not None:
         return cached
     fresh = _encode(corpus, parts, config)
     try:
         _write(folder, fresh)
-    except LstmkitError:  # a cache that cannot be written costs time, not the run
-        return fresh
+    except LstmkitError as error:  # a cache that cannot be written costs time, not the run
+        return replace(fresh, note=not_kept(error))
     return fresh
 
 
@@ -134,50 +140,40 @@ def _share_there(series: Sequence[Any]) -> float:
     return 1 - n_missing / sum(values.size for values in series)
 
 
-def _write(folder: Path, encoded: Encoded) -> None:
-    with replacing_folder(folder) as fresh:
+def _write(folder: Path | None, encoded: Encoded) -> None:
+    about = {
+        "encoder": encoded.encoder.describe(),
+        "labels": encoded.labels,
+        "parts": list(encoded.parts),
+        "coverage": dict(encoded.coverage),
+        "near": dict(encoded.near),
+    }
+    with writing_entry(folder, _ENTRY, about) as fresh:
         for name, content in files_of(encoded.encoder).items():
-            write_bytes(fresh / name, content)
-        sizes = {name: [len(part.rows), len(part)] for name, part in encoded.parts.items()}
+            (fresh / name).write_bytes(content)
         for name, part in encoded.parts.items():
-            for field in ("rows", "offsets", "labels"):
-                np.save(fresh / f"{name}.{field}.npy", getattr(part, field), allow_pickle=False)
-            np.save(fresh / f"{name}.whole_lengths.npy", encoded.whole_lengths[name], allow_pickle=False)
-        write_json(
-            fresh / "encoded.json",
-            {
-                "encoder": encoded.encoder.describe(),
-                "labels": encoded.labels,
-                "sizes": sizes,
-                "coverage": dict(encoded.coverage),
-                "near": dict(encoded.near),
-            },
-        )
+            arrays = {field: getattr(part, field) for field in ("rows", "offsets", "labels")}
+            for field, array in {**arrays, "whole_lengths": encoded.whole_lengths[name]}.items():
+                np.save(fresh / f"{name}.{field}.npy", np.ascontiguousarray(array), allow_pickle=False)
 
 
-def _read(folder: Path) -> Encoded | None:
+def _read(folder: Path | None) -> Encoded | None:
     """The cached parts, or None where there are none or they are damaged."""
-    try:
-        about = json.loads((folder / "encoded.json").read_text("utf-8"))
-        encoder = read_encoder(
-            about["encoder"], {name: (folder / name).read_bytes() for name in file_names(about["encoder"])}
-        )
-        parts = {name: _read_part(folder, name, sizes) for name, sizes in about["sizes"].items()}
-        whole_lengths = {name: _mapped(folder, name, "whole_lengths") for name in parts}
-        if any(len(whole_lengths[name]) != len(part) for name, part in parts.items()):
-            return None
-        near = {name: [(row, likes) for row, likes in found] for name, found in about["near"].items()}
-        return Encoded(encoder, about["labels"], parts, about["coverage"], whole_lengths, near)
-    except (OSError, EOFError, ValueError, TypeError, KeyError, ArtifactError):
+    if (entry := read_entry(folder, _ENTRY)) is None:
         return None
+    about, files = entry
+    description = about["encoder"]
+    encoder = read_encoder(description, {name: files[name].tobytes() for name in file_names(description)})
+    fields = ("rows", "offsets", "labels")
+    parts = {name: EncodedPart(*(_array(files[f"{name}.{field}.npy"]) for field in fields)) for name in about["parts"]}
+    whole_lengths = {name: _array(files[f"{name}.whole_lengths.npy"]) for name in parts}
+    near = {name: [(row, likes) for row, likes in found] for name, found in about["near"].items()}
+    return Encoded(encoder, about["labels"], parts, about["coverage"], whole_lengths, near)
 
 
-def _read_part(folder: Path, name: str, sizes: Sequence[int]) -> EncodedPart:
-    part = EncodedPart(*(_mapped(folder, name, field) for field in ("rows", "offsets", "labels")))
-    if [len(part.rows), len(part)] != list(sizes) or len(part.labels) != len(part):
-        raise ValueError(f"{folder}: sizes do not agree")
-    return part
-
-
-def _mapped(folder: Path, name: str, field: str) -> np.ndarray:
-    return np.load(folder / f"{name}.{field}.npy", mmap_mode="r", allow_pickle=False)
+def _array(content: NDArray[np.uint8]) -> np.ndarray:
+    """The array in the checked content of an `.npy` file. To open the file again would be to trust it again."""
+    file = io.BytesIO(content[:_MOST_HEADER_BYTES].tobytes())
+    np.lib.format.read_magic(file)
+    shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+    return content[file.tell() :].view(dtype).reshape(shape)

@@ -1,6 +1,5 @@
 """Downloads that survive a bad line: resumed, checked, whole or absent."""
 
-import fcntl
 import hashlib
 import http.client
 import json
@@ -8,13 +7,13 @@ import os
 import re
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from lstmkit.core.errors import DataError, StorageError
 from lstmkit.core.files import write_json
+from lstmkit.core.locks import locked
 
 Progress = Callable[[int, int | None], None]
 
@@ -57,7 +56,7 @@ def fetch(
     expected = {name: value.lower() for name, value in (("md5", md5), ("sha256", sha256)) if value}
     try:
         destination.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(destination.with_name(destination.name + ".lock")):
+        with locked(destination.with_name(destination.name + ".lock")):
             if destination.is_file() and _sums(destination, expected) == expected:
                 return destination
             download = _Download(url, destination, bool(expected), progress, timeout_s, advice)
@@ -226,25 +225,3 @@ def _sums(path: Path, names: dict[str, str]) -> dict[str, str]:
             for digest in digests.values():
                 digest.update(block)
     return {name: digest.hexdigest() for name, digest in digests.items()}
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold a lock between processes; a process that dies lets go of it."""
-    while True:
-        with path.open("ab") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            # Who held it before may have removed it: then this is a lock on a file that nobody else will open.
-            if _is_still_at(path, file.fileno()):
-                try:
-                    yield
-                finally:
-                    path.unlink(missing_ok=True)
-                return
-
-
-def _is_still_at(path: Path, descriptor: int) -> bool:
-    try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
-    except FileNotFoundError:
-        return False

@@ -18,7 +18,7 @@ from lstmkit.core.files import read_json, read_jsonl, write_json, write_jsonl
 from lstmkit.core.records import Epoch
 from lstmkit.evaluate.verdict import NAMES
 from lstmkit.experiment.compare_record import CELLS, Trained, comparison
-from lstmkit.experiment.folder import claim_data, open_part
+from lstmkit.experiment.folder import claim_data, open_part, resumed_anyway
 from lstmkit.experiment.machine import environment, settle
 from lstmkit.experiment.prepare import Prepared, write_rejected
 from lstmkit.experiment.rates import RATES, Tried, best_of, try_rate
@@ -154,7 +154,8 @@ def run_compare(folder: Path, prepared: Prepared, config: Config, terms: Terms, 
     )
     engine = choose_engine(config.run.engine, "lstm", device.type)
     write_json(
-        folder / "environment.json", environment(device, engine, config.seed, dict(prepared.corpus.files), started)
+        folder / "environment.json",
+        environment(device, engine, config.seed, dict(prepared.corpus.files), started) | resumed_anyway(folder),
     )
     write_json(folder / "compare.json", record)
     draw_compare(folder)

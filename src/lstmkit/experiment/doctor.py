@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from lstmkit.core.files import cache_folder
+from lstmkit.core.cache import cache_folder
 from lstmkit.experiment.machine import processor
 from lstmkit.nn import Recurrence, choose_engine
 from lstmkit.ragged import Layout
@@ -61,6 +61,8 @@ def _version(name: str) -> str:
         return "not installed"
 
 
-def _writable(folder: Path) -> str:
+def _writable(folder: Path | None) -> str:
+    if folder is None:
+        return "none: there is no home folder; LSTMKIT_CACHE may name a place"
     existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
     return str(folder) if os.access(existing, os.W_OK) else f"{folder} (cannot be written; runs go on without it)"

@@ -97,7 +97,7 @@ def _remember(folder: Path, seed: int, say: Callable[[str], None]) -> None:
         return
     lags = ", ".join(map(str, plan.lags))
     say(f"memory horizon: {' and '.join(plan.tasks)} at lags {lags}")
-    run_probe(home, plan, _Quiet(say), resume=begun)
+    run_probe(home, plan, _Quiet(say), resume=begun, anyway=True)  # whether it may be, the lab has decided
 
 
 def _explain(folder: Path, kind: str, row: dict[str, Any], test: Part, seed: int) -> None:

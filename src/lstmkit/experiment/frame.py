@@ -12,7 +12,7 @@ from lstmkit.config.schema import Config
 from lstmkit.core.files import read_json, write_json
 from lstmkit.data.sources import CATALOGUE, Corpus
 from lstmkit.data.sources.panel import Panel
-from lstmkit.experiment.folder import claim_data
+from lstmkit.experiment.folder import claim_data, resumed_anyway
 from lstmkit.experiment.machine import environment, settle
 from lstmkit.experiment.prepare import write_rejected
 from lstmkit.experiment.training import Listener
@@ -67,7 +67,8 @@ def run_in(
     write_json(folder / "details.json", learned.details)
     write_json(
         folder / "environment.json",
-        environment(device, learned.network.recurrence.engine, config.seed, dict(source.files), started),
+        environment(device, learned.network.recurrence.engine, config.seed, dict(source.files), started)
+        | resumed_anyway(folder),
     )
     write_json(folder / "evaluation.json", learned.evaluation)
     draw(folder)

@@ -3,6 +3,7 @@
 import os
 import platform
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -13,6 +14,7 @@ import torch
 from lstmkit.config.schema import RunConfig
 from lstmkit.core.errors import RequestError
 from lstmkit.nn import EngineChoice
+from lstmkit.nn.library import native_library
 
 _PACKAGES = ("lstmkit", "torch", "numpy", "scipy", "scikit-learn", "tokenizers", "safetensors")
 
@@ -46,6 +48,29 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
+def conditions(engines: Mapping[str, EngineChoice], device: torch.device, n_threads: int) -> dict[str, Any]:
+    """What decides a run's bits besides its configuration and data.
+
+    Args:
+        engines: by cell.
+        device: of the networks.
+        n_threads: of each network.
+    """
+    library = native_library().library
+    return {
+        **{f"engine_of_{cell}": engine.name for cell, engine in engines.items()},
+        "native_instructions": library.lstmkit_isa().decode() if library else "none",
+        "torch_instructions": torch.backends.cpu.get_cpu_capability(),
+        "threads": n_threads,
+        "device": _name_of(device),
+        **{name: version(name) for name in ("lstmkit", "torch", "numpy")},
+    }
+
+
+def _name_of(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+
+
 def environment(
     device: torch.device, engine: EngineChoice, seed: int, files: dict[str, str], started: datetime
 ) -> dict[str, Any]:
@@ -56,7 +81,7 @@ def environment(
         "processor": processor(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "threads": torch.get_num_threads(),
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        "device": _name_of(device),
         "engine": {"name": engine.name, "reason": engine.reason},
         "seed": seed,
         "data": files,

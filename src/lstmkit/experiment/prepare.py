@@ -38,10 +38,13 @@ class Prepared:
     @cached_property
     def decisions(self) -> list[str]:
         """What was decided, a line each: in reading the source; of recordings, also in encoding them."""
+        told = list(self.corpus.decisions)
+        if self.encoded.note and not any(line.startswith("cache:") for line in told):  # one line on it is enough
+            told.append(self.encoded.note)
         encoder = self.encoded.encoder
         if not isinstance(encoder, SpeechEncoder):
-            return list(self.corpus.decisions)
-        settings, told = encoder.settings, []
+            return told
+        settings = encoder.settings
         if any(clip.rate != settings.rate for part in self.parts.values() for clip in part.inputs):
             told.append(f"rate: recordings are read at {settings.rate:,} Hz, what has another is resampled")
         n_cut = sum(int((lengths > encoder.max_length).sum()) for lengths in self.encoded.whole_lengths.values())
@@ -51,7 +54,7 @@ class Prepared:
                 f"length: {n_cut:,} recordings are longer than encoder.max_length = {encoder.max_length:,} frames "
                 f"({seconds:g} s); of each {KEPT[encoder.truncate]}"
             )
-        return [*self.corpus.decisions, *told]
+        return told
 
     def splits(self) -> dict[str, Any]:
         """Examples by split and label: plain data for the records."""

@@ -1,9 +1,7 @@
 """The corpus cache: a source's parts as memory-mapped blobs, trusted only while the files' contents are the same."""
 
-import json
 import time
-import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lstmkit.config.schema import DataConfig
+from lstmkit.core.cache import entry_folder, not_kept, read_entry, read_sealed, write_sealed, writing_entry
 from lstmkit.core.errors import DataError, LstmkitError
-from lstmkit.core.files import cache_folder, digest_of, replacing_folder, sha256_of, write_bytes, write_json
+from lstmkit.core.files import digest_of, sha256_of
 from lstmkit.data.sources.collect import Collected, collect
 from lstmkit.data.sources.corpus import Blob, ClipBlob, ColumnsFound, Corpus, Kind, Part, SeriesBlob
 from lstmkit.data.sources.plan import DIALECT_KEYS, READING_KEYS, Plan, SourceFile, printable, readable
@@ -75,26 +74,23 @@ def read_through_cache(plan: Plan, data: DataConfig) -> Corpus:
         "options": options,
         "format": [_FORMAT, _LAYOUT],
     }
-    folder = cache_folder() / "corpora" / digest_of(where)[:32]
+    folder = entry_folder("corpora", digest_of(where)[:32])
     known = _load_manifest(folder)
     manifest = {file.name: _stamp(file, known.get(file.name)) for file in plan.files}
-    if _same_content(known, manifest) and (corpus := _open(folder, plan)):
-        if manifest != known:
+    if _same_content(known, manifest) and (corpus := _open(folder, plan, manifest, options)):
+        if folder and manifest != known:
             _refresh(folder, manifest)
         return corpus
     collected = collect(plan, data)
     for file in plan.files:
         if not _state(file).looks_like(manifest[file.name]):
             raise DataError(f"{file.path}: changed while it was read; run again when it is at rest")
-    # MNIST's files are two sets, by row and by pixel: the contents alone do not say what was read.
-    channels = [collected.channels] if collected.channels else []
-    fingerprint = digest_of([_hashes(manifest), options, *channels, _FORMAT])
     details = {
         "name": plan.name,
         "kind": collected.kind,
         "decisions": collected.decisions,
         "rejected": collected.rejected,
-        "fingerprint": fingerprint,
+        "fingerprint": _fingerprint(manifest, options, collected.channels),
         "files": _files(manifest),
         "channels": collected.channels,
         "interval": collected.interval,
@@ -106,9 +102,9 @@ def read_through_cache(plan: Plan, data: DataConfig) -> Corpus:
     try:
         _store(folder, collected, details, manifest)
     except LstmkitError as error:
-        note = (f"cache: not kept for the next time ({error})",)
+        note = (not_kept(error),)
     # Also when another process was first to store the same content.
-    if _same_content(_load_manifest(folder), manifest) and (corpus := _open(folder, plan)):
+    if _same_content(_load_manifest(folder), manifest) and (corpus := _open(folder, plan, manifest, options)):
         return corpus
     parts = {split: Part(part.inputs(), part.labels(), part.ids()) for split, part in collected.parts.items()}
     return _corpus(parts, details, plan, note)
@@ -142,6 +138,11 @@ def _same_content(known: Manifest, manifest: Manifest) -> bool:
     return _hashes(known) == _hashes(manifest)
 
 
+def _fingerprint(manifest: Manifest, options: Mapping[str, Any], channels: Sequence[str]) -> str:
+    # MNIST's files are two sets, by row and by pixel: the contents alone do not say what was read.
+    return digest_of([_hashes(manifest), dict(options), *([channels] if channels else []), _FORMAT])
+
+
 def _hashes(manifest: Manifest) -> dict[str, str]:
     return {name: stamp.sha256 for name, stamp in manifest.items()}
 
@@ -157,55 +158,42 @@ def _files(manifest: Manifest) -> dict[str, str]:
     return whole | {folder: digest_of(files) for folder, files in folders.items()}
 
 
-def _load_manifest(folder: Path) -> Manifest:
-    try:
-        rows = json.loads((folder / _MANIFEST).read_bytes())
-        return {name: Stamp(*row) for name, row in rows.items()}
-    except (OSError, ValueError, TypeError, AttributeError):
-        return {}  # absent or damaged: the source is read again
+def _load_manifest(folder: Path | None) -> Manifest:
+    rows = read_sealed(folder / _MANIFEST) if folder else None
+    return {name: Stamp(*row) for name, row in (rows or {}).items()}  # absent or damaged: the source is read again
 
 
 def _refresh(folder: Path, manifest: Manifest) -> None:
     try:
-        write_json(folder / _MANIFEST, {name: list(asdict(stamp).values()) for name, stamp in manifest.items()})
+        _write_manifest(folder, manifest)
     except LstmkitError:
         return  # a cache that cannot be written still serves; the files are only hashed again the next time
 
 
-def _store(folder: Path, collected: Collected, details: Mapping[str, Any], manifest: Manifest) -> None:
-    with replacing_folder(folder) as fresh:
-        arrays: dict[str, bytes] = {}
-        splits: dict[str, list[str]] = {}
+def _write_manifest(folder: Path, manifest: Manifest) -> None:
+    write_sealed(folder / _MANIFEST, {name: list(asdict(stamp).values()) for name, stamp in manifest.items()})
+
+
+def _store(folder: Path | None, collected: Collected, details: Mapping[str, Any], manifest: Manifest) -> None:
+    splits = {split: list(part.label_names) for split, part in collected.parts.items()}
+    with writing_entry(folder, _ENTRY, {"corpus": details, "splits": splits}, unchecked=[_MANIFEST]) as fresh:
         for split, part in collected.parts.items():
-            splits[split] = list(part.label_names)
-            arrays |= {f"{split}.{name}": content for name, content in part.arrays().items()}
-        for name, content in arrays.items():
-            (fresh / name).write_bytes(content)
-        checks = {name: [len(content), zlib.crc32(content)] for name, content in arrays.items()}
-        entry = {"corpus": details, "splits": splits, "arrays": checks}
-        write_bytes(fresh / _ENTRY, json.dumps({"entry": entry, "digest": digest_of(entry)}).encode())
-        _refresh(fresh, manifest)
+            for name, content in part.arrays().items():
+                (fresh / f"{split}.{name}").write_bytes(content)
+        _write_manifest(fresh, manifest)
 
 
-def _open(folder: Path, plan: Plan) -> Corpus | None:
-    """The corpus kept in `folder`; None where it is absent or not byte for byte what was written."""
-    try:
-        kept = json.loads((folder / _ENTRY).read_bytes())
-        entry = kept["entry"]
-        if digest_of(entry) != kept["digest"]:
-            return None
-        arrays = {name: _mapped(folder / name) for name in entry["arrays"]}
-        if any([len(arrays[name]), zlib.crc32(arrays[name].data)] != check for name, check in entry["arrays"].items()):
-            return None
-        kind, n_channels = entry["corpus"]["kind"], len(entry["corpus"]["channels"])
-        parts = {split: _part(arrays, split, names, kind, n_channels) for split, names in entry["splits"].items()}
-        return _corpus(parts, entry["corpus"], plan)
-    except (OSError, ValueError, TypeError, KeyError):
+def _open(folder: Path | None, plan: Plan, manifest: Manifest, options: Mapping[str, Any]) -> Corpus | None:
+    """The corpus kept in `folder`; None where it is absent, damaged or of other contents than the manifest's."""
+    if (entry := read_entry(folder, _ENTRY)) is None:
         return None
-
-
-def _mapped(path: Path) -> NDArray[np.uint8]:
-    return np.memmap(path, dtype=np.uint8, mode="r")
+    about, arrays = entry
+    details = about["corpus"]
+    if details["fingerprint"] != _fingerprint(manifest, options, details["channels"]):
+        return None
+    kind, n_channels = details["kind"], len(details["channels"])
+    parts = {split: _part(arrays, split, names, kind, n_channels) for split, names in about["splits"].items()}
+    return _corpus(parts, details, plan)
 
 
 def _part(arrays: Mapping[str, NDArray[np.uint8]], split: str, names: list[str], kind: Kind, n_channels: int) -> Part:

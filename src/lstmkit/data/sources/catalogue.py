@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from lstmkit.config.schema import DataConfig
+from lstmkit.core.cache import cache_folder, made_cache_folder
 from lstmkit.core.errors import DataError
-from lstmkit.core.files import cache_folder
 from lstmkit.data.sources.archive import plan_archive
 from lstmkit.data.sources.corpus import Kind
 from lstmkit.data.sources.folders import plan_folder, plan_tables
@@ -86,7 +86,7 @@ def obtain(entry: Entry, progress: Progress | None = None) -> Plan:
         raise DataError(f"{entry.name}: no copy here, and no official address with a checksum is known; put {where}")
     from lstmkit.data.fetch import fetch
 
-    folder = _places(entry)[-1]
+    folder = made_cache_folder() / "datasets" / entry.name
     fetch(entry.url, folder / entry.copy, md5=entry.md5, progress=progress, place=where)
     if plan := find_copy(entry):
         return plan
@@ -94,9 +94,9 @@ def obtain(entry: Entry, progress: Progress | None = None) -> Plan:
 
 
 def _places(entry: Entry) -> list[Path]:
-    own = os.environ.get("LSTMKIT_DATA")
-    names = (entry.name, *entry.folders)
-    return [*([Path(own) / name for name in names] if own else []), cache_folder() / "datasets" / entry.name]
+    own, cache = os.environ.get("LSTMKIT_DATA"), cache_folder()
+    places = [Path(own) / name for name in (entry.name, *entry.folders)] if own else []
+    return [*places, cache / "datasets" / entry.name] if cache else places
 
 
 def _plan_imdb(folder: Path) -> Plan | None:

@@ -1,5 +1,6 @@
 """A whole probe in its folder: begun, killed at any moment, resumed, finished; several networks at once."""
 
+from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,13 +10,14 @@ from typing import Any
 import torch
 
 from lstmkit.core.errors import RequestError
-from lstmkit.core.files import PARTIAL, read_json, write_json
+from lstmkit.core.files import read_json, sweep, write_json
 from lstmkit.data.tasks import TASKS
-from lstmkit.experiment.machine import environment
+from lstmkit.experiment.folder import check_conditions, check_new, held_folder, note_conditions, resumed_anyway
+from lstmkit.experiment.machine import conditions, environment
 from lstmkit.experiment.probe.ladder import Ladder, Listener, record_of
 from lstmkit.experiment.probe.network import Stopped
 from lstmkit.experiment.probe.plan import CELLS, Plan
-from lstmkit.nn import choose_engine
+from lstmkit.nn import EngineChoice, choose_engine
 from lstmkit.report import draw_probe
 
 _PLAN = "plan.json"
@@ -38,7 +40,7 @@ def is_finished(folder: Path, plan: Plan) -> bool:
 
 
 def run_probe(
-    folder: Path, plan: Plan, listener: Listener, *, resume: bool = False, n_at_once: int = 0
+    folder: Path, plan: Plan, listener: Listener, *, resume: bool = False, anyway: bool = False, n_at_once: int = 0
 ) -> dict[str, Any]:
     """Measure every task and cell of a plan; a probe that was cut short goes on, and trains no network twice.
 
@@ -49,17 +51,27 @@ def run_probe(
         plan: what is asked.
         listener: shown how it goes, from several threads.
         resume: whether a probe that is there may be continued.
+        anyway: whether it may be under other conditions than it was begun; see `check_conditions`.
         n_at_once: networks trained at the same time; 0: as many as torch has threads.
 
     Returns:
         The content of `probe.json`.
 
     Raises:
-        RequestError: the folder holds something else, or a probe of another plan; the engine cannot run a cell.
+        RequestError: the folder holds something else, or a probe of another plan; another process works in it; the
+            engine cannot run a cell.
     """
     engines = {cell: choose_engine(plan.engine, CELLS[cell]) for cell in plan.cells}
+    _check(folder, plan, resume)
+    with held_folder(folder, listener.say):
+        _open(folder, plan, resume, conditions(engines, torch.device("cpu"), 1), listener.say, anyway)
+        return _run(folder, plan, engines, listener, resume, n_at_once)
+
+
+def _run(
+    folder: Path, plan: Plan, engines: Mapping[str, EngineChoice], listener: Listener, resume: bool, n_at_once: int
+) -> dict[str, Any]:
     started = datetime.now(UTC)
-    _open(folder, plan, resume)
     n_at_once = n_at_once or torch.get_num_threads()  # as many as the processor's cores that torch would use
     pairs = [(task, cell) for cell in _COSTLIEST_FIRST if cell in plan.cells for task in plan.tasks]
     stop = Event()
@@ -74,7 +86,8 @@ def run_probe(
         about["resumed_utc"] = about["started_utc"]
         begun = datetime.fromtimestamp((folder / _PLAN).stat().st_mtime, UTC)
         about["started_utc"] = begun.isoformat(timespec="seconds")
-    write_json(folder / "environment.json", about | {"threads": 1, "networks_at_once": n_at_once})
+    about |= {"threads": 1, "networks_at_once": n_at_once} | resumed_anyway(folder)
+    write_json(folder / "environment.json", about)
     draw_probe(folder)
     return record
 
@@ -93,22 +106,24 @@ def _climb(ladders: list[Ladder], n_at_once: int, stop: Event) -> list[list[dict
         pool.shutdown(cancel_futures=True)
 
 
-def _open(folder: Path, plan: Plan, resume: bool) -> None:
-    """Begin a probe in a folder, or go on with the one that it holds; what a kill left half-written is swept up."""
-    if folder.exists() and not folder.is_dir():
-        raise RequestError(f"{folder}: a file stands there; --out takes a folder")
+def _check(folder: Path, plan: Plan, resume: bool) -> None:
     if resume:
         _check_resumable(folder, plan)
-        for partial in folder.rglob(f".*{PARTIAL}"):
-            partial.unlink()
-        return
-    if (folder / _PLAN).exists():
-        raise RequestError(
-            f"{folder}: holds a probe, which is never written over; add --resume, or choose another --out"
-        )
-    if folder.exists() and any(folder.iterdir()):
-        raise RequestError(f"{folder}: holds other files; choose an empty or new folder with --out")
-    write_json(folder / _PLAN, plan.as_json())
+    else:
+        check_new(folder, _PLAN, "a probe")
+
+
+def _open(
+    folder: Path, plan: Plan, resume: bool, now: Mapping[str, Any], say: Callable[[str], None], anyway: bool
+) -> None:
+    """Begin a probe in a folder, or go on with the one that it holds; what a kill left half-written is swept up."""
+    _check(folder, plan, resume)
+    if resume:
+        check_conditions(folder, now, say, [folder / _PLAN], anyway)
+    sweep(folder)
+    if not resume:
+        write_json(folder / _PLAN, plan.as_json())
+        note_conditions(folder, now)
 
 
 def _check_resumable(folder: Path, plan: Plan) -> None:
