@@ -10,8 +10,8 @@ from typing import Any
 
 from lstmkit.config.resolve import differences, load_config, to_toml
 from lstmkit.config.schema import Config
-from lstmkit.core.errors import LstmkitError, RequestError
-from lstmkit.core.files import PARTIAL, read_json, write_json, write_text
+from lstmkit.core.errors import ArtifactError, LstmkitError, RequestError
+from lstmkit.core.files import PARTIAL, read_json, within, write_json, write_text
 
 PROTOCOL = "protocol.json"  # of a comparison: what it was asked for beside the configuration
 
@@ -92,10 +92,10 @@ def claim_data(folder: Path, fingerprint: str) -> None:
     """
     for partial in list(folder.rglob(f".*{PARTIAL}")):  # written beside its place, never renamed: its writer was killed
         shutil.rmtree(partial) if partial.is_dir() else partial.unlink()
-    record = folder / "checkpoints" / "data.json"
+    record = within(folder, "checkpoints") / "data.json"
     if not record.exists():
         write_json(record, {"fingerprint": fingerprint})
-    elif read_json(record)["fingerprint"] != fingerprint:
+    elif _fingerprint_in(record) != fingerprint:
         raise RequestError(
             f"{folder}: the data have changed since this run was begun; put them back, or choose another --out"
         )
@@ -103,7 +103,14 @@ def claim_data(folder: Path, fingerprint: str) -> None:
 
 def same_data(folder: Path, fingerprint: str) -> bool:
     """Whether data are those that a run was begun with."""
-    return read_json(folder / "checkpoints" / "data.json")["fingerprint"] == fingerprint
+    return _fingerprint_in(within(folder, "checkpoints") / "data.json") == fingerprint
+
+
+def _fingerprint_in(record: Path) -> str:
+    found = read_json(record)
+    if not isinstance(found, dict) or not isinstance(found.get("fingerprint"), str):
+        raise ArtifactError(f"{record}: damaged, it has no fingerprint of the data; restore it or train again")
+    return found["fingerprint"]
 
 
 def check_resumable(folder: Path, config: Config, protocol: dict[str, Any] | None = None) -> None:
