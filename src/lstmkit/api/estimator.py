@@ -23,6 +23,7 @@ from lstmkit.api.series import checked_axes, form_of, series_of
 from lstmkit.artifact import ArrayForm, load_artifact, save_artifact
 from lstmkit.config.resolve import validate
 from lstmkit.core.errors import ArtifactError, DataError, RequestError
+from lstmkit.core.files import within
 from lstmkit.data.encoded import EncodedPart
 from lstmkit.data.encoding import AnyEncoder, fit_encoder
 from lstmkit.data.series import SeriesEncoder
@@ -333,13 +334,13 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         state = read_estimator(folder, _ABOUT, cls.__name__, cls().get_params())
         with described(folder / _ABOUT):
             classes = np.array(state["classes"]["values"], dtype=np.dtype(state["classes"]["dtype"]))
-            engine = state["config"]["run"]["engine"]
-        artifact = load_artifact(folder / MODEL, engine)
+            config = validate(state["config"])
+        artifact = load_artifact(within(folder, MODEL), config.run.engine)
         if classes.dtype.kind not in _LABEL_KINDS or [str(value) for value in classes.tolist()] != artifact.labels:
             raise ArtifactError(f"{folder / _ABOUT}: its labels are not those of {MODEL}/; save the estimator again")
         estimator = cls(**state["parameters"])
         estimator.classes_ = classes
-        estimator.config_ = validate(state["config"])
+        estimator.config_ = config
         estimator.encoder_ = artifact.encoder
         estimator.axes_ = artifact.axes
         estimator.network_ = artifact.network

@@ -20,6 +20,7 @@ from lstmkit.artifact import ArrayForm, load_forecaster, save_artifact
 from lstmkit.config.resolve import validate
 from lstmkit.config.schema import Config
 from lstmkit.core.errors import DataError
+from lstmkit.core.files import within
 from lstmkit.data.cutting import check_known, cut_panel
 from lstmkit.data.encoded import EncodedPart
 from lstmkit.data.sources.panel import Panel, Timed
@@ -308,11 +309,11 @@ class SequenceForecaster(BaseEstimator):
         folder = Path(folder)
         about = read_estimator(folder, _ABOUT, cls.__name__, cls().get_params())
         with described(folder / _ABOUT):
-            engine = about["config"]["run"]["engine"]
-        artifact = load_forecaster(folder / MODEL, engine)
+            config, decisions = validate(about["config"]), about["decisions"]
+        artifact = load_forecaster(within(folder, MODEL), config.run.engine)
         estimator = cls(**about["parameters"])
-        estimator.config_ = validate(about["config"])
-        estimator.decisions_ = about["decisions"]
+        estimator.config_ = config
+        estimator.decisions_ = decisions
         estimator.encoder_ = artifact.encoder
         estimator.axes_ = artifact.axes
         estimator.network_ = artifact.network

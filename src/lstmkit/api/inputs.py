@@ -144,6 +144,8 @@ def classes_of(y: Any, examples: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]
     classes, codes = np.unique(y, return_inverse=True)
     if len(classes) < 2:
         raise DataError(f"y holds one class, {classes.tolist()[0]!r}; a classifier needs two or more")
+    if classes.dtype.kind in "UO" and "" in classes.tolist():
+        raise DataError("y holds an empty label; give each class a name")
     return classes, codes.astype(np.int64)
 
 

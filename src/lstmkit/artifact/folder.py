@@ -1,25 +1,26 @@
 """Write a model folder whole, and read one with every byte checked."""
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import safetensors.torch
 import tokenizers
 import torch
 from safetensors import SafetensorError
 
+from lstmkit.artifact.record import Forecasts, ModelRecord, Regresses, record_of_model
 from lstmkit.core.errors import ArtifactError, RequestError
-from lstmkit.core.files import digest_of, read_json, replacing_folder, write_bytes, write_json
-from lstmkit.data.encoding import AnyEncoder, file_names, files_of, read_encoder
+from lstmkit.core.files import digest_of, read_json, read_plain, replacing_folder, within, write_bytes, write_json
+from lstmkit.data.encoder import Encoder
+from lstmkit.data.encoding import TOKENIZER, AnyEncoder, file_names, files_of, read_encoder
 from lstmkit.data.sources.times import Interval
 from lstmkit.data.windows import WindowEncoder
 from lstmkit.models import Classifier
-from lstmkit.models.build import build_from
+from lstmkit.models.build import build_from, weight_shapes
 
 ArrayForm = Literal["nct", "ntc", "array"]
 """How arrays of series are read: (examples, channels, time) or (examples, time, channels), where that was chosen; or
@@ -151,92 +152,122 @@ def load_artifact(folder: Path, engine: str = "auto") -> Artifact:
 
     Raises:
         RequestError: the model does not classify.
-        ArtifactError: a file is absent, truncated, altered, or of a newer format.
+        ArtifactError: a file is absent, truncated, altered, of a newer format, or does not describe a model.
     """
-    about = _about_of(folder, "classify")
-    with _described(folder):
-        labels = list(about["labels"])
+    about = _record_for(folder, "classify")
     encoder = _encoder(folder, about)
-    network, interval = _network(folder, about, engine), interval_in(about)
-    return Artifact(network, encoder, labels, about["architecture"], interval, _axes_in(folder, about))
+    network, architecture = _network(folder, about, engine), _architecture(about)
+    return Artifact(network, encoder, list(about.labels), architecture, about.interval_found, about.axes)
 
 
 def load_forecaster(folder: Path, engine: str = "auto") -> ForecastArtifact:
     """Read the model folder of a forecaster; arguments and errors as for `load_artifact`."""
-    about = _about_of(folder, "forecast")
-    with _described(folder):
-        encoder, reading = WindowEncoder.from_description(about["encoder"]), dict(about["task"]["reading"])
-    network, interval = _network(folder, about, engine), interval_in(about)
-    return ForecastArtifact(network, encoder, about["architecture"], reading, interval, _axes_in(folder, about))
+    about = _record_for(folder, "forecast")
+    task = about.task
+    assert isinstance(task, Forecasts)  # noqa: S101  (`_record_for` has seen to it)
+    encoder = WindowEncoder.from_description(about.encoder.model_dump())
+    network, interval = _network(folder, about, engine), about.interval_found
+    return ForecastArtifact(network, encoder, _architecture(about), task.reading.model_dump(), interval, about.axes)
 
 
 def load_regressor(folder: Path, engine: str = "auto") -> NumberArtifact:
     """Read the model folder of a network that predicts a number; arguments and errors as for `load_artifact`."""
-    about = _about_of(folder, "regression")
-    with _described(folder):
-        mean, deviation = float(about["task"]["mean"]), float(about["task"]["deviation"])
-    network, encoder = _network(folder, about, engine), _encoder(folder, about)
-    return NumberArtifact(network, encoder, about["architecture"], mean, deviation, interval_in(about))
+    about = _record_for(folder, "regression")
+    task = about.task
+    assert isinstance(task, Regresses)  # noqa: S101  (`_record_for` has seen to it)
+    encoder, network = _encoder(folder, about), _network(folder, about, engine)
+    return NumberArtifact(network, encoder, _architecture(about), task.mean, task.deviation, about.interval_found)
 
 
 def task_of(folder: Path) -> str:
-    """What a model does: classify, forecast or regression.
+    """The task of a model: classify, forecast or regression.
 
     Raises:
         ArtifactError: the folder holds no model, or its description is damaged or of a newer format.
     """
-    return str(_read_about(folder / _ABOUT).get("task", {}).get("kind", "classify"))
+    return read_model_record(folder).task.kind
 
 
-def interval_in(about: dict[str, Any]) -> Interval | None:
-    """The sampling interval that a model's description has; None where it has none."""
-    return Interval(**about["interval"]) if "interval" in about else None
+def read_model_record(folder: Path) -> ModelRecord:
+    """Read the description of a model.
 
+    Args:
+        folder: the folder that holds `model.json`.
 
-def _axes_in(folder: Path, about: dict[str, Any]) -> ArrayForm | None:
-    axes = about.get("axes")
-    if axes is not None and axes not in get_args(ArrayForm):
-        raise ArtifactError(f"{folder / _ABOUT}: axes {axes!r} are unknown to this lstmkit; upgrade lstmkit")
-    return axes
+    Raises:
+        ArtifactError: it is absent, damaged, of a newer format, or describes no model.
+    """
+    path = folder / _ABOUT
+    about = _read_about(path)
+    try:
+        return record_of_model(about)
+    except ValueError as error:  # its digest may be right: a program wrote it, but not this one
+        raise ArtifactError(f"{path}: damaged, it describes no model ({error}); train again") from error
 
 
 _DOES = {"classify": "classifies", "forecast": "forecasts series", "regression": "predicts a number"}
 
 
-def _about_of(folder: Path, task: str) -> dict[str, Any]:
-    about = _read_about(folder / _ABOUT)
-    if (own := about.get("task", {}).get("kind", "classify")) != task:
+def _record_for(folder: Path, task: str) -> ModelRecord:
+    about = read_model_record(folder)
+    if about.task.kind != task:
         raise RequestError(
-            f"{folder}: the model {_DOES[own]}, and one that {_DOES[task]} is needed here; give the run of such a one"
+            f"{folder}: the model {_DOES[about.task.kind]}, and one that {_DOES[task]} is needed here; give the run of "
+            "such a one"
         )
     return about
 
 
-@contextmanager
-def _described(folder: Path) -> Iterator[None]:
+def _architecture(about: ModelRecord) -> dict[str, Any]:
+    return about.architecture.model_dump(exclude_unset=True)
+
+
+def _encoder(folder: Path, about: ModelRecord) -> AnyEncoder:
+    description = about.encoder.model_dump()
+    contents = {name: _read_checked(folder, about, name) for name in file_names(description)}
+    encoder = read_encoder(description, contents)
+    if isinstance(encoder, Encoder) and encoder.vocabulary_size != about.architecture.vocabulary_size:
+        raise ArtifactError(
+            f"{folder / TOKENIZER}: holds {encoder.vocabulary_size:,} tokens, and {_ABOUT} tells of "
+            f"{about.architecture.vocabulary_size:,}; restore it or train again"
+        )
+    return encoder
+
+
+def _network(folder: Path, about: ModelRecord, engine: str) -> Classifier:
+    """The network, built only once its weights are known to be those of its description."""
+    path = folder / _WEIGHTS
     try:
-        yield
-    except (KeyError, TypeError, ValueError) as error:  # the digest is right, so a program wrote it, but not this one
+        tensors = safetensors.torch.load(_read_checked(folder, about, _WEIGHTS))
+        _check_weights(tensors, about)
+    except (SafetensorError, ValueError) as error:
         reason = str(error).splitlines()[0]
-        raise ArtifactError(f"{folder / _ABOUT}: damaged, it describes no model ({reason}); train again") from error
-
-
-def _encoder(folder: Path, about: dict[str, Any]) -> AnyEncoder:
-    with _described(folder):
-        contents = {name: _read_checked(folder, about, name) for name in file_names(about["encoder"])}
-        return read_encoder(about["encoder"], contents)
-
-
-def _network(folder: Path, about: dict[str, Any], engine: str) -> Classifier:
-    with _described(folder):
-        content = _read_checked(folder, about, _WEIGHTS)
-        network = build_from(about["architecture"], engine)
-    try:
-        network.load_state_dict(safetensors.torch.load(content))
-    except (SafetensorError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise ArtifactError(f"{folder / _WEIGHTS}: does not hold the model of {_ABOUT} ({reason})") from error
+        raise ArtifactError(f"{path}: does not hold the model of {_ABOUT} ({reason}); train again") from error
+    network = build_from(_architecture(about), engine)
+    network.load_state_dict(tensors)
     return network.eval()
+
+
+def _check_weights(tensors: Mapping[str, torch.Tensor], about: ModelRecord) -> None:
+    """See that there are the weights that an architecture needs, and no others.
+
+    Raises:
+        ValueError: one is absent, of another shape or type, not finite, or too many.
+    """
+    own = about.architecture
+    left = dict(tensors)
+    for name, shape in weight_shapes(own, own.n_classes, own.vocabulary_size, own.n_features):
+        tensor = left.pop(name, None)
+        if tensor is None:  # at the first one: a description may tell of millions
+            raise ValueError(f"{name} is missing")
+        if tuple(tensor.shape) != shape:
+            raise ValueError(f"{name} has the shape {tuple(tensor.shape)}, and {shape} is needed")
+        if tensor.dtype != torch.float32:
+            raise ValueError(f"{name} is of {tensor.dtype}, and torch.float32 is needed")
+        if not tensor.isfinite().all():
+            raise ValueError(f"{name} holds NaN or infinity")
+    if left:
+        raise ValueError(f"{min(left)} belongs to no weight of it")
 
 
 def kind_of_model(run: Path) -> str:
@@ -245,11 +276,7 @@ def kind_of_model(run: Path) -> str:
     Raises:
         ArtifactError: there is none, or it does not tell.
     """
-    path = find_model(run) / _ABOUT
-    try:
-        return str(_read_about(path)["encoder"]["kind"])
-    except (KeyError, TypeError) as error:
-        raise ArtifactError(f"{path}: damaged, it describes no model ({error!r}); train again") from error
+    return read_model_record(find_model(run)).encoder.kind
 
 
 def find_model(folder: Path) -> Path:
@@ -258,8 +285,8 @@ def find_model(folder: Path) -> Path:
     Raises:
         ArtifactError: there is none.
     """
-    for candidate in (folder / "model", folder / "lstm" / "model", folder):
-        if (candidate / "model.json").exists():
+    for candidate in (within(folder, "model"), within(folder, "lstm", "model"), folder):
+        if (candidate / _ABOUT).exists():
             return candidate
     if not folder.is_dir():
         raise ArtifactError(f"{folder}: no such folder; give the --out of a train or lab")
@@ -270,17 +297,16 @@ def find_model(folder: Path) -> Path:
 
 def find_twin(folder: Path) -> Path | None:
     """The model folder of a lab folder's twin, the plain RNN; None of any other RUN."""
-    candidate = folder / "rnn" / "model"
-    is_lab = (folder / "lstm" / "model" / "model.json").exists() and not (folder / "model" / "model.json").exists()
-    return candidate if is_lab and (candidate / "model.json").exists() else None
+    candidate = within(folder, "rnn", "model")
+    is_lab = (folder / "lstm" / "model" / _ABOUT).exists() and not (folder / "model" / _ABOUT).exists()
+    return candidate if is_lab and (candidate / _ABOUT).exists() else None
 
 
-def _read_checked(folder: Path, about: dict[str, Any], name: str) -> bytes:
-    path, sha256 = folder / name, about["sha256"][name]
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ArtifactError(f"{path}: {error.strerror}; a model folder holds this file") from error
+def _read_checked(folder: Path, about: ModelRecord, name: str) -> bytes:
+    path, sha256 = folder / name, about.sha256.get(name)
+    if sha256 is None:
+        raise ArtifactError(f"{folder / _ABOUT}: damaged, it has no SHA-256 of {name}; restore it or train again")
+    content = read_plain(path)
     if hashlib.sha256(content).hexdigest() != sha256:
         raise ArtifactError(f"{path}: damaged or altered (its SHA-256 is another); restore it or train again")
     return content
@@ -289,7 +315,7 @@ def _read_checked(folder: Path, about: dict[str, Any], name: str) -> bytes:
 def _read_about(path: Path) -> dict[str, Any]:
     about = read_json(path)
     found = about.get("format") if isinstance(about, dict) else None
-    if not isinstance(found, int):
+    if not isinstance(found, int) or isinstance(found, bool):
         raise ArtifactError(f"{path}: damaged, it has no format number; restore it or train again")
     if found > FORMAT:
         raise ArtifactError(

@@ -27,6 +27,8 @@ def evaluate(
 ) -> None:
     """Score a trained run: on its own test split (and check that the records agree), or on another source.
 
+    Exit 1 where the run's own evaluation.json says otherwise.
+
     Another source's record goes under evaluations/ in the run folder; evaluation.json is left alone. --earliness
     writes earliness.json, or adds to the other source's record; its table goes to stderr.
 
@@ -47,6 +49,8 @@ def evaluate(
     )
     evaluation = TASKS[task_of(find_model(run))].evaluate(run, request, _tell)
     sys.stdout.write(json.dumps(summary_of(evaluation), ensure_ascii=False) + "\n")
+    if evaluation.get("agrees") is False:
+        raise typer.Exit(1)
 
 
 def _tell(line: str) -> None:

@@ -94,4 +94,4 @@ def _default_path(run: Path, name: str) -> Path:
     """In the run, or beside a model folder, under a name that is free."""
     home = run if not (run / "model.json").exists() else run.resolve().parent
     slug = re.sub(r"\W+", "-", name[: 2 * _SLUG]).strip("-").lower()[:_SLUG].strip("-") or "text"
-    return home / "explanations" / f"{slug}-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.html"
+    return within(home, "explanations") / f"{slug}-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.html"

@@ -1,14 +1,15 @@
 """What `lstmkit explain` explains: a text, a pipe, a test example of the run, or a series of a file; and its label."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from lstmkit.artifact import find_model, interval_in
+from lstmkit.artifact import find_model, read_model_record
+from lstmkit.artifact.record import ModelRecord, SeriesEncoding
 from lstmkit.config.resolve import load_config
 from lstmkit.config.schema import Config, DataConfig
 from lstmkit.core.errors import DataError, RequestError
-from lstmkit.core.files import read_json
 
 _SHOWN_IDS = 3
 
@@ -39,9 +40,8 @@ def given_input(run: Path, given: str | None, identity: str | None) -> Given:
         RequestError: neither is given, or both to a run on texts; or no example has that id.
         DataError: the text is empty, or the file cannot be read, or its channels are not the model's.
     """
-    about = read_json(find_model(run) / "model.json")
-    encoder = about.get("encoder", {})
-    if encoder.get("kind") == "series":
+    about = read_model_record(find_model(run))
+    if isinstance(about.encoder, SeriesEncoding):
         if given is None and identity is None:
             raise RequestError(
                 "explain takes a file with a series, or --id of a test example; write explain RUN FILE, "
@@ -49,8 +49,8 @@ def given_input(run: Path, given: str | None, identity: str | None) -> Given:
             )
         if given is None:
             return _test_example(run, identity or "", "a file with a series")
-        return _of_file(run, given, identity, about)
-    if encoder.get("kind") == "audio":
+        return _of_file(run, given, identity, about, about.encoder.channels)
+    if about.encoder.kind == "audio":
         if (given is None) == (identity is None):
             raise RequestError(
                 "explain takes a recording or --id, one of the two; write explain RUN yes.wav, or explain RUN --id ID"
@@ -98,7 +98,7 @@ def _test_example(run: Path, identity: str, instead: str) -> Given:
     )
 
 
-def _of_file(run: Path, source: str, identity: str | None, about: dict[str, Any]) -> Given:
+def _of_file(run: Path, source: str, identity: str | None, about: ModelRecord, channels: Sequence[str]) -> Given:
     """A series of a file, with the columns that the run was trained on."""
     from lstmkit.data.sources import load_corpus
     from lstmkit.data.sources.channels import few, places_of
@@ -109,8 +109,8 @@ def _of_file(run: Path, source: str, identity: str | None, about: dict[str, Any]
     corpus = load_corpus(data)
     if corpus.kind != "series":
         raise DataError(f"{source}: holds {corpus.kind}, and this model reads numeric series; give a file with one")
-    check_interval(corpus.interval, interval_in(about), source)
-    places = places_of(about["encoder"]["channels"], corpus.channels, source)
+    check_interval(corpus.interval, about.interval_found, source)
+    places = places_of(channels, corpus.channels, source)
     examples = [
         Given(item[:, places], str(name), label)
         for part in corpus.parts.values()

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from lstmkit.artifact import find_model, interval_in
+from lstmkit.artifact import find_model, read_model_record
+from lstmkit.artifact.record import SeriesEncoding
 from lstmkit.config.resolve import load_config
 from lstmkit.config.schema import DataConfig
 from lstmkit.core.errors import RequestError
-from lstmkit.core.files import read_json
 from lstmkit.data.sources.inputs import Inputs
 from lstmkit.data.sources.series_inputs import series_in
 
@@ -23,5 +23,7 @@ def series_inputs(run: Path, path: Path, input_format: str | None, text_column: 
     model = find_model(run)
     config = model.parent / "config.toml"
     data = load_config(config).data if config.exists() else DataConfig()
-    about = read_json(model / "model.json")
-    return series_in(path, input_format, data, about["encoder"]["channels"], interval_in(about))
+    about = read_model_record(model)
+    if not isinstance(about.encoder, SeriesEncoding):
+        raise RequestError(f"{run}: reads {about.encoder.kind}, and no series; give a run on series")
+    return series_in(path, input_format, data, about.encoder.channels, about.interval_found)

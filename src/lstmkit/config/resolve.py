@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from lstmkit.config.presets import FOR_KIND, FOR_TASK, PRESETS
 from lstmkit.config.schema import Config
 from lstmkit.core.errors import RequestError
+from lstmkit.core.files import check_plain
 
 
 def resolve(
@@ -99,8 +100,9 @@ def load_config(path: Path) -> Config:
     """Read a run's `config.toml`.
 
     Raises:
-        RequestError: absent, not TOML, or not this schema.
+        RequestError: absent, no plain file, not TOML, or not this schema.
     """
+    check_plain(path)
     return validate(_read_toml(path))
 
 

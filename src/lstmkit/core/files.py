@@ -6,6 +6,7 @@ import os
 import re
 import secrets
 import shutil
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,12 @@ from lstmkit.core.errors import ArtifactError, StorageError
 
 PARTIAL = ".partial"  # how the names of files and folders end that are being written
 _PARTIAL_NAME = re.compile(r"\..+\.[^.]+" + re.escape(PARTIAL))
+_DEEPEST = 100  # levels of lists and objects; no record has a tenth of it
+_SORTS = (
+    (stat.S_ISLNK, "a symbolic link, which is not followed"),
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISDIR, "a folder"),
+)
 
 
 @contextmanager
@@ -65,40 +72,116 @@ def write_jsonl(path: Path, rows: Iterable[Any]) -> None:
             file.write((json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n").encode())
 
 
-def read_json(path: Path) -> Any:
-    """Read a JSON file.
+def check_plain(path: Path) -> None:
+    """See that a file of a run folder is a plain one: a link could lead anywhere, a pipe would be waited for.
 
     Raises:
-        ArtifactError: the file is absent or is not JSON.
+        ArtifactError: the file is absent, closed to this user, or no plain file.
     """
     try:
-        return json.loads(path.read_text("utf-8"))
+        mode = path.lstat().st_mode
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise _not_read(path, error) from error
+    if not stat.S_ISREG(mode):
+        raise _not_plain(path, mode)
+
+
+def read_plain(path: Path) -> bytes:
+    """Read a plain file of a run folder; see `check_plain`.
+
+    Raises:
+        ArtifactError: the file is absent, closed to this user, or no plain file.
+    """
+    check_plain(path)
+    try:
+        return path.read_bytes()
     except OSError as error:
-        raise ArtifactError(f"{path}: {error.strerror}; a complete run folder holds this file") from error
-    except ValueError as error:
-        raise ArtifactError(f"{path}: damaged, not JSON ({error}); restore it or train again") from error
+        raise _not_read(path, error) from error
+
+
+def within(folder: Path, *names: str) -> Path:
+    """A path in a run folder, of which no part below the folder is a link; it need not be there.
+
+    Args:
+        folder: the run's, which may be a link itself: the user named it.
+        names: of folders, and last of a file or folder.
+
+    Raises:
+        ArtifactError: a part of it is a link, which could lead anywhere.
+    """
+    path = folder
+    for name in names:
+        path = path / name
+        if path.is_symlink():
+            raise _not_plain(path, stat.S_IFLNK)
+    return path
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file of a run folder.
+
+    Raises:
+        ArtifactError: the file is absent, no plain file, or is not JSON.
+    """
+    return _json_of(_text_of(path), str(path))
 
 
 def read_jsonl(path: Path) -> list[Any]:
     """Read a file of one JSON object a line, naming the line that is broken.
 
     Raises:
-        ArtifactError: the file is absent or a line is not JSON.
+        ArtifactError: the file is absent, no plain file, or a line is not JSON.
     """
+    lines = _text_of(path).split("\n")
+    return [_json_of(line, f"{path}:{number}") for number, line in enumerate(lines, start=1) if line.strip()]
+
+
+def json_of(text: str) -> Any:
+    """The value of a JSON text that another may have written.
+
+    Raises:
+        ValueError: it is no JSON, is nested deeper than any record, or holds half of a surrogate pair, which UTF-8
+            has no place for.
+    """
+    too_deep = f"nested deeper than {_DEEPEST} levels"
     try:
-        lines = path.read_text("utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ArtifactError(f"{path}: cannot be read ({error}); a complete run folder holds this file") from error
-    rows: list[Any] = []
-    for number, line in enumerate(lines, start=1):
-        if line.strip():
-            try:
-                rows.append(json.loads(line))
-            except ValueError as error:
-                raise ArtifactError(
-                    f"{path}:{number}: damaged, not JSON ({error}); restore it or train again"
-                ) from error
-    return rows
+        value = json.loads(text)
+    except RecursionError as error:
+        raise ValueError(too_deep) from error
+    if text.count("[") + text.count("{") > _DEEPEST:  # else it cannot be so deep
+        level: list[Any] = [[value]]
+        for _ in range(_DEEPEST + 1):
+            items = (item for one in level for item in (one.values() if isinstance(one, dict) else one))
+            level = [item for item in items if isinstance(item, list | dict)]
+        if level:
+            raise ValueError(too_deep)
+    if "\\u" in text:
+        json.dumps(value, ensure_ascii=False).encode()
+    return value
+
+
+def _json_of(text: str, where: str) -> Any:
+    try:
+        return json_of(text)
+    except ValueError as error:
+        raise ArtifactError(f"{where}: damaged, not JSON ({error}); restore it or train again") from error
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return read_plain(path).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ArtifactError(f"{path}: damaged, not UTF-8 ({error}); restore it or train again") from error
+
+
+def _not_read(path: Path, error: Exception) -> ArtifactError:
+    reason = getattr(error, "strerror", None) or error
+    return ArtifactError(f"{path}: {reason}; a complete run folder holds this file")
+
+
+def _not_plain(path: Path, mode: int) -> ArtifactError:
+    sort = next((words for is_sort, words in _SORTS if is_sort(mode)), "no plain file")
+    return ArtifactError(f"{path}: {sort}; a run folder holds plain files and folders: put the file itself there")
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """The records of a run: plain data that the report is drawn from. Their fields are the contract of the run folder."""
 
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any
 
 
@@ -31,3 +32,20 @@ class Epoch:
     def as_json(self) -> dict[str, Any]:
         """The object that stands in `history.jsonl`."""
         return asdict(self)
+
+
+def epoch_of(row: Any) -> Epoch:
+    """An epoch from plain data, as `history.jsonl` or a checkpoint holds it.
+
+    Raises:
+        ValueError: a field is missing, or of another type.
+    """
+    return Epoch(**vars(_epoch_adapter().validate_python(row)))
+
+
+@lru_cache(maxsize=1)
+def _epoch_adapter() -> Any:
+    from pydantic import ConfigDict, TypeAdapter  # which --help does without
+    from pydantic.dataclasses import dataclass as checked
+
+    return TypeAdapter(checked(Epoch, frozen=True, config=ConfigDict(allow_inf_nan=False)))

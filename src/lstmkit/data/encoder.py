@@ -12,6 +12,7 @@ from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, tr
 
 from lstmkit.config.schema import EncoderConfig
 from lstmkit.core.errors import ArtifactError, DataError
+from lstmkit.core.files import json_of
 
 UNKNOWN = "[UNK]"
 UNKNOWN_ID = 0
@@ -66,7 +67,8 @@ class Encoder:
         """
         automatic: Kind = "tokens" if source_kind == "tokens" else "words"
         kind = automatic if config.kind == "auto" else cast(Kind, config.kind)
-        tokenizer = _blank(kind, config.lowercase)
+        model = models.BPE(unk_token=UNKNOWN) if kind == "subwords" else models.WordLevel(unk_token=UNKNOWN)
+        tokenizer = _blank(kind, config.lowercase, model)
         tokenizer.train_from_iterator(texts, _trainer(kind, config))
         if tokenizer.get_vocab_size() < 2:
             raise DataError(
@@ -139,17 +141,18 @@ class Encoder:
         return self.tokenizer.to_str(pretty=True)
 
     @classmethod
-    def from_json(cls, tokenizer: str, description: dict[str, Any]) -> "Encoder":
-        """Read an encoder back.
+    def from_json(cls, tokenizer: str | bytes, description: dict[str, Any]) -> "Encoder":
+        """Read an encoder back. Its tokenizer is made anew from the vocabulary: nothing else of the text is used.
 
         Raises:
-            ArtifactError: the text is not a tokenizer.
+            ArtifactError: the text is not a tokenizer as `to_json` writes them.
         """
         try:
-            json.loads(tokenizer)
-            return cls(Tokenizer.from_str(tokenizer), **description)
-        except Exception as error:
-            raise ArtifactError(f"tokenizer.json: damaged ({error}); restore it or train again") from error
+            text = tokenizer if isinstance(tokenizer, str) else tokenizer.decode("utf-8")
+            return cls(_rebuilt(json_of(text), description["kind"]), **description)
+        except (KeyError, TypeError, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            raise ArtifactError(f"tokenizer.json: damaged ({reason}); restore it or train again") from error
 
     def _shorten(self, tokens: list[int]) -> list[int]:
         if len(tokens) <= self.max_length:
@@ -182,8 +185,8 @@ def text_of(item: str | Sequence[Any]) -> str:
     return " ".join(tokens)
 
 
-def _blank(kind: Kind, lowercase: bool) -> Tokenizer:
-    model = models.BPE(unk_token=UNKNOWN) if kind == "subwords" else models.WordLevel(unk_token=UNKNOWN)
+def _blank(kind: Kind, lowercase: bool, model: models.Model) -> Tokenizer:
+    """A tokenizer of one kind around a model, which need not know a token yet."""
     tokenizer = Tokenizer(model)
     if kind == "tokens":
         tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
@@ -196,6 +199,47 @@ def _blank(kind: Kind, lowercase: bool) -> Tokenizer:
     else:
         tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     return tokenizer
+
+
+def _rebuilt(about: Any, kind: Kind) -> Tokenizer:
+    """The tokenizer of a vocabulary, where a description is that of one which `_blank` gives.
+
+    The `tokenizers` library trusts what it reads: a padding of 10^9, or a number of 2^31, ends the process.
+
+    Args:
+        about: what `Tokenizer.to_str` wrote, as plain data.
+        kind: of the encoder.
+
+    Raises:
+        KeyError, TypeError, ValueError: it is another tokenizer's, or its vocabulary is none.
+    """
+    own = about["model"]
+    vocabulary, merges = own["vocab"], own.get("merges", [])
+    if not isinstance(vocabulary, dict) or vocabulary.get(UNKNOWN) != UNKNOWN_ID:
+        raise ValueError(f"its vocabulary does not begin with {UNKNOWN}")
+    if any(type(number) is not int for number in vocabulary.values()) or (
+        sorted(vocabulary.values()) != list(range(len(vocabulary)))
+    ):
+        raise ValueError("its vocabulary does not number the tokens from 0 on")
+    if any(
+        left not in vocabulary or right not in vocabulary or left + right not in vocabulary for left, right in merges
+    ):
+        raise ValueError("it merges what is not in its vocabulary")
+    for lowercase in (True, False):
+        if kind == "subwords":
+            pairs = [(left, right) for left, right in merges]
+            tokenizer = _blank(kind, lowercase, models.BPE(vocabulary, pairs, unk_token=UNKNOWN))
+        else:
+            tokenizer = _blank(kind, lowercase, models.WordLevel(vocabulary, unk_token=UNKNOWN))
+        tokenizer.add_special_tokens([UNKNOWN])
+        written = json.loads(tokenizer.to_str())
+        mine = written.pop("model")
+        there = {name: about.get(name) for name in written} | {"version": written["version"]}
+        # Options of a model that another version of the library writes count only where they are used.
+        options = {name: value for name, value in own.items() if value or name in mine}
+        if there == written and {**mine, **options} == mine:
+            return tokenizer
+    raise ValueError("it is none that lstmkit writes")
 
 
 def _trainer(kind: Kind, config: EncoderConfig) -> trainers.Trainer:

@@ -57,7 +57,7 @@ def read_encoder(description: dict[str, Any], files: Mapping[str, bytes]) -> Any
         return SeriesEncoder.from_description(description)
     if description.get("kind") == SpeechEncoder.kind:
         return SpeechEncoder.from_description(description)
-    return Encoder.from_json(files[TOKENIZER].decode(), description)
+    return Encoder.from_json(files[TOKENIZER], description)
 
 
 def of_tokens(encoder: AnyEncoder, what: str) -> Encoder:

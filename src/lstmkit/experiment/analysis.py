@@ -16,7 +16,7 @@ from lstmkit.artifact import Artifact, load_artifact
 from lstmkit.config.resolve import load_config
 from lstmkit.config.schema import Config
 from lstmkit.core.errors import ArtifactError
-from lstmkit.core.files import read_json, write_json
+from lstmkit.core.files import within, write_json
 from lstmkit.core.names import STEPS
 from lstmkit.data.batching import batch_of
 from lstmkit.data.encoded import EncodedPart
@@ -27,6 +27,7 @@ from lstmkit.experiment.run_data import scored_part
 from lstmkit.models import Classifier
 from lstmkit.models.build import build_from
 from lstmkit.report import draw_analysis
+from lstmkit.report.records import LabRecord, read_record
 
 FORMAT = 1
 N_EXAMPLES = 100
@@ -83,7 +84,7 @@ def analyze_run(folder: Path, request: AnalysisRequest, watcher: Watcher) -> dic
     homes = _homes(folder)
     if request.threads:
         torch.set_num_threads(request.threads)
-    artifacts = {cell: load_artifact(home / "model") for cell, home in homes.items()}
+    artifacts = {cell: load_artifact(within(home, "model")) for cell, home in homes.items()}
     config = load_config(next(iter(homes.values())) / "config.toml")
     corpus, test = scored_part(homes.values(), config)
     chosen = _sample(len(test), request)
@@ -131,7 +132,7 @@ def network_at_start(config: Config, artifact: Artifact) -> Classifier:
 def _homes(folder: Path) -> dict[str, Path]:
     """The run folders that RUN stands for, by cell: a lab's, or its own."""
     if (folder / "lab.json").exists():
-        return {cell: folder / cell for cell in read_json(folder / "lab.json")["models"]}
+        return {cell: within(folder, cell) for cell in read_record(LabRecord, folder / "lab.json").models}
     if (folder / "config.toml").exists():
         if not (folder / "evaluation.json").exists():
             raise ArtifactError(f"{folder}: the run is not finished; finish it with --resume, then analyse it")

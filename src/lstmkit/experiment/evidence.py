@@ -9,7 +9,7 @@ from lstmkit.analyze.explanation import explain
 from lstmkit.analyze.recording import record_of
 from lstmkit.artifact import load_artifact
 from lstmkit.core.errors import LstmkitError
-from lstmkit.core.files import read_json, read_jsonl, write_json
+from lstmkit.core.files import read_json, read_jsonl, within, write_json
 from lstmkit.data.sources import Part
 from lstmkit.data.tasks import Task
 from lstmkit.experiment.analysis import AnalysisRequest, analyze_run
@@ -57,7 +57,7 @@ def gather(folder: Path, test: Part, seed: int, say: Callable[[str], None], *, p
     else:
         left_out.append({"part": "memory horizon", "reason": "--no-probe"})
     explained: list[dict[str, Any]] = []
-    for kind, row in chosen(read_jsonl(folder / "lstm" / "predictions.jsonl")).items():
+    for kind, row in chosen(read_jsonl(within(folder, "lstm") / "predictions.jsonl")).items():
         if row is None:
             left_out.append(
                 {
@@ -67,7 +67,7 @@ def gather(folder: Path, test: Part, seed: int, say: Callable[[str], None], *, p
             )
             continue
         attempt(f"an example that is {kind}", lambda kind=kind, row=row: _explain(folder, kind, row, test, seed))
-        if (folder / "explanations" / f"{kind}.json").exists():
+        if within(folder, "explanations", f"{kind}.json").exists():
             explained.append({"kind": kind, "id": str(row["id"]), "rule": RULES[kind]})
     evidence = {"format": FORMAT, "explained": explained, "left_out": left_out}
     write_json(folder / "evidence.json", evidence)
@@ -91,7 +91,7 @@ def _analyse(folder: Path, seed: int, say: Callable[[str], None]) -> None:
 
 
 def _remember(folder: Path, seed: int, say: Callable[[str], None]) -> None:
-    home, plan = folder / "memory", replace(MEMORY, seed=seed)
+    home, plan = within(folder, "memory"), replace(MEMORY, seed=seed)
     begun = (home / "plan.json").exists()
     if begun and is_finished(home, plan):
         return
@@ -101,10 +101,10 @@ def _remember(folder: Path, seed: int, say: Callable[[str], None]) -> None:
 
 
 def _explain(folder: Path, kind: str, row: dict[str, Any], test: Part, seed: int) -> None:
-    path = folder / "explanations" / f"{kind}.json"
+    path = within(folder, "explanations", f"{kind}.json")
     if not path.exists():
         example = dict(zip(map(str, test.ids), test.inputs, strict=True))[str(row["id"])]
-        networks = [load_artifact(folder / cell / "model") for cell in ("lstm", "rnn")]
+        networks = [load_artifact(within(folder, cell, "model")) for cell in ("lstm", "rnn")]
         ours, twin = (
             explain(
                 one.network,

@@ -11,7 +11,7 @@ from typing import Any
 from lstmkit.config.resolve import differences, load_config, to_toml
 from lstmkit.config.schema import Config
 from lstmkit.core.errors import ArtifactError, LstmkitError, RequestError, StorageError
-from lstmkit.core.files import is_partial, read_json, sweep, write_json, write_text
+from lstmkit.core.files import is_partial, read_json, sweep, within, write_json, write_text
 from lstmkit.core.locks import locked
 
 PROTOCOL = "protocol.json"  # of a comparison: what it was asked for beside the configuration
@@ -253,10 +253,10 @@ def claim_data(folder: Path, fingerprint: str) -> None:
     Raises:
         RequestError: the data are others than those that the run was begun with.
     """
-    record = folder / "checkpoints" / "data.json"
+    record = within(folder, "checkpoints") / "data.json"
     if not record.exists():
         write_json(record, {"fingerprint": fingerprint})
-    elif read_json(record)["fingerprint"] != fingerprint:
+    elif _fingerprint_in(record) != fingerprint:
         raise RequestError(
             f"{folder}: the data have changed since this run was begun; put them back, or choose another --out"
         )
@@ -264,7 +264,14 @@ def claim_data(folder: Path, fingerprint: str) -> None:
 
 def same_data(folder: Path, fingerprint: str) -> bool:
     """Whether data are those that a run was begun with."""
-    return read_json(folder / "checkpoints" / "data.json")["fingerprint"] == fingerprint
+    return _fingerprint_in(within(folder, "checkpoints") / "data.json") == fingerprint
+
+
+def _fingerprint_in(record: Path) -> str:
+    found = read_json(record)
+    if not isinstance(found, dict) or not isinstance(found.get("fingerprint"), str):
+        raise ArtifactError(f"{record}: damaged, it has no fingerprint of the data; restore it or train again")
+    return found["fingerprint"]
 
 
 def check_resumable(folder: Path, config: Config, protocol: dict[str, Any] | None = None) -> None:

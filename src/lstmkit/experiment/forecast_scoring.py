@@ -10,7 +10,6 @@ import torch
 from lstmkit.artifact import ForecastArtifact, find_model, load_forecaster
 from lstmkit.config.resolve import load_config, validate
 from lstmkit.core.errors import DataError, RequestError
-from lstmkit.core.files import read_json
 from lstmkit.data.cutting import Cut, CutPanel, check_known, cut_panel
 from lstmkit.data.sources.panel import PanelColumns, load_panel
 from lstmkit.data.sources.plan import DIALECT_KEYS
@@ -18,7 +17,10 @@ from lstmkit.evaluate.forecasting import baseline_quantiles
 from lstmkit.experiment.folder import same_data
 from lstmkit.experiment.forecast import score_forecast
 from lstmkit.experiment.other_source import Request, write_evaluation
+from lstmkit.experiment.run_data import agrees
 from lstmkit.models.scoring import quantile_forecasts
+from lstmkit.report.forecast_records import ForecastEvaluation
+from lstmkit.report.records import read_record
 
 
 def evaluate_forecast(run: Path, request: Request, say: Callable[[str], None]) -> dict[str, Any]:
@@ -69,9 +71,8 @@ def evaluate_forecast(run: Path, request: Request, say: Callable[[str], None]) -
     split = "test" if data is own else "all"
     evaluation = score_forecast(data, windows, answers, plain, split, config.seed)
     if data is own:
-        before = read_json(home / "evaluation.json")
-        agrees = "agrees with" if before["mase"] == evaluation["mase"] else "DIFFERS from"
-        say(f"the MASE {agrees} evaluation.json ({before['mase']:.3f})")
+        before = read_record(ForecastEvaluation, home / "evaluation.json")
+        evaluation["agrees"] = agrees("MASE", before.mase, evaluation["mase"], ".3f", say)
         return evaluation
     evaluation["source"] = request.source
     write_evaluation(home, data.panel, split, evaluation, say)

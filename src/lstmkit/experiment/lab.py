@@ -5,7 +5,7 @@ from typing import Any
 
 from lstmkit.config.schema import Config
 from lstmkit.core.errors import RequestError
-from lstmkit.core.files import read_json, read_jsonl, write_json
+from lstmkit.core.files import read_json, read_jsonl, within, write_json
 from lstmkit.evaluate.statistics import paired_difference
 from lstmkit.experiment.claims import Measured, judge
 from lstmkit.experiment.evidence import GRADIENTS, gather
@@ -61,7 +61,7 @@ def run_lab(
     models: dict[str, Any] = {}
     for cell in CELLS:
         own = config.model_copy(update={"model": config.model.model_copy(update={"cell": cell})})
-        open_part(folder / cell, own)
+        open_part(within(folder, cell), own)
         evaluation = run_one(folder / cell, prepared, own, baselines, listener)
         known.update(evaluation["baselines"])
         about = read_json(folder / cell / "details.json")
@@ -104,15 +104,16 @@ def judge_again(folder: Path) -> bool:
 
 def _measured(folder: Path, evidence: dict[str, Any]) -> Measured:
     """The lab's records, as claims are judged by."""
+    lstm, rnn = within(folder, "lstm"), within(folder, "rnn")
     reasons = {gap["part"]: gap["reason"] for gap in evidence["left_out"]}
     return Measured(
-        history=read_jsonl(folder / "lstm" / "history.jsonl"),
-        best_epoch=read_json(folder / "lstm" / "details.json")["best_epoch"],
-        evaluation=read_json(folder / "lstm" / "evaluation.json"),
-        difference=paired_difference(read_correct(folder / "lstm"), read_correct(folder / "rnn")),
+        history=read_jsonl(lstm / "history.jsonl"),
+        best_epoch=read_json(lstm / "details.json")["best_epoch"],
+        evaluation=read_json(lstm / "evaluation.json"),
+        difference=paired_difference(read_correct(lstm), read_correct(rnn)),
         analysis=_read_or_none(folder / "analysis.json"),
         analysis_absent=reasons.get(GRADIENTS, ""),
-        probe=_read_or_none(folder / "memory" / "probe.json"),
+        probe=_read_or_none(within(folder, "memory") / "probe.json"),
         probe_absent=reasons.get("memory horizon", ""),
         recorded=neighbours(folder),
     )

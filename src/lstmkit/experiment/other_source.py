@@ -11,7 +11,7 @@ from lstmkit.artifact import Artifact, NumberArtifact
 from lstmkit.config.resolve import validate
 from lstmkit.config.schema import Config, DataConfig
 from lstmkit.core.errors import DataError, RequestError
-from lstmkit.core.files import write_json, write_jsonl
+from lstmkit.core.files import within, write_json, write_jsonl
 from lstmkit.data.encoding import AnyEncoder
 from lstmkit.data.series import SeriesEncoder
 from lstmkit.data.sources import Corpus, Part, load_corpus
@@ -108,7 +108,7 @@ def write_evaluation(
 ) -> None:
     """Keep the record of another source under the run's `evaluations/`, with what could not be used."""
     name = re.sub(r"[^\w.-]+", "_", corpus.name)
-    path = home / "evaluations" / f"{name}-{split}-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.json"
+    path = within(home, "evaluations") / f"{name}-{split}-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.json"
     write_json(path, evaluation)
     if corpus.rejected:
         listed = path.with_suffix(".rejected.jsonl")

@@ -9,13 +9,13 @@ from jaxtyping import Bool, Float
 
 from lstmkit.config.schema import Config
 from lstmkit.core.explained import MOST_CURVES
-from lstmkit.core.files import read_jsonl
 from lstmkit.data.encoding import AnyEncoder
 from lstmkit.data.speech import SpeechEncoder, spectrogram
 from lstmkit.evaluate.metrics import accuracy_by_length
 from lstmkit.experiment.frame import title_of
 from lstmkit.experiment.prepare import Prepared
 from lstmkit.models import Classifier
+from lstmkit.report.records import read_predictions
 
 _N_ERRORS = 20
 _MOST_STEPS, _MOST_ROWS = 200, 64  # of a series that a page shows small; rows of a map
@@ -118,4 +118,4 @@ def _shades(levels: Float[np.ndarray, "rows places"]) -> list[str]:
 
 def read_correct(folder: Path) -> Bool[np.ndarray, " n"]:
     """Whether each test example was classified correctly, in the order of a folder's `predictions.jsonl`."""
-    return np.array([row["label"] == row["predicted"] for row in read_jsonl(folder / "predictions.jsonl")])
+    return np.array([row.label == row.predicted for row in read_predictions(folder)])

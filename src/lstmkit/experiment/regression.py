@@ -13,7 +13,7 @@ from lstmkit.artifact import NumberArtifact, find_model, load_regressor, save_ar
 from lstmkit.config.resolve import load_config
 from lstmkit.config.schema import Config
 from lstmkit.core.errors import DataError, RequestError
-from lstmkit.core.files import read_json, write_jsonl
+from lstmkit.core.files import write_jsonl
 from lstmkit.data.encoded import EncodedPart
 from lstmkit.data.numbers import Numbered, numbered, targets_of
 from lstmkit.data.sources import Part, Progress, cut, load_corpus
@@ -21,10 +21,13 @@ from lstmkit.evaluate.regression import number_baselines, number_scores
 from lstmkit.experiment.folder import same_data
 from lstmkit.experiment.frame import Learned, details_of_training, run_in, title_of
 from lstmkit.experiment.other_source import Request, part_asked, write_evaluation
+from lstmkit.experiment.run_data import agrees
 from lstmkit.experiment.training import Lesson, Listener, train_and_refit
 from lstmkit.models.build import architecture_of
 from lstmkit.models.scoring import outputs
 from lstmkit.report import draw_regression
+from lstmkit.report.records import read_record
+from lstmkit.report.regression_page import RegressionEvaluation
 from lstmkit.train.objectives import SquaredError
 
 
@@ -117,10 +120,9 @@ def evaluate_regression(run: Path, request: Request, say: Callable[[str], None])
     if request.source is None:
         test = data.parts["test"]
         evaluation = _record("test", data.numbers["test"], predicted_by(artifact, test))
-        before = read_json(home / "evaluation.json")
-        agrees = "agrees with" if before["rmse"] == evaluation["rmse"] else "DIFFERS from"
-        say(f"the RMSE {agrees} evaluation.json ({before['rmse']:.4g})")
-        return evaluation | {"baselines": before["baselines"]}
+        before = read_record(RegressionEvaluation, home / "evaluation.json")
+        evaluation["agrees"] = agrees("RMSE", before.rmse, evaluation["rmse"], ".4g", say)
+        return evaluation | {"baselines": before.baselines.model_dump()}
     corpus, part, split = part_asked(config, request, artifact, say)
     truth = targets_of(part)
     evaluation = _record(split, truth, predicted_by(artifact, part)) | {"source": request.source}

@@ -1,12 +1,15 @@
 """The data that a finished run was trained and scored on, found again and known to be the same."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from lstmkit.config.schema import Config
 from lstmkit.core.errors import DataError, RequestError
-from lstmkit.core.files import read_json, read_jsonl
+from lstmkit.core.files import within
 from lstmkit.data.sources import CATALOGUE, Corpus, Part, cut, load_corpus
+from lstmkit.experiment.folder import same_data
+from lstmkit.report.records import read_predictions
 
 
 def corpus_of(home: Path, config: Config) -> Corpus:
@@ -52,13 +55,29 @@ def scored_part(homes: Iterable[Path], config: Config) -> tuple[Corpus, Part]:
 
 def _check(home: Path, corpus: Corpus, test: Part) -> None:
     """See that the data are those of the run: by their fingerprint, or where that is gone by the examples scored."""
-    record = home / "checkpoints" / "data.json"
+    record = within(home, "checkpoints") / "data.json"
     if record.exists():
-        same = read_json(record)["fingerprint"] == corpus.fingerprint
+        same = same_data(home, corpus.fingerprint)
     else:
-        scored = [(row["id"], row["label"]) for row in read_jsonl(home / "predictions.jsonl")]
+        scored = [(row.id, row.label) for row in read_predictions(home)]
         same = scored == list(zip(test.ids, test.labels, strict=True))
     if not same:
         raise DataError(
             f"{home}: the data of {corpus.name} have changed since this run was trained; put them back, or train again"
         )
+
+
+def agrees(measure: str, before: float, found: float, shown: str, say: Callable[[str], None]) -> bool:
+    """Whether a run scored again gives what its `evaluation.json` holds, up to the rounding of float32; it is said.
+
+    Args:
+        measure: its name.
+        before, found: its value in the record, and now.
+        shown: the format in which one reads it.
+        say: told in a line.
+    """
+    if math.isclose(before, found, rel_tol=1e-5):
+        say(f"the {measure} agrees with evaluation.json ({before:{shown}})")
+        return True
+    say(f"the {measure} DIFFERS from evaluation.json: {before:{shown}} there, {found:{shown}} here")
+    return False

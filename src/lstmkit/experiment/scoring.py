@@ -11,7 +11,7 @@ from lstmkit.artifact import Artifact, find_model, load_artifact
 from lstmkit.config.resolve import load_config
 from lstmkit.config.schema import Config
 from lstmkit.core.errors import DataError, RequestError
-from lstmkit.core.files import read_json, write_json
+from lstmkit.core.files import write_json
 from lstmkit.data.duplicates import n_known
 from lstmkit.data.encoded import EncodedPart
 from lstmkit.data.sources import Part, cut
@@ -19,8 +19,9 @@ from lstmkit.evaluate.metrics import score
 from lstmkit.experiment.earliness import earliness_of, table_of
 from lstmkit.experiment.opponents import baselines
 from lstmkit.experiment.other_source import Request, part_asked, write_evaluation
-from lstmkit.experiment.run_data import corpus_of
+from lstmkit.experiment.run_data import agrees, corpus_of
 from lstmkit.models.scoring import probabilities
+from lstmkit.report.records import Evaluation, read_record
 from lstmkit.stream.model import check_streams
 
 
@@ -62,14 +63,13 @@ def evaluate_run(run: Path, request: Request, say: Callable[[str], None]) -> dic
             say(line)
         evaluation = _score(artifact, training["test"], "test")
         evaluation["n_in_training"] = _in_training(training["test"], training, config, say)
-        before = read_json(home / "evaluation.json")
-        agrees = "agrees with" if before["accuracy"] == evaluation["accuracy"] else "DIFFERS from"
-        say(f"the accuracy {agrees} evaluation.json ({before['accuracy']:.2%})")
+        before = read_record(Evaluation, home / "evaluation.json")
+        evaluation["agrees"] = agrees("accuracy", before.accuracy, evaluation["accuracy"], ".2%", say)
         if request.earliness:
             evaluation["earliness"] = _earliness(artifact, training["test"], "test", say)
             write_json(home / "earliness.json", evaluation["earliness"])
             say(f"record: {home / 'earliness.json'}")
-        return evaluation | {"baselines": before["baselines"]}
+        return evaluation | {"baselines": before.baselines.model_dump(exclude_none=True)}
     corpus, part, split = part_asked(config, request, artifact, say)
     evaluation = _score(artifact, part, split)
     evaluation["source"] = request.source

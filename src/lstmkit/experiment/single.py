@@ -9,7 +9,7 @@ import torch
 
 from lstmkit.artifact import save_artifact
 from lstmkit.config.schema import Config
-from lstmkit.core.files import write_jsonl
+from lstmkit.core.files import within, write_jsonl
 from lstmkit.data.audio.augment import SpeechAugmentation
 from lstmkit.data.augment import Augment, Augmentation
 from lstmkit.data.encoding import AnyEncoder
@@ -94,7 +94,7 @@ def train_and_choose(
     `run_one` in the same folder then goes on from the checkpoint, which is that of the last epoch.
     """
     recorder = Recorder(folder / "history.jsonl", listener)
-    checkpoint = folder / "checkpoints" / "last.safetensors"
+    checkpoint = within(folder, "checkpoints") / "last.safetensors"
     return train_on(_lesson(prepared, config), config, device, listener, recorder, checkpoint, None)
 
 

@@ -8,7 +8,7 @@ from typing import Protocol
 import torch
 
 from lstmkit.config.schema import Config
-from lstmkit.core.files import write_jsonl
+from lstmkit.core.files import within, write_jsonl
 from lstmkit.core.records import Epoch
 from lstmkit.data.augment import Augment
 from lstmkit.data.encoded import EncodedPart
@@ -143,7 +143,7 @@ def train_and_refit(
         The network, and the records of all epochs run.
     """
     recorder = Recorder(folder / "history.jsonl", listener)
-    checkpoints = folder / "checkpoints"
+    checkpoints = within(folder, "checkpoints")
     network, result = train_on(lesson, config, device, listener, recorder, checkpoints / "last.safetensors", None)
     if both is None:
         return network, result

@@ -15,7 +15,8 @@ from lstmkit.nn.stack import FirstLayer, TokenReader, reading_rows, run_stack
 from lstmkit.ragged import Layout
 
 Initialization = Literal["standard", "chrono"]
-_GATES = {"lstm": 4, "gru": 3, "rnn": 1}
+GATES = {"lstm": 4, "gru": 3, "rnn": 1}
+"""Rows of a cell's weights for each of its units, in units."""
 
 
 class Recurrence(Forgetful):
@@ -70,7 +71,7 @@ class Recurrence(Forgetful):
         self.last_reason = ""
         choose_engine(engine, cell)
         self._directions = ("", "_reverse") if bidirectional else ("",)
-        gates = _GATES[cell] * hidden_size
+        gates = GATES[cell] * hidden_size
         for layer in range(num_layers):
             width = input_size if layer == 0 else hidden_size * len(self._directions)
             for direction in self._directions:

@@ -6,6 +6,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from lstmkit.core.files import within
 from lstmkit.core.names import NAMES
 from lstmkit.report import analysis_plots
 from lstmkit.report.analysis_records import STAGES, Analysis, Curve, Unit, place, read_analysis
@@ -43,7 +44,8 @@ def draw_analysis(folder: Path) -> Path:
     analysis = read_analysis(folder)
     with house_style():
         pictures = {
-            name: save(figure, folder / "plots", name) for name, figure in analysis_plots.of_analysis(analysis).items()
+            name: save(figure, within(folder, "plots"), name)
+            for name, figure in analysis_plots.of_analysis(analysis).items()
         }
     alts = alternatives(analysis)
     plots = {name: Markup(inline(svg, name, html.escape(alts[name]))) for name, svg in pictures.items()}  # noqa: S704

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from lstmkit.core.files import within
 from lstmkit.report import compare_plots
 from lstmkit.report.compare_plots import NAMED, SHORT
 from lstmkit.report.compare_records import Comparison, read_compared
@@ -50,7 +51,7 @@ def draw_compare(folder: Path) -> Path:
     compared = read_compared(folder)
     with house_style():
         figures = compare_plots.of_comparison(compared)
-        pictures = {name: save(figure, folder / "plots", name) for name, figure in figures.items()}
+        pictures = {name: save(figure, within(folder, "plots"), name) for name, figure in figures.items()}
     alts = _alternatives(compared.record, compared.unit)
     return write_page(
         folder,

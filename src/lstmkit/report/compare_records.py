@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from lstmkit.config.schema import Cell
 from lstmkit.core.errors import ArtifactError
+from lstmkit.core.files import read_plain, within
 from lstmkit.core.names import STEPS
 from lstmkit.evaluate.verdict import Outcome
 from lstmkit.report.records import (
@@ -193,15 +194,16 @@ def read_compared(folder: Path) -> Compared:
                     "the record"
                 )
     try:
-        config_text = (folder / "config.toml").read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        config_text = read_plain(folder / "config.toml").decode("utf-8")
+    except UnicodeDecodeError as error:
         raise ArtifactError(
             f"{folder / 'config.toml'}: cannot be read ({error}); a comparison holds this file"
         ) from error
     return Compared(
         record=record,
         runs={
-            cell: tuple(read_run(folder / run.folder) for run in model.runs) for cell, model in record.models.items()
+            cell: tuple(read_run(within(folder, *Path(run.folder).parts)) for run in model.runs)
+            for cell, model in record.models.items()
         },
         config_text=config_text,
         environment=read_record(dict[str, Any], folder / "environment.json"),

@@ -6,6 +6,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from lstmkit.core.files import within
 from lstmkit.core.names import NAMES
 from lstmkit.report import forecast_plots
 from lstmkit.report.forecast_records import RULES, ForecastRun, Measures, read_forecast
@@ -29,7 +30,8 @@ def draw_forecast(folder: Path) -> Path:
     run = read_forecast(folder)
     with house_style():
         pictures = {
-            name: save(figure, folder / "plots", name) for name, figure in forecast_plots.of_forecast(run).items()
+            name: save(figure, within(folder, "plots"), name)
+            for name, figure in forecast_plots.of_forecast(run).items()
         }
     words = _alternatives(run)
     plots = {name: Markup(inline(svg, name, html.escape(words[name]))) for name, svg in pictures.items()}  # noqa: S704

@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from lstmkit.core.files import read_json
+from lstmkit.core.files import read_json, within
 from lstmkit.core.names import NAMES
 from lstmkit.report import analysis_page, analysis_plots, captions, drawing, plots, probe_page, probe_plots
 from lstmkit.report import explanation_drawing as charts
@@ -52,7 +52,7 @@ def draw_lab(folder: Path, runs_too: bool = True) -> Path:
     """
     lab = read_lab(folder)
     analysis = read_analysis(folder) if (folder / "analysis.json").exists() else None
-    probe = read_probe(folder / "memory") if (folder / "memory" / "probe.json").exists() else None
+    probe = read_probe(folder / "memory") if within(folder, "memory", "probe.json").exists() else None
     evidence = read_record(EvidenceRecord, folder / "evidence.json") if (folder / "evidence.json").exists() else None
     examples = [_example(folder, one) for one in (evidence.explained if evidence else [])]
     if runs_too:
@@ -61,13 +61,14 @@ def draw_lab(folder: Path, runs_too: bool = True) -> Path:
         if probe:
             probe_page.draw_probe(folder / "memory")
         for example in examples:
-            path = folder / "explanations" / f"{example['kind']}.json"
+            path = within(folder, "explanations", f"{example['kind']}.json")
             draw_explanation(read_json(path), path.with_suffix(".html"))
     rows = table_rows(lab)
     dots = [plots.Dot(row["name"], colour(row["colour"]), row["accuracy"], row["interval"]) for row in rows]
     runs = list(lab.runs.values())
     with house_style():
-        pictures = {name: save(figure, folder / "plots", name) for name, figure in plots.of_lab(lab, dots).items()}
+        figures, place = plots.of_lab(lab, dots), within(folder, "plots")
+        pictures = {name: save(figure, place, name) for name, figure in figures.items()}
         own = inlined(pictures, runs)
         if analysis:
             own |= _analysed(folder, analysis)
@@ -104,7 +105,7 @@ def _analysed(folder: Path, analysis: Analysis) -> dict[str, Markup]:
     if all(model.pooling == "last" for model in analysis.models.values()):
         drawn.pop("state_flow", None)  # the loss's gradient tells the same, and nothing hides it
     return {
-        name: Markup(inline(save(figure, folder / "plots", name), name, html.escape(alts[name])))  # noqa: S704
+        name: Markup(inline(save(figure, within(folder, "plots"), name), name, html.escape(alts[name])))  # noqa: S704
         for name, figure in drawn.items()
     }
 
@@ -116,14 +117,14 @@ def _probed(folder: Path, probe: Probe) -> dict[str, Markup]:
         drawn[f"memory_{task}"] = probe_plots.curve(probe, task)
         alts[f"memory_{task}"] = probe_page.alternative(probe, task)
     return {
-        name: Markup(inline(save(figure, folder / "plots", name), name, html.escape(alts[name])))  # noqa: S704
+        name: Markup(inline(save(figure, within(folder, "plots"), name), name, html.escape(alts[name])))  # noqa: S704
         for name, figure in drawn.items()
     }
 
 
 def _example(folder: Path, chosen: Explained) -> dict[str, Any]:
     """What the page shows of one explanation: its tokens in colour, and the answer after each, of every network."""
-    path = folder / "explanations" / f"{chosen.kind}.json"
+    path = within(folder, "explanations", f"{chosen.kind}.json")
     record = checked_record(read_json(path), str(path))
     answer = record.models[0]
     return {

@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from lstmkit.config.schema import Cell
-from lstmkit.core.files import write_bytes
+from lstmkit.core.files import within, write_bytes
 from lstmkit.core.names import NAMES, STEPS
 from lstmkit.report import captions, cells, drawing, plots
 from lstmkit.report.records import Baselines, Lab, Run, read_run
@@ -38,7 +38,7 @@ def draw_run(folder: Path) -> Path:
     """
     run = read_run(folder)
     with house_style():
-        pictures = {name: save(figure, folder / "plots", name) for name, figure in plots.of_run(run).items()}
+        pictures = {name: save(figure, within(folder, "plots"), name) for name, figure in plots.of_run(run).items()}
     return write_page(folder, "run.html.j2", run=run, plots=inlined(pictures, [run]), captions=captions.of_plots([run]))
 
 

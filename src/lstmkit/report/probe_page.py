@@ -5,6 +5,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from lstmkit.core.files import within
 from lstmkit.report import probe_plots
 from lstmkit.report.page import write_page
 from lstmkit.report.probe_records import TITLES, Point, Probe, Setting, Subject, TaskRecord, read_probe
@@ -26,7 +27,8 @@ def draw_probe(folder: Path) -> Path:
     """
     probe = read_probe(folder)
     with house_style():
-        pictures = {name: save(figure, folder / "plots", name) for name, figure in probe_plots.of_probe(probe).items()}
+        figures, place = probe_plots.of_probe(probe), within(folder, "plots")
+        pictures = {name: save(figure, place, name) for name, figure in figures.items()}
     alts = {"horizon": "; ".join(findings(probe))} | {name: alternative(probe, name) for name in probe.record.tasks}
     plots = {name: Markup(inline(svg, name, html.escape(alts[name]))) for name, svg in pictures.items()}  # noqa: S704
     return write_page(

@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter,
 from lstmkit.config.resolve import load_config
 from lstmkit.config.schema import Cell, Config, Pooling, Truncate
 from lstmkit.core.errors import ArtifactError, RequestError
-from lstmkit.core.files import read_json, read_jsonl
+from lstmkit.core.files import read_json, read_jsonl, within
 from lstmkit.core.records import Epoch
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -374,6 +374,24 @@ def read_trained(folder: Path) -> Trained:
     return Trained(config, config_text, epochs, read_record(dict[str, Any], folder / "environment.json"))
 
 
+class Prediction(Record):
+    """A line of a classifier's `predictions.jsonl`."""
+
+    id: int | str
+    label: str
+    predicted: str
+    probability: Share
+
+
+_PREDICTION = TypeAdapter(Prediction)
+
+
+def read_predictions(folder: Path) -> list[Prediction]:
+    """Read `predictions.jsonl` of a classifier's run; errors as for `read_run`."""
+    path = folder / "predictions.jsonl"
+    return [checked(_PREDICTION, row, f"{path}:{number}") for number, row in enumerate(read_jsonl(path), start=1)]
+
+
 def read_lab(folder: Path) -> Lab:
     """Read `lab.json` and the run of each model that it names.
 
@@ -381,7 +399,7 @@ def read_lab(folder: Path) -> Lab:
         ArtifactError: a record is absent, damaged, or not of this format; one line naming the file.
     """
     record = read_record(LabRecord, folder / "lab.json")
-    return Lab(record, {cell: read_run(folder / cell) for cell in record.models})
+    return Lab(record, {cell: read_run(within(folder, cell)) for cell in record.models})
 
 
 _T = TypeVar("_T")

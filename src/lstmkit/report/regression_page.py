@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from pydantic import TypeAdapter
 
 from lstmkit.config.schema import Cell
-from lstmkit.core.files import read_jsonl
+from lstmkit.core.files import read_jsonl, within
 from lstmkit.core.names import NAMES
 from lstmkit.report.forecast_records import ForecastArchitecture
 from lstmkit.report.page import write_page
@@ -129,7 +129,7 @@ def draw_regression(folder: Path) -> Path:
     run = _read(folder)
     with house_style():
         figures = {"loss": loss([run], "squared error, in training variances"), "predicted": predicted_plot(run)}
-        pictures = {name: save(figure, folder / "plots", name) for name, figure in figures.items()}
+        pictures = {name: save(figure, within(folder, "plots"), name) for name, figure in figures.items()}
     first, last = run.epochs[0], run.epochs[-1]
     words = {
         "loss": f"Loss by epoch: training from {first.train_loss:.3f} to {last.train_loss:.3f}.",

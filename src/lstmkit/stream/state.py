@@ -9,11 +9,13 @@ import hashlib
 import json
 import struct
 from math import prod
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import numpy as np
+from pydantic import BaseModel, Field, StrictStr
 
 from lstmkit.core.errors import ArtifactError
+from lstmkit.core.files import json_of
 from lstmkit.stream.reading import Carried
 
 FORMAT = 1
@@ -61,34 +63,43 @@ def from_bytes(digest: str, blank: AnyMemory, state: bytes) -> AnyMemory:
             f"the stream's state is of format {found}, newer than this lstmkit reads ({FORMAT}); upgrade lstmkit"
         )
     try:
-        header = json.loads(content[begin : begin + n_header])
-        found_digest, described = header["model"], header["arrays"]
-    except (ValueError, KeyError, TypeError) as error:  # the checksum is right, so a program wrote it, but not this one
+        header = _Header.model_validate(json_of(content[begin : begin + n_header].decode("utf-8")))
+    except ValueError as error:  # the checksum is right, so a program wrote it, but not this one
         raise ArtifactError(f"the stream's state is damaged (its header describes nothing); {_AGAIN}") from error
-    if found_digest != digest:
+    if header.model != digest:
         raise ArtifactError(
             "the stream's state belongs to another model (other weights, vocabulary, scales or labels), or to sound "
             "of another rate; load the model that it came from, or push the sequence again"
         )
     try:
-        blank.restore(_arrays_in(content[begin + n_header :], described))
-    except (KeyError, TypeError, ValueError) as error:
+        blank.restore(_arrays_in(content[begin + n_header :], header.arrays))
+    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
         raise ArtifactError(f"the stream's state is damaged (its arrays are not this model's); {_AGAIN}") from error
     return blank
 
 
-def _arrays_in(content: bytes, described: list[list]) -> dict[str, np.ndarray]:
+_Type = Annotated[str, Field(pattern="^[<|][biuf][1248]$")]
+
+
+class _Header(BaseModel):
+    """A state's header: the model's digest; name, type and shape of each array."""
+
+    model: StrictStr
+    arrays: list[tuple[StrictStr, _Type, list[Annotated[int, Field(ge=0, strict=True)]]]]
+
+
+def _arrays_in(content: bytes, described: list[tuple[str, str, list[int]]]) -> dict[str, np.ndarray]:
     """The arrays that a header describes.
 
     Raises:
-        TypeError, ValueError: it describes none, or others than there are bytes for.
+        ValueError: it describes others than there are bytes for.
     """
     arrays, place = {}, 0
     for name, kind, shape in described:
         dtype = np.dtype(kind)
-        if dtype.hasobject or any(n < 0 for n in shape):
-            raise ValueError("no array of numbers")
         size = dtype.itemsize * prod(shape)
+        if size > len(content) - place:
+            raise ValueError("bytes are missing")
         arrays[name] = (
             np.frombuffer(content[place : place + size], dtype).astype(dtype.newbyteorder("=")).reshape(shape)
         )

@@ -1,6 +1,7 @@
 """One file with all that a resumed run needs: weights, best weights, optimizer, random state, progress. No pickle."""
 
 import json
+import math
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from lstmkit.core.errors import ArtifactError
-from lstmkit.core.files import write_bytes
+from lstmkit.core.files import check_plain, json_of, write_bytes
+from lstmkit.core.records import epoch_of
 
 _FORMAT = 1
 _DAMAGE = (SafetensorError, OSError, KeyError, ValueError, TypeError, RuntimeError)
@@ -91,6 +93,7 @@ def read_progress(path: Path) -> Progress:
     Raises:
         ArtifactError: the file is damaged, or is of a newer format.
     """
+    check_plain(path)
     try:
         with safe_open(path, framework="pt") as file:
             return _progress_in(path, file.metadata() or {})
@@ -107,6 +110,7 @@ def load_checkpoint(path: Path, network: nn.Module, optimizer: torch.optim.Optim
     Raises:
         ArtifactError: the file is damaged, or is of another network.
     """
+    check_plain(path)
     try:
         with safe_open(path, framework="pt") as file:
             about = file.metadata() or {}
@@ -130,7 +134,17 @@ def load_checkpoint(path: Path, network: nn.Module, optimizer: torch.optim.Optim
 def _progress_in(path: Path, about: dict[str, str]) -> Progress:
     if int(about["format"]) > _FORMAT:
         raise ArtifactError(f"{path}: written by a newer lstmkit; upgrade lstmkit to resume from it")
-    return Progress(**json.loads(about["progress"]))
+    progress = Progress(**json_of(about["progress"]))
+    for row in progress.history:
+        epoch_of(row)
+    counts = (progress.epoch - 1, progress.step, progress.n_correct, progress.n_seen, progress.n_tokens)
+    if any(type(count) is not int or count < 0 for count in counts) or type(progress.stopped) is not bool:
+        raise ValueError("counts that no run has")
+    if not 0 <= progress.best_epoch <= len(progress.history):
+        raise ValueError("a best epoch that it does not know")
+    if not (math.isfinite(progress.loss_sum) and math.isfinite(progress.seconds)):
+        raise ValueError("a sum that is not finite")
+    return progress
 
 
 def _not_resumable(path: Path, error: Exception) -> ArtifactError:
