@@ -138,15 +138,15 @@ def test_each_form_is_the_same_forecaster(
             (6, 9, 2),
             False,
             r"an array of shape \(6, 9, 2\) is read as \(n, channels, time\), 9 channels of 2 steps; if it is "
-            r"\(n, time, channels\), 9 steps of 2 channels, set axes='ntc'; axes='nct' says",
+            r"\(n, time, channels\), 2 channels of 9 steps, set axes='ntc'; axes='nct' says",
         ),
         (
             (6, 9, 2),
             True,
-            r"a list of 6 arrays of shape \(9, 2\) is read as \(time, channels\), 9 steps of 2 channels; if they are "
+            r"a list of 6 arrays of shape \(9, 2\) is read as \(time, channels\), 2 channels of 9 steps; if they are "
             r"\(channels, time\), 9 channels of 2 steps, .*set axes='nct'; axes='ntc' says",
         ),
-        ((6, 2, 9), True, r"a list of 6 arrays of shape \(2, 9\) is read as \(time, channels\), 2 steps of 9 channels"),
+        ((6, 2, 9), True, r"a list of 6 arrays of shape \(2, 9\) is read as \(time, channels\), 9 channels of 2 steps"),
         ((6, 5, 5), True, r"a list of 6 arrays of shape \(5, 5\)"),
         ((6, 5, 4), False, r"an array of shape \(6, 5, 4\)"),
         ((6, 2, 9), False, ""),
@@ -228,7 +228,7 @@ def test_a_stream_takes_chunks_as_they_were_fitted(tmp_path: Path) -> None:
     for answer in (by_steps.probabilities, by_channels.probabilities, masked.probabilities, pooled[0]):
         np.testing.assert_allclose(answer, wanted[0], rtol=0, atol=1e-6)
     np.testing.assert_allclose(pooled[1], wanted[1], rtol=0, atol=1e-6)
-    with pytest.raises(DataError, match=r"an array of shape \(3, 4\) came, .* or a chunk \(3, time\)"):
+    with pytest.raises(DataError, match=r"an array of shape \(4, 3\) came, .* or a chunk \(3, time\)"):
         read.stream().push(np.zeros((4, 3)))
 
 

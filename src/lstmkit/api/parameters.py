@@ -107,8 +107,11 @@ def as_value_errors() -> Iterator[None]:
     """Refusals from the rooms below as `ValueError`s, in the parameters' names."""
     try:
         yield
-    except ValueError:
-        raise
+    except ValueError as error:
+        message = str(error)
+        if "\n" not in message or message.startswith("The feature names"):  # scikit-learn's list of names
+            raise
+        raise ValueError(" ".join(message.split())) from error
     except DataError as error:
         raise InputError(_in_parameters(str(error))) from error
     except RequestError as error:
