@@ -228,7 +228,7 @@ def test_what_cannot_be_read_says_the_likely_wish(x: Any, said: str, tmp_path: P
     ids=["integers", "a list", "strings"],
 )  # fmt: skip
 def test_masked_labels_are_refused(y: Any) -> None:
-    with pytest.raises(ValueError, match="a value is masked .*, and no label can be missing"):
+    with pytest.raises(ValueError, match=r"a value is masked .*, and no label can be missing"):
         small().fit(TEXTS, y)
     assert small(epochs=1).fit(TEXTS, np.ma.array(Y)).classes_.tolist() == [0, 1]
 

@@ -70,7 +70,7 @@ def config_of(parameters: Mapping[str, Any], seed: int) -> Config:
     Raises:
         ParameterError: a value is not allowed.
     """
-    tree = {"preset": "lab", "seed": seed, **tree_of(parameters, PARAMETER_KEYS)}  # its values are the defaults
+    tree = {"preset": "lab", "seed": seed, **tree_of(parameters, PARAMETER_KEYS)}  # a name alone: no value is its
     if parameters["class_weight"] is None:
         tree["train"]["class_weights"] = "none"
     holds_out = tree["data"]["valid_fraction"] != 0
