@@ -45,12 +45,16 @@ def as_array(value: Any, name: str) -> np.ndarray:
     Raises:
         DataError: it cannot be converted, as a tensor that records gradients.
     """
-    if isinstance(value, np.ma.MaskedArray):
-        return value
     try:
-        return np.asarray(value)
+        found = value if isinstance(value, np.ma.MaskedArray) else np.asarray(value)
     except (TypeError, ValueError, RuntimeError) as error:
         raise DataError(f"{name} cannot be read as an array: {' '.join(str(error).split())}") from error
+    if found.dtype.names:
+        raise DataError(
+            f"{name} is an array of records ({', '.join(found.dtype.names)}); give an array of numbers, as "
+            "numpy.lib.recfunctions.structured_to_unstructured makes it"
+        )
+    return found
 
 
 def refuse_masked(items: Any, what: str) -> None:

@@ -15,7 +15,17 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from lstmkit.api.borrowed import borrowed, device_for
 from lstmkit.api.containers import is_frame, opened, refuse_masked
 from lstmkit.api.examples import example_of
-from lstmkit.api.inputs import Item, Sort, classes_of, has_length, held_out, refuse_values, sort_of, texts_of
+from lstmkit.api.inputs import (
+    LABEL_KINDS,
+    Item,
+    Sort,
+    classes_of,
+    has_length,
+    held_out,
+    refuse_values,
+    sort_of,
+    texts_of,
+)
 from lstmkit.api.parameters import as_value_errors, config_of, plain
 from lstmkit.api.printing import Printer
 from lstmkit.api.saving import MODEL, described, read_estimator, write_estimator
@@ -38,7 +48,6 @@ if TYPE_CHECKING:
 
 _ABOUT = "estimator.json"
 _OF_TOKENS = ("word_dropout", "word_dropout_length", "embedding_std", "lowercase", "vocabulary_size", "min_frequency")
-_LABEL_KINDS = "biufUO"  # booleans, integers, floats, fixed and free strings
 
 CHECKS_NOT_APPLICABLE = {
     "check_class_weight_classifiers": "it fits real-valued features, which are no tokens, and passes class weights as "
@@ -334,9 +343,15 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         state = read_estimator(folder, _ABOUT, cls.__name__, cls().get_params())
         with described(folder / _ABOUT):
             classes = np.array(state["classes"]["values"], dtype=np.dtype(state["classes"]["dtype"]))
+<<<<<<< HEAD
             config = validate(state["config"])
         artifact = load_artifact(within(folder, MODEL), config.run.engine)
         if classes.dtype.kind not in _LABEL_KINDS or [str(value) for value in classes.tolist()] != artifact.labels:
+=======
+            engine = state["config"]["run"]["engine"]
+        artifact = load_artifact(folder / MODEL, engine)
+        if classes.dtype.kind not in LABEL_KINDS or [str(value) for value in classes.tolist()] != artifact.labels:
+>>>>>>> axes
             raise ArtifactError(f"{folder / _ABOUT}: its labels are not those of {MODEL}/; save the estimator again")
         estimator = cls(**state["parameters"])
         estimator.classes_ = classes
@@ -369,15 +384,17 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
             fitted, came = ("series", "texts or tokens") if reads_series else ("texts or tokens", "series")
             raise DataError(f"X holds {came}, and this SequenceClassifier was fitted on {fitted}; give such examples")
         if reset:
-            _check_applies(self.get_params(deep=False), sort)
-        if reset:
             self.axes_: ArrayForm | None = form_of(items, checked_axes(self.axes)) if sort == "series" else None
         if sort != "series":
             texts = texts_of(items)
-            if reset and self.tokenizer == "auto":
-                refuse_values(items, texts)
+            if reset:
+                _check_applies(self.get_params(deep=False), sort)
+                if self.tokenizer == "auto":
+                    refuse_values(items, texts)
             return texts, sort
         series = series_of(items, 0 if reset else self.n_features_in_, form=self.axes_)
+        if reset:
+            _check_applies(self.get_params(deep=False), sort)
         self.n_features_in_ = series[0].shape[1]
         return series, sort
 
@@ -421,20 +438,18 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
 
 
 def _validated(estimator: SequenceClassifier, X: Any, reset: bool) -> np.ndarray:  # noqa: N803
-    """X as an array of two axes, checked and its columns kept by scikit-learn; its refusals in one line.
+    """X as an array of two axes, checked and its columns kept by scikit-learn.
 
     Raises:
-        ValueError: X is no such array, misses a value, or is of another width than in `fit`.
-        DataError: X is a data frame of several columns, one of them of texts.
+        ValueError: X is no such array, or is of another width than in `fit`.
+        DataError: X misses a value, or is a data frame of several columns, one of them of texts.
     """
     try:
         found = cast("np.ndarray", validate_data(estimator, X, dtype=None, reset=reset))
     except ValueError as error:
-        if str(error).startswith("The feature names"):  # its lines are a list
+        if "contains NaN" not in str(error):
             raise
-        reason = "NaN; no token can be missing, and series have three axes" if " NaN" in str(error) else ""
-        message = f"Input X contains {reason}" if reason else " ".join(str(error).split())
-        raise ValueError(message) from error
+        raise DataError("Input X contains NaN; no token can be missing, and series have three axes") from error
     if is_frame(X):
         for name, value in zip(X.columns, found[0].tolist(), strict=True):
             if isinstance(value, str) and len(value.split()) > 1:

@@ -10,7 +10,7 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import assert_all_finite, check_consistent_length
 
-from lstmkit.api.containers import as_array, is_frame, refuse_masked
+from lstmkit.api.containers import as_array, is_frame, opened, refuse_masked
 from lstmkit.core.errors import DataError
 from lstmkit.data.encoder import text_of
 from lstmkit.data.numeric import short, shown
@@ -20,6 +20,7 @@ from lstmkit.data.tokens import token_of
 Item = str | Sequence[str] | Sequence[int] | Sequence[Sequence[float]] | np.ndarray
 """One example: a string, a list or row of tokens, or a series `(time, channels)`."""
 Sort = Literal["text", "tokens", "series"]
+LABEL_KINDS = "biufUO"  # booleans, integers, floats, fixed and free strings
 _CALLED: dict[Sort, str] = {
     "text": "a string",
     "tokens": "a list of tokens",
@@ -132,7 +133,10 @@ def classes_of(y: Any, examples: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]
     if y is None:
         raise DataError("SequenceClassifier requires y to be passed, but the target y is None")
     refuse_masked(y, "no label can be missing; leave such examples out")
-    y = column_or_1d(y, warn=True)
+    y = column_or_1d(opened(y, "y") if is_frame(y) else y, warn=True)
+    y = y.astype(object) if y.dtype.kind == "T" else y
+    if y.dtype.kind not in LABEL_KINDS:
+        raise DataError(f"y holds {y.dtype}; labels are strings, whole numbers or booleans; convert them")
     assert_all_finite(y, input_name="y")
     check_consistent_length(examples, y)
     sorts = sorted({type(label).__name__ for label in y}) if y.dtype == object else []

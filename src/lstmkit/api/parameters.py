@@ -70,7 +70,7 @@ def config_of(parameters: Mapping[str, Any], seed: int) -> Config:
     Raises:
         ParameterError: a value is not allowed.
     """
-    tree = {"preset": "lab", "seed": seed, **tree_of(parameters, PARAMETER_KEYS)}  # its values are the defaults
+    tree = {"preset": "lab", "seed": seed, **tree_of(parameters, PARAMETER_KEYS)}  # a name alone: no value is its
     if parameters["class_weight"] is None:
         tree["train"]["class_weights"] = "none"
     holds_out = tree["data"]["valid_fraction"] != 0
@@ -107,8 +107,11 @@ def as_value_errors() -> Iterator[None]:
     """Refusals from the rooms below as `ValueError`s, in the parameters' names."""
     try:
         yield
-    except ValueError:
-        raise
+    except ValueError as error:
+        message = str(error)
+        if "\n" not in message or message.startswith("The feature names"):  # scikit-learn's list of names
+            raise
+        raise ValueError(" ".join(message.split())) from error
     except DataError as error:
         raise InputError(_in_parameters(str(error))) from error
     except RequestError as error:

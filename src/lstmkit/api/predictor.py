@@ -138,7 +138,7 @@ class Predictor:
 
         return StreamPool(self._streaming(rate, channels, axes))
 
-    def _streaming(self, rate: int | float | None, channels: int, axes: Axes | None) -> "StreamingModel":
+    def _streaming(self, rate: int | float | None, channels: int, axes: Axes | None = None) -> "StreamingModel":
         from lstmkit.stream import StreamingModel
 
         check_axes(axes, self._artifact.encoder)

@@ -109,7 +109,7 @@ def _steps_of(values: np.ndarray, place: int, n_channels: int, channels_first: b
     steps = values[:, None] if values.ndim == 1 else values.T if channels_first else values
     n_steps, n_found = steps.shape
     if n_found != (n_channels or n_found):
-        came = f"example {place} has {n_found} channel{'s' if n_found > 1 else ''}, {n_channels} are read"
+        came = f"example {place} has {_counted(n_found, 'channel')}, {n_channels} are read"
         if n_steps != n_channels or values.ndim == 1:
             raise DataError(f"{came}; give a list of (time, channels) arrays")
         read, other, name = _READINGS[not channels_first]
@@ -128,17 +128,21 @@ def _is_ambiguous(shapes: set[tuple[int, ...]], n: int, is_whole: bool) -> bool:
 
 
 def _warn(shape: tuple[int, ...], n: int, is_whole: bool) -> None:
-    first, second = shape
+    one, other = (_counted(shape[k], "channel") + " of " + _counted(shape[1 - k], "step") for k in (0, 1))
     if is_whole:
         message = (
-            f"an array of shape {(n, *shape)} is read as (n, channels, time), {first} channels of {second} steps; if "
-            f"it is (n, time, channels), {first} steps of {second} channels, set axes='ntc'; axes='nct' says that it "
+            f"an array of shape {(n, *shape)} is read as (n, channels, time), {one}; if "
+            f"it is (n, time, channels), {other}, set axes='ntc'; axes='nct' says that it "
             "is read rightly"
         )
     else:
         message = (
-            f"a list of {n} arrays of shape {shape} is read as (time, channels), {first} steps of {second} channels; "
-            f"if they are (channels, time), {first} channels of {second} steps, as one array (n, channels, time) has "
+            f"a list of {n} arrays of shape {shape} is read as (time, channels), {other}; "
+            f"if they are (channels, time), {one}, as one array (n, channels, time) has "
             "them, set axes='nct'; axes='ntc' says that it is read rightly"
         )
     warnings.warn(message, AxesWarning, stacklevel=5)
+
+
+def _counted(n: int, name: str) -> str:
+    return f"{n} {name}{'s' if n > 1 else ''}"

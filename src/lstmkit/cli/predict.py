@@ -132,9 +132,8 @@ def predict(
     is_flat = target is not None and target.suffix.lower() != ".jsonl"
     rows = _usable(inputs.rows, place, skip)
     kept = (lambda value: value) if is_flat else plain
-    predictions = _predictions(
-        partial(answers, predictor, "ntc" if kind == "series" else None), rows, called, name_of, kept
-    )
+    axes = "ntc" if kind == "series" else None  # files hold steps, whatever arrays the model was fitted on
+    predictions = _predictions(partial(answers, predictor, axes), rows, called, name_of, kept)
     if target and is_flat:
         columns = {
             "line": "int64",

@@ -44,8 +44,9 @@ def numbers_of(value: Any, name: str, dtype: type[np.floating] = np.float32) -> 
 def unmasked(value: Any) -> Any:
     """An array, or nested lists of arrays, with NaN (of other types than numbers None) where a value is masked."""
     if isinstance(value, np.ma.MaskedArray):
-        is_number = value.dtype.kind in _KINDS
-        return np.ma.filled(value.astype(np.float64), np.nan) if is_number else np.ma.filled(value.astype(object), None)
+        if value.dtype.kind in _KINDS:
+            return np.ma.filled(value.astype(np.float64), np.nan)
+        return np.where(np.ma.getmaskarray(value), None, value.data.astype(object))
     if isinstance(value, list | tuple) and any(isinstance(one, np.ma.MaskedArray | list | tuple) for one in value):
         return [unmasked(one) for one in value]
     return value
