@@ -1,5 +1,6 @@
 """The program: its commands, and the one place where an error becomes a line and an exit status."""
 
+import io
 import os
 import sys
 import traceback
@@ -11,6 +12,7 @@ from typer.exceptions import TyperException
 import lstmkit
 from lstmkit.cli import analyze, compare, data, doctor, evaluate, explain, lab, predict, probe, report, train
 from lstmkit.core.errors import Interrupted, LstmkitError
+from lstmkit.core.places import settle_libraries
 from lstmkit.core.signals import catching_signals
 
 _UNHEARD = 128 + 13  # SIGPIPE, which ends cat or grep when their reader goes; Windows has no such name
@@ -80,6 +82,10 @@ def run(arguments: Sequence[str]) -> int:
 
 def main() -> None:
     """The console script."""
+    # What the terminal's encoding lacks is spelled out, as Python does on stderr: a label must not end a command.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    settle_libraries()
     sys.exit(run(sys.argv[1:]))
 
 
