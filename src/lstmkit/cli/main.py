@@ -1,6 +1,8 @@
 """The program: its commands, and the one place where an error becomes a line and an exit status."""
 
+import codecs
 import io
+import json
 import os
 import sys
 import traceback
@@ -82,11 +84,18 @@ def run(arguments: Sequence[str]) -> int:
 
 def main() -> None:
     """The console script."""
-    # What the terminal's encoding lacks is spelled out, as Python does on stderr: a label must not end a command.
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a label that the terminal's encoding lacks must not end a command
+        codecs.register_error("lstmkit.escaped", _escaped)
+        sys.stdout.reconfigure(errors="lstmkit.escaped")
     settle_libraries()
     sys.exit(run(sys.argv[1:]))
+
+
+def _escaped(error: UnicodeError) -> tuple[str, int]:
+    """Spell out what cannot be encoded as JSON does, since some output is JSON: `\\u00e9`."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return json.dumps(error.object[error.start : error.end])[1:-1], error.end
 
 
 def _flushed(status: int) -> int:
