@@ -49,7 +49,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any
 def test_a_finished_probe_has_all_its_files(small: tuple[Path, dict[str, Any]]) -> None:
     folder, record = small
     assert sorted(path.name for path in folder.iterdir()) == [
-        "environment.json", "networks", "plan.json", "plots", "probe.json", "report.html",
+        "checkpoints", "environment.json", "networks", "plan.json", "plots", "probe.json", "report.html",
     ]  # fmt: skip
     assert read(folder) == json.loads(json.dumps(record))
     assert set(record["horizon"]["recall"]) == set(SMALL.cells)

@@ -1,5 +1,8 @@
 """The program: its commands, and the one place where an error becomes a line and an exit status."""
 
+import codecs
+import io
+import json
 import os
 import sys
 import traceback
@@ -11,6 +14,7 @@ from typer.exceptions import TyperException
 import lstmkit
 from lstmkit.cli import analyze, compare, data, doctor, evaluate, explain, lab, predict, probe, report, train
 from lstmkit.core.errors import Interrupted, LstmkitError
+from lstmkit.core.places import settle_libraries
 from lstmkit.core.signals import catching_signals
 
 _UNHEARD = 128 + 13  # SIGPIPE, which ends cat or grep when their reader goes; Windows has no such name
@@ -80,7 +84,18 @@ def run(arguments: Sequence[str]) -> int:
 
 def main() -> None:
     """The console script."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a label that the terminal's encoding lacks must not end a command
+        codecs.register_error("lstmkit.escaped", _escaped)
+        sys.stdout.reconfigure(errors="lstmkit.escaped")
+    settle_libraries()
     sys.exit(run(sys.argv[1:]))
+
+
+def _escaped(error: UnicodeError) -> tuple[str, int]:
+    """Spell out what cannot be encoded as JSON does, since some output is JSON: `\\u00e9`."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return json.dumps(error.object[error.start : error.end])[1:-1], error.end
 
 
 def _flushed(status: int) -> int:

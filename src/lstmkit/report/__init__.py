@@ -1,5 +1,10 @@
 """Plots and pages from records of runs, labs, analyses, comparisons, probes and explanations, never from a model."""
 
+from lstmkit.report.importing import import_matplotlib
+
+import_matplotlib()  # before the modules below import it
+
+# ruff: noqa: E402
 from lstmkit.report.analysis_page import draw_analysis
 from lstmkit.report.compare_page import draw_compare
 from lstmkit.report.explanation_page import draw_explanation
