@@ -1,11 +1,11 @@
 """`lstmkit data list|info|fetch`: the catalogue, and what lstmkit sees in a SOURCE before training."""
 
-import sys
 from typing import Annotated
 
 import typer
 
 from lstmkit.cli import options as o
+from lstmkit.cli import terminal
 from lstmkit.core.errors import RequestError
 
 app = typer.Typer(
@@ -25,7 +25,8 @@ def list_() -> None:
     for name, entry in CATALOGUE.items():
         copy = find_copy(entry)
         where = "bundled" if entry.plan is None else str(copy.root) if copy else "not here"
-        sys.stdout.write(f"{name:<12} {entry.title}: {entry.task}\n{'':<12} {where}; {entry.licence}\n")
+        terminal.result(f"{name:<12} {entry.title}: {entry.task}")
+        terminal.result(f"{'':<12} {where}; {entry.licence}")
 
 
 @app.command("info")
@@ -75,7 +76,7 @@ def info(
         from lstmkit.data.sources.panel import load_panel
 
         for line in panel_lines(load_panel(resolved.data)):
-            sys.stdout.write(line + "\n")
+            terminal.result(line)
         return
     if resolved.task.goal == "regression":
         raise RequestError("data info counts labels, and numbers are none; leave --task out to see the sequences")
@@ -86,7 +87,7 @@ def info(
     about = describe(corpus, parts, coverage=encoded.coverage)
     leaked = {name: about["leaks"][f"train/{name}"]["n"] for name in ("valid", "test")}
     for line in (*render(about), "", *lines_of(audit(parts, encoded, leaked), encoded)):
-        sys.stdout.write(line + "\n")
+        terminal.result(line)
 
 
 @app.command("fetch")
@@ -107,10 +108,10 @@ def fetch(
     if entry is None:
         raise RequestError(f"{name}: not in the catalogue ({', '.join(CATALOGUE)}){nearest(name, CATALOGUE)}")
     if entry.plan is None:
-        sys.stdout.write("bundled\n")
+        terminal.result("bundled")
         return
     columns = ("{task.description}", BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task(name, total=None)
         plan = obtain(entry, lambda done, total: bar.update(task, completed=done, total=total))
-    sys.stdout.write(f"{plan.root}\n")
+    terminal.result(str(plan.root))

@@ -1,7 +1,6 @@
 """`lstmkit explain RUN INPUT`: one prediction from the inside, as a page or on the terminal."""
 
 import re
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +8,7 @@ from typing import Annotated
 import typer
 
 from lstmkit.cli import options as o
+from lstmkit.cli import terminal
 
 _SLUG = 40  # characters of the text in a page's file name
 
@@ -76,9 +76,9 @@ def explain(
 
         draw_explanation(record, path)
     if on_terminal:
-        sys.stderr.write(f"explanation: {path}\n")
+        terminal.note(f"explanation: {path}")
     else:
-        sys.stdout.write(f"{path}\n")
+        terminal.result(str(path))
 
 
 def _check_out(path: Path) -> None:

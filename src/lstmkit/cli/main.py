@@ -9,7 +9,7 @@ import typer
 from typer.exceptions import TyperException
 
 import lstmkit
-from lstmkit.cli import analyze, compare, data, doctor, evaluate, explain, lab, predict, probe, report, train
+from lstmkit.cli import analyze, compare, data, doctor, evaluate, explain, lab, predict, probe, report, terminal, train
 from lstmkit.core.errors import Interrupted, LstmkitError
 from lstmkit.core.signals import catching_signals
 
@@ -64,7 +64,7 @@ def run(arguments: Sequence[str]) -> int:
         except LstmkitError as error:
             return _fail(str(error), error.exit_status, debug)
         except Interrupted as stop:
-            print(f"stopped: {stop.note or 'no run was under way'}", file=sys.stderr)  # noqa: T201
+            terminal.note(f"stopped: {stop.note or 'no run was under way'}")
             return stop.exit_status
         except BrokenPipeError:
             return _unheard()
@@ -97,8 +97,8 @@ def _unheard() -> int:
 
 def _fail(message: str, status: int, debug: bool) -> int:
     if debug:
-        traceback.print_exc()
-    print("error: " + " ".join(message.split()), file=sys.stderr)  # noqa: T201
+        terminal.trace(traceback.format_exc())
+    terminal.error(message)
     return status
 
 

@@ -1,6 +1,5 @@
 """`lstmkit predict RUN [TEXT..]`: classify texts, a file or a pipe, in order and in bounded memory."""
 
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from lstmkit.cli import options as o
+from lstmkit.cli import terminal
 
 _CHUNK = 1024  # examples predicted at once: bounds memory, fills batches
 
@@ -116,7 +116,7 @@ def predict(
             open_inputs = recordings_in if kind == "audio" else inputs_of
             inputs = open_inputs(path, input_format, text_column or "")
     for note in inputs.notes:
-        sys.stderr.write(note + "\n")
+        terminal.note(note)
 
     from lstmkit.api.predictor import load, load_classifier
 
@@ -146,10 +146,10 @@ def predict(
         write_table(target, predictions, {})
     else:
         for line in jsonl_lines(predictions):
-            sys.stdout.write(line)
-        sys.stdout.flush()
+            terminal.data_line(line)
+        terminal.flush()
     if target:
-        sys.stderr.write(f"predictions: {target}\n")
+        terminal.note(f"predictions: {target}")
 
 
 def _task_of(run: Path) -> str:
@@ -186,9 +186,9 @@ def _usable(rows: Iterator[Any], place: str, skip: bool) -> Iterator[Any]:
             raise DataError(f"{place}:{row.line}: {row.fault}; mend it, or leave such rows out with --on-bad-row skip")
         else:
             n_skipped += 1
-            sys.stderr.write(f"skipped {place}:{row.line}: {row.fault}\n")
+            terminal.skipped(place, row.line, row.fault)
     if n_skipped:
-        sys.stderr.write(f"skipped {n_skipped:,} rows\n")
+        terminal.note(f"skipped {n_skipped:,} rows")
 
 
 def _predictions(

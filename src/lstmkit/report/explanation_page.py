@@ -9,12 +9,12 @@ from markupsafe import Markup
 
 from lstmkit.core.explained import COLOURED_TOKENS, ENGINE_WITHIN
 from lstmkit.core.names import NAMES
+from lstmkit.core.wording import printable
 from lstmkit.report import drawing
 from lstmkit.report import explanation_drawing as charts
 from lstmkit.report.explanation_records import Answer, ExplanationRecord, checked_record
 from lstmkit.report.page import write_page
 from lstmkit.report.series_page import series_notes, series_values
-from lstmkit.report.style import printable
 
 _TITLE = 60  # characters of the text in the page's title
 PLANES = {
