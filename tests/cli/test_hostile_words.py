@@ -21,7 +21,8 @@ from lstmkit.core.wording import LONGEST_ERROR, clean, escaped, one_line, printa
 EVIL = "\x1b]0;x\x07\x1b[31m\r\u202e\x9b"
 STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 LABELS = (f"good{EVIL}", f"bad{EVIL}")
-WORK = [*SMALL, "--epochs", "1", "--threads", "1"]
+WORK = [*SMALL, "--epochs", "1", "--threads", "1", "--set", "model.bidirectional=false"]
+DUEL = ["--seeds", "1", "--rates", "0.01", *WORK]
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +39,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (place / f"bad{EVIL}.jsonl").write_text(json.dumps({"text": 3, "label": EVIL}) + "\n")
     assert run(["train", str(source), "--out", str(place / "run"), *WORK]) == 0
     assert run(["lab", str(source), "--out", str(place / "lab"), "--no-probe", *WORK]) == 0
-    compare = ["compare", str(source), "--out", str(place / "duel"), "--seeds", "1", "--rates", "0.01", *WORK]
-    assert run(compare) == 0
+    assert run(["compare", str(source), "--out", str(place / "duel"), *DUEL]) == 0
     return place
 
 
@@ -55,7 +55,7 @@ COMMANDS: dict[str, tuple[list[str], int]] = {
     "lab, resumed": (["lab", "SOURCE", "--out", "LAB", "--resume", *WORK], 0),
     "lab, no source": (["lab", f"none{EVIL}"], 2),
     "compare, no source": (["compare", f"none{EVIL}"], 2),
-    "compare, resumed": (["compare", "SOURCE", "--out", "DUEL", "--resume", "--seeds", "1", "--rates", "0.01", *WORK], 0),
+    "compare, resumed": (["compare", "SOURCE", "--out", "DUEL", "--resume", *DUEL], 0),
     "data info": (["data", "info", "SOURCE"], 0),
     "data info, a bad file": (["data", "info", "BAD"], 2),
     "data list": (["data", "list"], 0),

@@ -92,6 +92,8 @@ def _check_out(path: Path) -> None:
 
 def _default_path(run: Path, name: str) -> Path:
     """In the run, or beside a model folder, under a name that is free."""
+    from lstmkit.core.files import within
+
     home = run if not (run / "model.json").exists() else run.resolve().parent
     slug = re.sub(r"\W+", "-", name[: 2 * _SLUG]).strip("-").lower()[:_SLUG].strip("-") or "text"
     return within(home, "explanations") / f"{slug}-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.html"

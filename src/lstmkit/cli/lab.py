@@ -45,6 +45,7 @@ def lab(
         label_column=label_column,
         on_bad_row=on_bad_row,
     )
+    from lstmkit.cli.results import label_warnings
     from lstmkit.cli.running import finished, running
     from lstmkit.cli.screen import table
     from lstmkit.experiment.lab import check_lab, run_lab
@@ -56,4 +57,6 @@ def lab(
     with running(CLASSIFY, resolved, out, resume) as (folder, prepared, screen):
         record = run_lab(folder, prepared, resolved, screen, probe=not no_probe)
         screen.result(table(record["models"], record["baselines"]))
+        for line in label_warnings(folder / "lstm"):
+            screen.say(line)
         screen.say(f"report: {folder / 'report.html'}")

@@ -129,8 +129,8 @@ class Screen:
 
 
 def table(models: dict[str, dict[str, Any]], baselines: dict[str, Any]) -> list[list[str]]:
-    """Rows of the closing table: model, parameters, test accuracy with its 95% interval, time."""
-    rows = [["model", "parameters", "test accuracy", "95% interval", "time"]]
+    """Rows of the closing table: model, parameters, test accuracy with its 95% interval, macro F1, time."""
+    rows = [["model", "parameters", "test accuracy", "95% interval", "macro F1", "time"]]
     for name, model in models.items():
         rows.append([FULL_NAMES[name], f"{model['parameters']:,}", *_accuracy(model), duration(model["seconds"])])
     linear, majority = baselines["linear"], baselines["majority"]
@@ -141,7 +141,8 @@ def table(models: dict[str, dict[str, Any]], baselines: dict[str, Any]) -> list[
 
 def _accuracy(record: dict[str, Any]) -> list[str]:
     low, high = record["accuracy_ci95"]
-    return [f"{record['accuracy']:.2%}", f"{low:.2%} to {high:.2%}"]
+    f1 = record.get("macro_f1")  # of an older run's baselines it is not known
+    return [f"{record['accuracy']:.2%}", f"{low:.2%} to {high:.2%}", "-" if f1 is None else f"{f1:.2%}"]
 
 
 def duration(seconds: float) -> str:

@@ -47,7 +47,7 @@ def train(
     )
     if horizon is not None and resolved.task.goal != "forecast":
         raise RequestError("--horizon is for forecasts; add --task forecast, or leave it out")
-    from lstmkit.cli.results import closing_table
+    from lstmkit.cli.results import closing_table, label_warnings
     from lstmkit.cli.running import finished, running
     from lstmkit.experiment.tasks import TASKS
 
@@ -59,4 +59,6 @@ def train(
         screen.result(closing_table(folder, resolved, evaluation))
         if verdict := evaluation.get("verdict"):
             screen.say(verdict)
+        for line in label_warnings(folder):
+            screen.say(line)
         screen.say(f"report: {folder / 'report.html'}")

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from lstmkit.evaluate.statistics import with_width
 from lstmkit.experiment.claims.judged import DOES_NOT_HOLD, GATES, HOLDS, NOT_SHOWN, RNN_MEMORY, Claim, Measured, decide
 
 SHORT = 20  # steps: a lag up to this is short
@@ -68,10 +69,14 @@ def _far(measured: Measured) -> Claim:
         "reaches it, the budget may be at fault, and nothing is shown."
     )
     difference, low, high = measured.difference
+    ends = with_width(low, high)
+    if ends and difference < 0:  # as the words have it: by how much the RNN leads
+        ends = (-high, -low)
+    sure = f"95% interval {100 * ends[0]:+.2f} to {100 * ends[1]:+.2f}, paired" if ends else "no interval"
+    does = f"{'trails' if difference > 0 else 'leads'} the LSTM by {100 * abs(difference):.2f} points"
     here = (
-        f"on this test set the RNN {'trails' if difference > 0 else 'leads'} the LSTM by {100 * abs(difference):.2f} "
-        f"points (95% interval of LSTM minus RNN {100 * low:+.2f} to {100 * high:+.2f}, paired), at the LSTM’s "
-        "learning rate, which decides nothing"
+        f"on this test set the RNN {does if difference else 'and the LSTM are right equally often'} ({sure}), at the "
+        "LSTM’s learning rate, which decides nothing"
     )
     found = _horizons(measured, "rnn", "lstm")
     if isinstance(found, str):
