@@ -59,6 +59,11 @@ def sign(folder: Path, about: dict[str, Any]) -> None:
     (folder / ABOUT).write_text(json.dumps(about))
 
 
+def check_line(error: LstmkitError) -> None:
+    assert str(error)
+    assert "\n" not in str(error)
+
+
 def use(folder: Path, name: str) -> None:
     """Load and ask; an error must be lstmkit's own, of one line."""
     items = EXPECTED[name]["items"]
@@ -76,8 +81,7 @@ def use(folder: Path, name: str) -> None:
         assert len(answer) == len(items)
         assert np.isfinite(answer).all()
     except LstmkitError as error:
-        assert "\n" not in str(error)
-        assert str(error)
+        check_line(error)
 
 
 def places(tree: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -154,7 +158,7 @@ REFUSED: dict[str, tuple[str, Callable[[dict[str, Any]], Any], str]] = {
     "an unknown cell": ("words", lambda a: a["architecture"].update(cell="quantum"), "architecture.cell"),
     "an unknown pooling": ("words", lambda a: a["architecture"].update(pooling="all"), "architecture.pooling"),
     "sizes as text": ("words", lambda a: a["architecture"].update(hidden_size="4"), "architecture.hidden_size"),
-    "an unknown keyword": ("words", lambda a: a["architecture"].update(shell="sh"), "architecture.shell"),
+    "an unknown keyword": ("words", lambda a: a["architecture"].update(surprise=1), "architecture.surprise"),
     "an unknown base": ("forecast", lambda a: a["encoder"].update(base="oracle"), "encoder.windows.base"),
     "a horizon of other weights": ("forecast", lambda a: a["encoder"].update(horizon=9), "6, and 27 belong"),
     "an endless context": ("forecast", lambda a: a["encoder"].update(context=2**31), "encoder.windows.context"),
@@ -376,7 +380,7 @@ def test_each_value_of_a_saved_estimator_by_another(folder_of: Callable[[str], P
             try:
                 kind.load(home)
             except LstmkitError as error:
-                assert "\n" not in str(error)  # noqa: PT017
+                check_line(error)
             except BaseException as error:
                 error.add_note(f"{path} = {str(value)[:60]!r}")
                 raise

@@ -128,7 +128,8 @@ def _length(encoded: Encoded) -> Iterator[Finding]:
 
 
 def _imbalance(parts: Mapping[str, Part]) -> Iterator[Finding]:
-    (most, n_most), *_, (least, n_least) = Counter(parts["train"].labels).most_common() * 2
+    counts = Counter(parts["train"].labels).most_common()
+    (most, n_most), (least, n_least) = counts[0], counts[-1]
     if n_most > IMBALANCE * n_least:
         yield Finding(
             "imbalance",
@@ -165,16 +166,16 @@ def unfound(evaluation: Mapping[str, Any], commonest: str) -> list[dict[str, Any
         evaluation: as `lstmkit.evaluate.metrics.score` gives it.
         commonest: the commonest label of the training part.
     """
-    scored = {label: own for label, own in evaluation["per_class"].items() if own["n"]}
-    missed = [label for label, own in scored.items() if not own["recall"]]
+    counts = {label: own["n"] for label, own in evaluation["per_class"].items() if own["n"]}
+    missed = [label for label in counts if not evaluation["per_class"][label]["recall"]]
     if not missed:
         return []
     said = np.asarray(evaluation["confusion_matrix"]).sum(0)
     never = [label for label, n in zip(evaluation["labels"], said, strict=True) if not n and label in missed]
     found = Finding(
         "unfound",
-        f"{_labels(len(missed))} of {len(scored):,} {'is' if len(missed) == 1 else 'are'} never found "
-        f"({few([f'{label}: {scored[label]["n"]:,} test examples' for label in missed])})"
+        f"{_labels(len(missed))} of {len(counts):,} {'is' if len(missed) == 1 else 'are'} never found "
+        f"({few([f'{label}: {counts[label]:,} in test' for label in missed])})"
         + (", the commonest of training among them" if commonest in missed else "")
         + ("" if len(never) == len(missed) else f"; {len(never):,} of them never predicted"),
         "accuracy comes from the other labels alone",
