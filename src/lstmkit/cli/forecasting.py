@@ -16,6 +16,7 @@ def predict_forecast(
     skip: bool,
     threads: int | None,
     engine: str | None,
+    quote_formulas: bool,
     refused: Mapping[str, Any],
 ) -> None:
     """Read series from a table and write a row for each step that follows each of them, quantiles with it.
@@ -25,7 +26,7 @@ def predict_forecast(
         input: the table.
         target: the file to write; None: JSONL to stdout.
         skip: leave out series that cannot be used.
-        threads, engine: the options.
+        threads, engine, quote_formulas: the options.
         refused: options that are for other models, with what was given.
 
     Raises:
@@ -67,7 +68,7 @@ def predict_forecast(
         terminal.flush()
         return
     columns = {"series": "string", "step": "int64", "time": "string", **dict.fromkeys(QUANTILE_NAMES, "double")}
-    write_table(target, rows, columns)
+    terminal.formulas(write_table(target, rows, columns, quotes_formulas=quote_formulas))
     terminal.note(f"predictions: {target}")
 
 

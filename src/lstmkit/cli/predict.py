@@ -32,6 +32,13 @@ def predict(
     ] = None,
     text_column: o.TextColumn = None,
     on_bad_row: o.OnBadRow = None,
+    quote_formulas: Annotated[
+        bool,
+        typer.Option(
+            "--quote-formulas",
+            help="With --output FILE.csv: put an apostrophe before cells that spreadsheets would run.",
+        ),
+    ] = False,
     stream: Annotated[
         bool,
         typer.Option(
@@ -69,7 +76,12 @@ def predict(
     if stream:
         from lstmkit.cli.streaming import predict_stream
 
-        refused = {"TEXT": texts, "--output": output != "-", "--text-column": text_column}
+        refused = {
+            "TEXT": texts,
+            "--output": output != "-",
+            "--text-column": text_column,
+            "--quote-formulas": quote_formulas,
+        }
         predict_stream(run, input, input_format, on_bad_row, decide, rate, threads, engine, refused)
         return
     if decide is not None:
@@ -85,12 +97,14 @@ def predict(
     target = None if output == "-" else Path(output)
     if target:
         check_output(target)
+    if quote_formulas and (target is None or target.suffix.lower() != ".csv"):
+        raise RequestError("--quote-formulas is for CSV; add --output FILE.csv, or leave it out")
     task = _task_of(run)
     if input is not None and task == "forecast":
         from lstmkit.cli.forecasting import predict_forecast
 
         refused = {"--text-column": text_column, "--input-format": input_format}
-        predict_forecast(run, input, target, skip, threads, engine, refused)
+        predict_forecast(run, input, target, skip, threads, engine, quote_formulas, refused)
         return
     if input == "-" and input_format in ("tsv", "parquet"):
         raise RequestError(
@@ -141,7 +155,11 @@ def predict(
             "predicted": "double" if task == "regression" else "string",
             **dict.fromkeys([*answered[1:], *flat], "double"),
         }
-        write_table(target, (_flat(row, columns, place) for row in predictions), columns)
+        terminal.formulas(
+            write_table(
+                target, (_flat(row, columns, place) for row in predictions), columns, quotes_formulas=quote_formulas
+            )
+        )
     elif target:
         write_table(target, predictions, {})
     else:

@@ -18,6 +18,15 @@ def skipped(where: str, line: int, reason: str) -> None:
     note(shortened(f"skipped {where}:{line}: {reason}"))
 
 
+def formulas(n: int) -> None:
+    """Say how many cells of a CSV file a spreadsheet would run, where there are any."""
+    if n:
+        note(
+            f"note: {n:,} cells begin with =, +, - or @, and a spreadsheet runs them as formulas; "
+            "read the file as text, or write it with --quote-formulas"
+        )
+
+
 def error(message: str) -> None:
     """The line that a command ends with."""
     sys.stderr.write(shortened("error: " + one_line(" ".join(message.split()))) + "\n")
