@@ -6,9 +6,9 @@ import unicodedata
 LONGEST_ERROR = 500  # characters of an error's line
 _REPLACED = "\ufffd"
 _JOINERS = "\u00ad\u200c\u200d"  # soft hyphen; what joins letters and emoji or keeps them apart: they turn nothing
-_TURNING = "\u202a-\u202e\u2066-\u2069"  # override, embed or isolate a reading direction, beyond their own text
 _BREAKS = re.compile("[\t\n\x0b\x0c\r\x1c-\x1f\x85\u2028\u2029]")
-_STEERS_A_PAGE = re.compile(f"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f{_TURNING}\ud800-\udfff\ufffe\uffff]")
+_IN_NO_PAGE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")  # a reading direction, also of what follows its own text
 _STEERS_FROM_JSON = re.compile("[\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
 
 
@@ -36,8 +36,13 @@ def shortened(line: str, longest: int = LONGEST_ERROR) -> str:
 
 
 def printable(text: str) -> str:
-    """The text without what no page or XML file can hold, or what turns the reading direction of what follows it."""
-    return _STEERS_A_PAGE.sub(_REPLACED, text)
+    """The text without what no page or XML file can hold: control characters and lone surrogates become U+FFFD."""
+    return _IN_NO_PAGE.sub(_REPLACED, text)
+
+
+def straight(text: str) -> str:
+    """As `printable`, and without what turns the reading direction of all that follows; a page isolates each text."""
+    return _TURNS.sub(_REPLACED, printable(text))
 
 
 def escaped(json_text: str) -> str:

@@ -18,7 +18,7 @@ from matplotlib.text import Text
 from matplotlib.ticker import FixedFormatter, FixedLocator
 
 from lstmkit.core.files import write_bytes
-from lstmkit.core.wording import printable
+from lstmkit.core.wording import printable, straight
 
 # Name: on white, on dark. The models' hues are Okabe and Ito's blue, vermilion and green, darkened until their labels
 # have a contrast of 4.5 to 1 on white. A test simulates red-, green- and blue-blindness and measures that no two meet;
@@ -92,7 +92,7 @@ def save(figure: Figure, folder: Path, name: str) -> str:
         LstmkitError: a file could not be written.
     """
     for text in figure.findobj(Text):
-        text.set_text(printable(text.get_text()))
+        text.set_text(straight(text.get_text()))
     png, svg = io.BytesIO(), io.StringIO()
     with warnings.catch_warnings():
         # An SVG holds text and no glyphs: who shows it has fonts of their own. Here it is only measured.
@@ -100,7 +100,7 @@ def save(figure: Figure, folder: Path, name: str) -> str:
         figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
     with _spelled_out(figure):
         figure.savefig(png, format="png", dpi=_PNG_DPI, metadata={"Software": None})
-    drawn = printable(svg.getvalue())
+    drawn = straight(svg.getvalue())
     write_bytes(folder / f"{name}.png", png.getvalue())
     write_bytes(folder / f"{name}.svg", drawn.encode())
     return drawn
@@ -135,7 +135,7 @@ def _themed(tag: str, prefix: str) -> str:
 
 def label(text: str, longest: int = 24) -> str:
     """A text as a plot can show it: one line, shortened in the middle."""
-    seen = "".join(c for c in printable(text) if unicodedata.category(c) != "Cf")  # no turning of the reading direction
+    seen = printable("".join(c for c in text if unicodedata.category(c) != "Cf"))  # no turning of the reading direction
     return _shortened(" ".join(seen.split()), longest) or "(empty)"
 
 

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from lstmkit.evaluate.statistics import with_width
 from lstmkit.experiment.claims.judged import DOES_NOT_HOLD, GATES, HOLDS, NOT_SHOWN, RNN_MEMORY, Claim, Measured, decide
 
 SHORT = 20  # steps: a lag up to this is short
@@ -69,7 +68,7 @@ def _far(measured: Measured) -> Claim:
         "reaches it, the budget may be at fault, and nothing is shown."
     )
     difference, low, high = measured.difference
-    ends = with_width(low, high)
+    ends = (low, high) if high > low else None
     if ends and difference < 0:  # as the words have it: by how much the RNN leads
         ends = (-high, -low)
     sure = f"95% interval {100 * ends[0]:+.2f} to {100 * ends[1]:+.2f}, paired" if ends else "no interval"
