@@ -332,3 +332,34 @@ def test_a_real_disk_that_is_full(lstmkit: Command, tmp_path: Path) -> None:
         assert sorted(path.name for path in (disk / "run").rglob("*") if path.is_file()) == ["config.toml", "data.json"]
     finally:
         subprocess.run([shutil.which("umount") or "umount", disk], check=True)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["predict", "RUN", b"caf\xe9"],
+        ["predict", "RUN", "--input", b"caf\xe9.txt"],
+        ["explain", "RUN", b"caf\xe9"],
+        ["train", b"caf\xe9.csv"],
+        ["train", "RUN", "--out", b"caf\xe9"],
+        ["train", "RUN", "--set", b"data.text_column=caf\xe9"],
+        ["lab", b"caf\xe9"],
+        ["compare", b"caf\xe9"],
+        ["probe", "--out", b"caf\xe9"],
+        ["evaluate", b"caf\xe9"],
+        ["analyze", b"caf\xe9"],
+        ["report", b"caf\xe9"],
+        ["data", "info", b"caf\xe9"],
+        ["data", "fetch", b"caf\xe9"],
+        [b"caf\xe9"],
+    ],
+    ids=str,
+)
+def test_an_argument_that_is_no_utf8_is_named(lstmkit: Command, arguments: list[str | bytes]) -> None:
+    done = lstmkit(*(os.fsdecode(word) if isinstance(word, bytes) else word for word in arguments))
+    assert_refused(done.status, done.err, "is not UTF-8; write it in UTF-8")
+    place = next(k for k, word in enumerate(arguments) if isinstance(word, bytes))
+    named = str(arguments[place - 1]) if str(arguments[place - 1]).startswith("--") else f"argument {place + 1}"
+    assert done.err.startswith(f"error: {named}: ")
+    assert "caf\\xe9" in done.err
+    assert contents_names(Path()) == []

@@ -11,7 +11,8 @@ import pytest
 
 from lstmkit.cli.main import run
 from lstmkit.config.schema import Config, DataConfig, EncoderConfig
-from lstmkit.evaluate.audit import audit, by_length, lines_of
+from lstmkit.evaluate.audit import audit, by_length, lines_of, unfound
+from lstmkit.evaluate.metrics import score
 from lstmkit.evaluate.statistics import paired_difference
 from lstmkit.experiment.prepare import Prepared, prepare
 
@@ -57,7 +58,9 @@ TRAIN = texts(300, 12, "train")
 def test_a_clean_source_has_no_warning(tmp_path: Path) -> None:
     prepared = prepared_from(write(tmp_path / "clean", TRAIN))
     assert prepared.warnings == []
-    assert lines_of([], prepared.encoded) == ["warnings: none (leaks, labels told by length, unknown words, cut texts)"]
+    assert lines_of([], prepared.encoded) == [
+        "warnings: none (leaks, labels told by length, rare labels, unknown words, cut texts)"
+    ]
 
 
 @pytest.mark.parametrize("n", [49, 50])
@@ -66,10 +69,10 @@ def test_a_look_at_lengths_that_was_not_taken_is_not_claimed(tmp_path: Path, n: 
     leak = {"kind": "leak", "line": "a leak"}
     told = lines_of([], encoded), lines_of([leak], encoded)
     if n < 50:
-        none = "warnings: none (leaks, unknown words, cut texts; length: too few texts to tell)"
+        none = "warnings: none (leaks, rare labels, unknown words, cut texts; length: too few texts to tell)"
         assert told == ([none], ["warnings (length: too few texts to tell)", "  leak: a leak"])
     else:
-        none = "warnings: none (leaks, labels told by length, unknown words, cut texts)"
+        none = "warnings: none (leaks, labels told by length, rare labels, unknown words, cut texts)"
         assert told == ([none], ["warnings", "  leak: a leak"])
 
 
@@ -186,6 +189,47 @@ def test_texts_of_which_little_is_read(tmp_path: Path, n_long: int, n_words: int
         assert "nine in ten are at most 11 long" in cut[0]["do"]
 
 
+@pytest.mark.parametrize(("n_rare", "is_told"), [(20, False), (19, True), (2, True)])
+def test_labels_of_which_one_is_rare(tmp_path: Path, n_rare: int, is_told: bool) -> None:
+    train = [*texts(200, 12, "a", ["neg"]), *texts(n_rare, 12, "b", ["pos"])]
+    warnings = found(write(tmp_path / "rare", train))
+    assert [warning["kind"] for warning in warnings] == ["imbalance"] * is_told
+    if is_told:
+        assert warnings[0]["measured"] == (
+            f"the commonest label 'neg' has 200 training examples, the rarest, 'pos', has {n_rare}"
+        )
+        assert "--set train.class_weights=balanced" in warnings[0]["do"]
+
+
+@pytest.mark.parametrize(("name", "n", "measured"), [
+    ("valid", 0, "1 label of 2 has one example or none in valid (pos)"),
+    ("valid", 1, "1 label of 2 has one example or none in valid (pos)"),
+    ("valid", 2, ""),
+    ("test", 0, "1 label of 2 has no example in test (pos)"),
+    ("test", 1, ""),
+])  # fmt: skip
+def test_a_part_that_lacks_a_label(tmp_path: Path, name: str, n: int, measured: str) -> None:
+    rows = [*texts(40, 12, "c", ["neg"]), *texts(n, 12, "d", ["pos"])]
+    warnings = found(write(tmp_path / "few", TRAIN, **{name: rows}))
+    assert [warning["measured"] for warning in warnings] == [measured] * bool(measured)
+
+
+@pytest.mark.parametrize(("truth", "said", "measured"), [
+    ([0, 0, 1, 1, 2], [0, 0, 1, 0, 0], "1 label of 3 is never found (c: 1 in test)"),
+    ([0, 0, 1, 1, 2], [0, 0, 2, 2, 0], "2 labels of 3 are never found (b: 2 in test, c: 1 in test); 1 of "
+     "them never predicted"),
+    ([0, 0, 1, 1], [1, 1, 1, 1], "1 label of 2 is never found (a: 2 in test), the commonest of training among "
+     "them"),
+    ([0, 0, 1, 2], [0, 2, 1, 2], ""),
+    ([0, 0, 1, 1], [0, 1, 1, 2], ""),  # a label without a test example is another finding
+])  # fmt: skip
+def test_labels_that_are_never_found(truth: list[int], said: list[int], measured: str) -> None:
+    answers = np.full((len(said), 3), 0.1)
+    answers[np.arange(len(said)), said] = 0.8
+    evaluation = score(["a", "b", "c"], np.array(truth), answers, "test")
+    assert [one["measured"] for one in unfound(evaluation, "a")] == [measured] * bool(measured)
+
+
 @pytest.mark.parametrize(
     "name", ["digits", *(pytest.param(name, marks=pytest.mark.data) for name in ("sst2", "banking77"))]
 )
@@ -195,13 +239,16 @@ def test_clean_sets_of_the_catalogue_have_no_warning(name: str) -> None:
 
 @pytest.mark.data
 def test_trec_tells_some_of_its_test_questions() -> None:
-    (warning,) = found("trec")
+    warning, rare = found("trec")
+    assert rare["kind"] == "imbalance"
     assert warning["measured"].startswith("11 of 500 test texts also stand in train")
 
 
 def test_a_source_of_one_short_text_a_label_is_no_trouble(tmp_path: Path) -> None:
     few = [("a", "neg"), ("b", "pos")]
-    assert kinds(write(tmp_path / "few", few, [("c", "neg")], [("d", "pos")]), min_frequency=1) == ["vocabulary"]
+    assert kinds(write(tmp_path / "few", few, [("c", "neg")], [("d", "pos")]), min_frequency=1) == [
+        *("few", "few", "vocabulary")
+    ]
 
 
 def test_data_info_ends_with_the_warnings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

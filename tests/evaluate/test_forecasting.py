@@ -1,5 +1,6 @@
 """Measures of forecasts against figures by hand, and intervals that know that windows overlap."""
 
+import re
 import tracemalloc
 from dataclasses import replace
 
@@ -74,7 +75,7 @@ def test_a_difference_is_drawn_in_pairs() -> None:
     assert low <= difference <= high
     alone = ours.measures(quantiles, seed=0)["mase_ci95"]
     assert high - low < 0.1 * (alone[1] - alone[0])
-    assert ours.mase_difference(quantiles, quantiles, seed=0) == (0.0, [0.0, 0.0])
+    assert ours.mase_difference(quantiles, quantiles, seed=0) == (0.0, None), "no width is no interval"
 
 
 def test_the_scale_is_the_naive_error_in_training() -> None:
@@ -88,7 +89,7 @@ def test_the_verdict_is_plain() -> None:
     won = verdict(record | {"mase_difference": -0.1, "mase_difference_ci95": [-0.2, -0.05]})
     assert won == (
         "By MASE the network (0.900) against the seasonal-naive forecast (1.000): it beats it by 0.100 "
-        "(95% interval -0.200 to -0.050)."
+        "(95% interval +0.050 to +0.200)."
     )
     assert "not shown for other spans" in verdict(
         record | {"mase_difference": -0.1, "mase_difference_ci95": [-0.2, 0.1]}
@@ -98,6 +99,23 @@ def test_the_verdict_is_plain() -> None:
         "it beats it by 0.100, over windows that all share steps: there is no interval, and nothing is shown for other "
         "spans."
     )
+
+
+@pytest.mark.parametrize("difference", [-0.217, -0.001, 0.0, 0.001, 0.3])
+@pytest.mark.parametrize("half_width", [0.0, 0.01, 0.2])
+def test_the_verdict_s_interval_has_the_sign_of_its_words(difference: float, half_width: float) -> None:
+    record = {"mase": 0.9, "against": "naive", "baselines": {"naive": {"mase": 1.0}}, "n_spans": 9, "n_series": 2}
+    ends = [difference - half_width, difference + half_width]
+    words = verdict(record | {"mase_difference": difference, "mase_difference_ci95": ends})
+    assert ("it beats it by" in words) == (difference < 0)
+    assert ("it is worse by" in words) == (difference > 0)
+    found = re.search(r"95% interval ([-+][\d.]+) to ([-+][\d.]+)", words)
+    assert (found is None) == (half_width == 0), "an interval of no width is none"
+    if found:
+        low, high = float(found[1]), float(found[2])
+        assert low < high
+        assert low - 1e-3 <= abs(difference) <= high + 1e-3
+        assert ("this is not shown" in words) == (low <= 0)
 
 
 def test_a_rule_s_quantiles_are_those_of_its_errors_where_training_has_any() -> None:

@@ -48,8 +48,8 @@ def test_bootstrap_repeats_by_its_seed_and_needs_no_spread() -> None:
     assert paired_bootstrap(-differences, n_resamples=200_000, seed=7) == pytest.approx(
         tuple(-end for end in reversed(paired_bootstrap(differences, n_resamples=200_000, seed=7))), abs=0.001
     )
-    assert paired_bootstrap(np.zeros(9), seed=0) == (0.0, 0.0)
-    assert paired_bootstrap(np.array([1.0]), seed=0) == (1.0, 1.0)
+    assert paired_bootstrap(np.zeros(9), seed=0) is None
+    assert paired_bootstrap(np.array([1.0]), seed=0) is None
     with pytest.raises(ValueError, match="no examples"):
         paired_bootstrap(np.array([]), seed=0)
 
@@ -72,7 +72,8 @@ def test_mean_interval_by_hand_and_by_scipy() -> None:
     values = [0.81, 0.84, 0.8, 0.87, 0.83]
     theirs = stats.ttest_1samp(values, 0.0).confidence_interval(0.95)
     assert mean_interval(values) == pytest.approx((theirs.low, theirs.high), rel=1e-12)
-    assert mean_interval([0.5, 0.5]) == (0.5, 0.5)
+    assert mean_interval([0.5, 0.5]) is None
+    assert mean_interval([0.1 + 0.2, 0.3, 0.3]) is None, "they differ by rounding alone"
     assert mean_interval([0.5]) is None
     with pytest.raises(ValueError, match="no values"):
         mean_interval([])

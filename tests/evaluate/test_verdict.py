@@ -1,11 +1,11 @@
 """The verdict's rules on synthetic records: every outcome, and every caveat, comes from its figures alone."""
 
 import copy
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
-from lstmkit.evaluate.verdict import NAMES, Pair, caveats, has_learned, judge, summary
+from lstmkit.evaluate.verdict import NAMES, Outcome, Pair, caveats, has_learned, judge, summary
 
 
 def pair(
@@ -40,14 +40,45 @@ CASES: dict[str, tuple[Pair, str, str]] = {
     ),
     "sides differ": (pair((0.01, 0.03), (-0.05, -0.01)), "no difference shown", "on different sides of zero"),
     "an end at zero": (pair((0.0, 0.03), (0.0, 0.03)), "no difference shown", "zero lies within both intervals"),
-    "identical": (pair((0.0, 0.0), (0.0, 0.0)), "no difference shown", "+0.00 points"),
+    "identical": (
+        pair((0.0, 0.0), (0.0, 0.0)),
+        "no difference shown",
+        "+0.00 points (no interval over test examples; seeds do not vary); the difference is the same on every test",
+    ),
+    "always right, always wrong": (
+        pair((1.0, 1.0), (1.0, 1.0)),
+        "no difference shown",
+        "+100.00 points (no interval over test examples; seeds do not vary)",
+    ),
+    "seeds that do not vary": (
+        pair((0.01, 0.03), (0.02, 0.02)),
+        "ahead",
+        "+2.00 points (+1.00 to +3.00 over test examples; seeds do not vary).",
+    ),
+    "seeds that do not vary, open": (
+        pair((-0.01, 0.03), None, n_seeds=3),
+        "no difference shown",
+        "zero lies within the interval.",
+    ),
+    "two seeds, open": (
+        pair((-0.02, 0.03), (-0.10, 0.11), n_seeds=2),
+        "too few seeds to judge",
+        "Between the LSTM and the RNN there are too few seeds to judge: +0.50 points (-2.00 to +3.00 over test "
+        "examples, -10.00 to +11.00 over seeds); zero lies within both intervals.",
+    ),
+    "two seeds, clear on examples": (
+        pair((0.01, 0.03), (-0.10, 0.14), n_seeds=2),
+        "too few seeds to judge",
+        "from seed to seed it varies too much",
+    ),
+    "two seeds, ahead": (pair((0.01, 0.03), (0.01, 0.03), n_seeds=2), "ahead", "ahead of the RNN: +2.00 points"),
     "one seed, ahead": (
         pair((0.01, 0.03), None),
         "ahead",
         "+2.00 points (+1.00 to +3.00 over test examples; one seed)",
     ),
     "one seed, behind": (pair((-0.03, -0.01), None), "behind", "one seed"),
-    "one seed, open": (pair((-0.01, 0.03), None), "no difference shown", "zero lies within the interval."),
+    "one seed, open": (pair((-0.01, 0.03), None), "too few seeds to judge", "zero lies within the interval."),
     "the other has not learned": (
         pair((0.3, 0.4), (0.3, 0.4), not_learned=("rnn",)),
         "not judged",
@@ -73,7 +104,7 @@ def test_a_pair_is_judged_by_its_intervals(name: str) -> None:
 
 
 def test_every_outcome_has_a_case() -> None:
-    assert {outcome for _, outcome, _ in CASES.values()} == {"ahead", "behind", "no difference shown", "not judged"}
+    assert {outcome for _, outcome, _ in CASES.values()} == set(get_args(Outcome))
 
 
 def test_turned_round_a_pair_has_the_opposite_outcome() -> None:
@@ -83,9 +114,10 @@ def test_turned_round_a_pair_has_the_opposite_outcome() -> None:
             subject.other,
             subject.one,
             -subject.difference,
-            (-subject.examples_ci95[1], -subject.examples_ci95[0]),
+            subject.examples_ci95 and (-subject.examples_ci95[1], -subject.examples_ci95[0]),
             subject.seeds_ci95 and (-subject.seeds_ci95[1], -subject.seeds_ci95[0]),
             subject.not_learned,
+            subject.n_seeds,
         )
         assert judge(turned)[0] == opposite.get(outcome, outcome)
 
@@ -112,6 +144,11 @@ def test_learning_is_measured_against_the_majority_class() -> None:
         (
             {("lstm", other): "no difference shown" for other in ("gru", "rnn", "linear")},
             "Between the LSTM and each of the GRU, the RNN and the linear model no difference is shown.",
+        ),
+        (
+            {("lstm", "gru"): "ahead", ("lstm", "rnn"): "too few seeds to judge", ("lstm", "linear"): "behind"},
+            "The LSTM is ahead of the GRU; the LSTM is behind the linear model; between the LSTM and the RNN there are "
+            "too few seeds to judge.",
         ),
     ],
 )

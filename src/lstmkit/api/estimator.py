@@ -343,15 +343,9 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         state = read_estimator(folder, _ABOUT, cls.__name__, cls().get_params())
         with described(folder / _ABOUT):
             classes = np.array(state["classes"]["values"], dtype=np.dtype(state["classes"]["dtype"]))
-<<<<<<< HEAD
             config = validate(state["config"])
         artifact = load_artifact(within(folder, MODEL), config.run.engine)
-        if classes.dtype.kind not in _LABEL_KINDS or [str(value) for value in classes.tolist()] != artifact.labels:
-=======
-            engine = state["config"]["run"]["engine"]
-        artifact = load_artifact(folder / MODEL, engine)
         if classes.dtype.kind not in LABEL_KINDS or [str(value) for value in classes.tolist()] != artifact.labels:
->>>>>>> axes
             raise ArtifactError(f"{folder / _ABOUT}: its labels are not those of {MODEL}/; save the estimator again")
         estimator = cls(**state["parameters"])
         estimator.classes_ = classes

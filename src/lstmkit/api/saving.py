@@ -72,7 +72,11 @@ def read_estimator(folder: Path, name: str, kind: str, parameters: Collection[st
     if found > FORMAT:
         raise ArtifactError(f"{path}: format {found} is newer than this lstmkit reads ({FORMAT}); upgrade lstmkit")
     digest = about.pop("digest", None)
-    if digest != digest_of(about):
+    try:
+        is_same = digest == digest_of(about)
+    except ValueError as error:
+        raise ArtifactError(f"{path}: damaged, a text in it cannot be UTF-8; save the estimator again") from error
+    if not is_same:
         raise ArtifactError(f"{path}: damaged or altered (its digest is another); save the estimator again")
     with described(path):
         record = _SavedState.model_validate(about)

@@ -322,6 +322,10 @@ def _read_about(path: Path) -> dict[str, Any]:
             f"{path}: format {found} is newer than this lstmkit {version('lstmkit')} reads ({FORMAT}); upgrade lstmkit"
         )
     digest = about.pop("digest", None)
-    if digest != digest_of(about):
+    try:
+        is_same = digest == digest_of(about)
+    except ValueError as error:
+        raise ArtifactError(f"{path}: damaged, a text in it cannot be UTF-8; restore it or train again") from error
+    if not is_same:
         raise ArtifactError(f"{path}: damaged or altered (its digest is another); restore it or train again")
     return about

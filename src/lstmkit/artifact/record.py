@@ -15,6 +15,8 @@ LARGEST = 2**31 - 1  # of sizes and counts: what a token number of 32 bits can t
 LONGEST = 10_000_000  # steps of a context: a stream has room for all of them from its beginning on
 _WIDEST = 1e38  # of initial values, which are drawn before the weights are read: float32 holds no more
 
+_LOUDEST, _STILLEST = 1e6, 1e-30  # of the features of recordings, which are logarithms: a row is then finite
+
 Count = Annotated[int, Field(ge=0, le=LARGEST)]
 Size = Annotated[int, Field(ge=1, le=LARGEST)]
 Scale = Annotated[float, Field(gt=0.0)]
@@ -136,6 +138,8 @@ class AudioEncoding(_Record):
             settings = FeatureSettings(**self.settings.model_dump())
         except RequestError as error:
             raise ValueError(str(error)) from error
+        if any(abs(mean) > _LOUDEST for mean in self.means) or any(one < _STILLEST for one in self.deviations):
+            raise ValueError(f"means and deviations: at most {_LOUDEST:g}, and at least {_STILLEST:g}, are allowed")
         if len(self.means) != settings.n_features or len(self.deviations) != settings.n_features:
             raise ValueError(f"means and deviations: one is needed for each of {settings.n_features} features")
         return self

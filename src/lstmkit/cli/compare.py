@@ -63,6 +63,7 @@ def _models(record: dict[str, Any]) -> list[list[str]]:
     from lstmkit.evaluate.verdict import NAMES
 
     rows = [["model", "units", "parameters", "rate", "test accuracy by seed", "mean", "95% over seeds", "time"]]
+    none = "one seed" if len(record["seeds"]) == 1 else "none"
     for cell, model in record["models"].items():
         spread = model["accuracy_seeds_ci95"]
         rows.append(
@@ -73,7 +74,7 @@ def _models(record: dict[str, Any]) -> list[list[str]]:
                 f"{model['learning_rate']:g}",
                 " ".join(f"{run['accuracy']:.2%}" for run in model["runs"]),
                 f"{model['accuracy_mean']:.2%}",
-                f"{spread[0]:.2%} to {spread[1]:.2%}" if spread else "one seed",
+                f"{spread[0]:.2%} to {spread[1]:.2%}" if spread else none,
                 duration(model["seconds_mean"]),
             ]
         )
@@ -91,7 +92,11 @@ def _pairs(record: dict[str, Any]) -> list[list[str]]:
     rows = [["difference, points", "mean", "95% over examples", "95% over seeds", "McNemar's p by seed", "verdict"]]
     for pair in record["pairs"]:
         intervals = [
-            f"{100 * ends[0]:+.2f} to {100 * ends[1]:+.2f}" if ends else "one seed"
+            f"{100 * ends[0]:+.2f} to {100 * ends[1]:+.2f}"
+            if ends
+            else "one seed"
+            if len(pair["by_seed"]) == 1
+            else "none"
             for ends in (pair["examples_ci95"], pair["seeds_ci95"])
         ]
         tests = " ".join(f"{test['p']:.2g}" for test in pair["mcnemar"])

@@ -1,13 +1,13 @@
 """`lstmkit data list|info|fetch`: the catalogue, and what lstmkit sees in a SOURCE before training."""
 
 import json as json_
-import sys
 from collections.abc import Iterable
 from typing import Annotated, Any
 
 import typer
 
 from lstmkit.cli import options as o
+from lstmkit.cli import terminal
 from lstmkit.core.errors import RequestError
 
 app = typer.Typer(
@@ -27,7 +27,8 @@ def list_() -> None:
     for name, entry in CATALOGUE.items():
         copy = find_copy(entry)
         where = "bundled" if entry.plan is None else str(copy.root) if copy else "not here"
-        sys.stdout.write(f"{name:<12} {entry.title}: {entry.task}\n{'':<12} {where}; {entry.licence}\n")
+        terminal.result(f"{name:<12} {entry.title}: {entry.task}")
+        terminal.result(f"{'':<12} {where}; {entry.licence}")
 
 
 @app.command("info")
@@ -86,7 +87,7 @@ def _json(found: dict[str, Any]) -> str:
 
 def _print(lines: Iterable[str]) -> None:
     for line in lines:
-        sys.stdout.write(line + "\n")
+        terminal.result(line)
 
 
 @app.command("fetch")
@@ -107,10 +108,10 @@ def fetch(
     if entry is None:
         raise RequestError(f"{name}: not in the catalogue ({', '.join(CATALOGUE)}){nearest(name, CATALOGUE)}")
     if entry.plan is None:
-        sys.stdout.write("bundled\n")
+        terminal.result("bundled")
         return
     columns = ("{task.description}", BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task(name, total=None)
         plan = obtain(entry, lambda done, total: bar.update(task, completed=done, total=total))
-    sys.stdout.write(f"{plan.root}\n")
+    terminal.result(str(plan.root))

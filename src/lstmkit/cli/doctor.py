@@ -1,10 +1,9 @@
 """`lstmkit doctor`: what is installed, which engine is used and why, and a self-check."""
 
-import sys
-
 import typer
 
 from lstmkit.cli import options as o
+from lstmkit.cli import terminal
 
 
 def doctor(threads: o.Threads = None) -> None:
@@ -16,6 +15,6 @@ def doctor(threads: o.Threads = None) -> None:
 
     lines, sound = examine(threads or 0)
     for name, value in lines:
-        sys.stdout.write(f"{name:<14} {value}\n")
+        terminal.result(f"{name:<14} {value}")
     if not sound:
         raise typer.Exit(1)

@@ -1,12 +1,12 @@
 """`lstmkit evaluate RUN [SOURCE]`: score a trained run again, or on another source."""
 
 import json
-import sys
 from typing import Annotated
 
 import typer
 
 from lstmkit.cli import options as o
+from lstmkit.cli import terminal
 
 
 @o.taking(o.READING)
@@ -47,11 +47,7 @@ def evaluate(
         engine=engine or "auto",
         earliness=earliness,
     )
-    evaluation = TASKS[task_of(find_model(run))].evaluate(run, request, _tell)
-    sys.stdout.write(json.dumps(summary_of(evaluation), ensure_ascii=False) + "\n")
+    evaluation = TASKS[task_of(find_model(run))].evaluate(run, request, terminal.note)
+    terminal.data_line(json.dumps(summary_of(evaluation), ensure_ascii=False))
     if evaluation.get("agrees") is False:
         raise typer.Exit(1)
-
-
-def _tell(line: str) -> None:
-    sys.stderr.write(line + "\n")

@@ -1,7 +1,6 @@
 """`lstmkit explain RUN INPUT`: one prediction from the inside, as a page or on the terminal."""
 
 import re
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +8,7 @@ from typing import Annotated
 import typer
 
 from lstmkit.cli import options as o
+from lstmkit.cli import terminal
 
 _SLUG = 40  # characters of the text in a page's file name
 
@@ -76,9 +76,9 @@ def explain(
 
         draw_explanation(record, path)
     if on_terminal:
-        sys.stderr.write(f"explanation: {path}\n")
+        terminal.note(f"explanation: {path}")
     else:
-        sys.stdout.write(f"{path}\n")
+        terminal.result(str(path))
 
 
 def _check_out(path: Path) -> None:
@@ -92,6 +92,8 @@ def _check_out(path: Path) -> None:
 
 def _default_path(run: Path, name: str) -> Path:
     """In the run, or beside a model folder, under a name that is free."""
+    from lstmkit.core.files import within
+
     home = run if not (run / "model.json").exists() else run.resolve().parent
     slug = re.sub(r"\W+", "-", name[: 2 * _SLUG]).strip("-").lower()[:_SLUG].strip("-") or "text"
     return within(home, "explanations") / f"{slug}-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.html"

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 from rich.text import Text
 
-from lstmkit.cli.shades import clean, shade_of
+from lstmkit.cli.shades import shade_of
+from lstmkit.core.wording import clean
 from lstmkit.report.explained_series import ReadSeries
 from lstmkit.report.explanation_records import ExplanationRecord
 from lstmkit.report.series_drawing import Reason, reasons

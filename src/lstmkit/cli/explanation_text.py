@@ -8,9 +8,10 @@ from rich.console import Console
 from rich.text import Text
 
 from lstmkit.cli.explained_curves import curve_lines, reason_lines
-from lstmkit.cli.shades import clean, shade_of
+from lstmkit.cli.shades import shade_of
 from lstmkit.core.explained import completeness
 from lstmkit.core.names import NAMES
+from lstmkit.core.wording import clean
 from lstmkit.report.explanation_records import checked_record
 
 _MARKED = 0.25  # of the largest attribution: marked where there are no colours

@@ -1,9 +1,10 @@
 """`lstmkit predict` of a forecaster's run: what follows each series of a table."""
 
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+from lstmkit.cli import terminal
 
 QUANTILE_NAMES = ("q10", "q50", "q90")
 
@@ -15,6 +16,7 @@ def predict_forecast(
     skip: bool,
     threads: int | None,
     engine: str | None,
+    quote_formulas: bool,
     refused: Mapping[str, Any],
 ) -> None:
     """Read series from a table and write a row for each step that follows each of them, quantiles with it.
@@ -24,7 +26,7 @@ def predict_forecast(
         input: the table.
         target: the file to write; None: JSONL to stdout.
         skip: leave out series that cannot be used.
-        threads, engine: the options.
+        threads, engine, quote_formulas: the options.
         refused: options that are for other models, with what was given.
 
     Raises:
@@ -56,18 +58,18 @@ def predict_forecast(
     panel = load_panel(data, columns, model.interval)
     panel = panel.without({series.name: forecast_fault(encoder, series.values) for series in panel.series}, skip)
     for rejected in panel.rejected:
-        sys.stderr.write(f"skipped {rejected['file']}:{rejected['line']}: {rejected['reason']}\n")
+        terminal.skipped(rejected["file"], rejected["line"], rejected["reason"])
     answers = forecast_after(model.network, encoder, [series.values for series in panel.series])
     origins = [last_read(encoder, series.values) for series in panel.series]
     rows = _rows(panel.series, origins, answers)
     if target is None:
         for line in jsonl_lines(rows):
-            sys.stdout.write(line)
-        sys.stdout.flush()
+            terminal.data_line(line)
+        terminal.flush()
         return
     columns = {"series": "string", "step": "int64", "time": "string", **dict.fromkeys(QUANTILE_NAMES, "double")}
-    write_table(target, rows, columns)
-    sys.stderr.write(f"predictions: {target}\n")
+    terminal.formulas(write_table(target, rows, columns, quotes_formulas=quote_formulas))
+    terminal.note(f"predictions: {target}")
 
 
 def _rows(series: Any, origins: list[int], answers: Any) -> Iterator[dict[str, Any]]:

@@ -22,6 +22,7 @@ def lab(
     resolved = o.configuration("lab", source, asked)
     out, anyway = asked["out"], asked["resume_anyway"]
     resume = asked["resume"] or anyway
+    from lstmkit.cli.results import label_warnings
     from lstmkit.cli.running import finished, running
     from lstmkit.cli.screen import table
     from lstmkit.experiment.lab import CELLS, check_lab, run_lab
@@ -33,4 +34,6 @@ def lab(
     with running(CLASSIFY, resolved, out, resume, cells=CELLS, anyway=anyway) as (folder, prepared, screen):
         record = run_lab(folder, prepared, resolved, screen, probe=not no_probe)
         screen.result(table(record["models"], record["baselines"]))
+        for line in label_warnings(folder / "lstm"):
+            screen.say(line)
         screen.say(f"report: {folder / 'report.html'}")

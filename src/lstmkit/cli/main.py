@@ -4,6 +4,7 @@ import codecs
 import io
 import json
 import os
+import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -12,12 +13,14 @@ import typer
 from typer.exceptions import TyperException
 
 import lstmkit
-from lstmkit.cli import analyze, compare, data, doctor, evaluate, explain, lab, predict, probe, report, train
+from lstmkit.cli import analyze, compare, data, doctor, evaluate, explain, lab, predict, probe, report, terminal, train
 from lstmkit.core.errors import Interrupted, LstmkitError
 from lstmkit.core.places import settle_libraries
 from lstmkit.core.signals import catching_signals
 
 _UNHEARD = 128 + 13  # SIGPIPE, which ends cat or grep when their reader goes; Windows has no such name
+
+_NOT_UTF8 = re.compile("[\ud800-\udfff]")
 
 app = typer.Typer(
     help="Train, understand and ship LSTM sequence classifiers. `lstmkit lab digits` is a good start.",
@@ -57,6 +60,9 @@ def run(arguments: Sequence[str]) -> int:
     The signal may be SIGPIPE: 141 where the reader of stdout has gone before all was written.
     """
     words = list(arguments)
+    for place, word in enumerate(words):
+        if _NOT_UTF8.search(word):
+            return _fail(_not_utf8(words, place), 2, False)
     end = words.index("--") if "--" in words else len(words)
     debug = "--debug" in words[:end]
     words = [word for k, word in enumerate(words) if word != "--debug" or k > end]
@@ -68,7 +74,7 @@ def run(arguments: Sequence[str]) -> int:
         except LstmkitError as error:
             return _fail(str(error), error.exit_status, debug)
         except Interrupted as stop:
-            print(f"stopped: {stop.note or 'no run was under way'}", file=sys.stderr)  # noqa: T201
+            terminal.note(f"stopped: {stop.note or 'no run was under way'}")
             return stop.exit_status
         except BrokenPipeError:
             return _unheard()
@@ -88,6 +94,8 @@ def main() -> None:
         codecs.register_error("lstmkit.escaped", _escaped)
         sys.stdout.reconfigure(errors="lstmkit.escaped")
     settle_libraries()
+    # A notebook's own backend, which its commands inherit, needs packages of the notebook. Here figures go to files.
+    os.environ["MPLBACKEND"] = "agg"
     sys.exit(run(sys.argv[1:]))
 
 
@@ -112,9 +120,18 @@ def _unheard() -> int:
 
 def _fail(message: str, status: int, debug: bool) -> int:
     if debug:
-        traceback.print_exc()
-    print("error: " + " ".join(message.split()), file=sys.stderr)  # noqa: T201
+        terminal.trace(traceback.format_exc())
+    terminal.error(message)
     return status
+
+
+def _not_utf8(words: Sequence[str], place: int) -> str:
+    """What is said of an argument with bytes that are no UTF-8, which Python has as halves of surrogate pairs."""
+    before = words[place - 1] if place else ""
+    shown = _NOT_UTF8.sub(lambda found: f"\\x{ord(found[0]) & 0xFF:02x}", words[place])
+    name = before if before.startswith("--") and words[place][:2] != "--" else f"argument {place + 1}"
+    instead = ", or give the text in a file by --input FILE" if words[0] == "predict" else ""
+    return f"{name}: '{shown}' is not UTF-8; write it in UTF-8{instead}"
 
 
 def _usage(error: TyperException) -> str:

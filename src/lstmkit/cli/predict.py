@@ -1,6 +1,5 @@
 """`lstmkit predict RUN [TEXT..]`: classify texts, a file or a pipe, in order and in bounded memory."""
 
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from lstmkit.cli import options as o
+from lstmkit.cli import terminal
 
 _CHUNK = 1024  # examples predicted at once: bounds memory, fills batches
 
@@ -32,6 +32,13 @@ def predict(
     ] = None,
     text_column: o.TextColumn = None,
     on_bad_row: o.OnBadRow = None,
+    quote_formulas: Annotated[
+        bool,
+        typer.Option(
+            "--quote-formulas",
+            help="With --output FILE.csv: put an apostrophe before cells that spreadsheets would run.",
+        ),
+    ] = False,
     stream: Annotated[
         bool,
         typer.Option(
@@ -69,7 +76,12 @@ def predict(
     if stream:
         from lstmkit.cli.streaming import predict_stream
 
-        refused = {"TEXT": texts, "--output": output != "-", "--text-column": text_column}
+        refused = {
+            "TEXT": texts,
+            "--output": output != "-",
+            "--text-column": text_column,
+            "--quote-formulas": quote_formulas,
+        }
         predict_stream(run, input, input_format, on_bad_row, decide, rate, threads, engine, refused)
         return
     if decide is not None:
@@ -85,12 +97,14 @@ def predict(
     target = None if output == "-" else Path(output)
     if target:
         check_output(target)
+    if quote_formulas and (target is None or target.suffix.lower() != ".csv"):
+        raise RequestError("--quote-formulas is for CSV; add --output FILE.csv, or leave it out")
     task = _task_of(run)
     if input is not None and task == "forecast":
         from lstmkit.cli.forecasting import predict_forecast
 
         refused = {"--text-column": text_column, "--input-format": input_format}
-        predict_forecast(run, input, target, skip, threads, engine, refused)
+        predict_forecast(run, input, target, skip, threads, engine, quote_formulas, refused)
         return
     if input == "-" and input_format in ("tsv", "parquet"):
         raise RequestError(
@@ -116,7 +130,7 @@ def predict(
             open_inputs = recordings_in if kind == "audio" else inputs_of
             inputs = open_inputs(path, input_format, text_column or "")
     for note in inputs.notes:
-        sys.stderr.write(note + "\n")
+        terminal.note(note)
 
     from lstmkit.api.predictor import load, load_classifier
 
@@ -142,15 +156,19 @@ def predict(
             "predicted": "double" if task == "regression" else "string",
             **dict.fromkeys([*answered[1:], *flat], "double"),
         }
-        write_table(target, (_flat(row, columns, place) for row in predictions), columns)
+        terminal.formulas(
+            write_table(
+                target, (_flat(row, columns, place) for row in predictions), columns, quotes_formulas=quote_formulas
+            )
+        )
     elif target:
         write_table(target, predictions, {})
     else:
         for line in jsonl_lines(predictions):
-            sys.stdout.write(line)
-        sys.stdout.flush()
+            terminal.data_line(line)
+        terminal.flush()
     if target:
-        sys.stderr.write(f"predictions: {target}\n")
+        terminal.note(f"predictions: {target}")
 
 
 def _task_of(run: Path) -> str:
@@ -187,9 +205,9 @@ def _usable(rows: Iterator[Any], place: str, skip: bool) -> Iterator[Any]:
             raise DataError(f"{place}:{row.line}: {row.fault}; mend it, or leave such rows out with --on-bad-row skip")
         else:
             n_skipped += 1
-            sys.stderr.write(f"skipped {place}:{row.line}: {row.fault}\n")
+            terminal.skipped(place, row.line, row.fault)
     if n_skipped:
-        sys.stderr.write(f"skipped {n_skipped:,} rows\n")
+        terminal.note(f"skipped {n_skipped:,} rows")
 
 
 def _predictions(

@@ -1,12 +1,12 @@
 """`lstmkit probe`: how far back each cell remembers."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from lstmkit.cli import options as o
+from lstmkit.cli import terminal
 
 
 def probe(
@@ -59,7 +59,7 @@ def probe(
 
     folder = out or default_probe_folder()
     if resume and is_finished(folder, plan):
-        sys.stderr.write(f"{folder}: this probe is finished; report: {folder / 'report.html'}\n")
+        terminal.note(f"{folder}: this probe is finished; report: {folder / 'report.html'}")
         return
     screen = ProbeScreen(plan)
     try:

@@ -1,8 +1,7 @@
 """`lstmkit report RUN`: draw the page and the plots again."""
 
-import sys
-
 from lstmkit.cli import options as o
+from lstmkit.cli import terminal
 
 
 def report(run: o.Run) -> None:
@@ -30,6 +29,6 @@ def report(run: o.Run) -> None:
             f"{run}: not a run folder (no lab.json, evaluation.json, compare.json or probe.json); "
             "give the --out of a train, lab, compare or probe"
         )
-    sys.stdout.write(f"{page}\n")
+    terminal.result(str(page))
     if (run / "analysis.json").exists():
-        sys.stdout.write(f"{draw_analysis(run)}\n")
+        terminal.result(str(draw_analysis(run)))

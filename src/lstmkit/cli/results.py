@@ -25,6 +25,12 @@ def closing_table(folder: Path, config: Config, evaluation: dict[str, Any]) -> l
     return _TABLES[config.task.goal](config.model.cell, model, evaluation)
 
 
+def label_warnings(folder: Path) -> list[str]:
+    """What was found of a classifier's labels, a line each: rare ones, ones without examples, ones never found."""
+    found = read_json(folder / "details.json").get("warnings", [])
+    return [f"warning: {one['line']}" for one in found if one["kind"] in ("imbalance", "few", "unfound")]
+
+
 def summary_of(evaluation: dict[str, Any]) -> dict[str, Any]:
     """What `evaluate` prints of a record: scores without their details."""
     if evaluation.get("task") == "forecast":
@@ -44,7 +50,7 @@ def summary_of(evaluation: dict[str, Any]) -> dict[str, Any]:
 
 
 def _of_classes(cell: str, model: dict[str, Any], evaluation: dict[str, Any]) -> list[list[str]]:
-    scored = {name: evaluation[name] for name in ("accuracy", "accuracy_ci95")}
+    scored = {name: evaluation[name] for name in ("accuracy", "accuracy_ci95", "macro_f1")}
     return table({cell: model | scored}, evaluation["baselines"])
 
 
@@ -66,16 +72,21 @@ def _of_numbers(cell: str, model: dict[str, Any], evaluation: dict[str, Any]) ->
 
 
 def _numbers(record: dict[str, Any]) -> list[str]:
-    low, high = record["rmse_ci95"]
+    interval = record["rmse_ci95"]
     r2 = "-" if record["r2"] is None else f"{record['r2']:.3f}"
-    return [f"{record['rmse']:.4g}", f"{low:.4g} to {high:.4g}", f"{record['mae']:.4g}", r2]
+    return [
+        f"{record['rmse']:.4g}",
+        "{:.4g} to {:.4g}".format(*interval) if interval else "none",
+        f"{record['mae']:.4g}",
+        r2,
+    ]
 
 
 def _measures(record: dict[str, Any]) -> list[str]:
     interval = record["mase_ci95"]
     return [
         f"{record['mase']:.3f}",
-        "{:.3f} to {:.3f}".format(*interval) if interval else "none: one span",
+        "{:.3f} to {:.3f}".format(*interval) if interval else "none",
         f"{record['smape']:.2f}%",
         f"{record['rmse']:.4g}",
         f"{record['quantile_loss']:.4g}",

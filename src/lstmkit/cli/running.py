@@ -1,6 +1,5 @@
 """What `lab` and `train` do before and after their own work: the data, the folder, the screen."""
 
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any, TypeVar
 
 import torch
 
+from lstmkit.cli import terminal
 from lstmkit.cli.screen import Screen
 from lstmkit.config.schema import Config
 from lstmkit.core.errors import Interrupted, RequestError
@@ -33,7 +33,7 @@ def finished(config: Config, out: Path | None, resume: bool, protocol: dict[str,
         raise RequestError("--resume needs to know the run; give its folder with --out")
     if not is_finished(out, config, protocol):
         return False
-    sys.stderr.write(f"{out}: this run is finished; report: {out / 'report.html'}\n")
+    terminal.note(f"{out}: this run is finished; report: {out / 'report.html'}")
     return True
 
 

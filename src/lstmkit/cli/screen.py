@@ -1,6 +1,5 @@
 """What a run shows: results on stdout; notes and, on a terminal, a bar on stderr."""
 
-import sys
 import time
 from datetime import timedelta
 from typing import Any
@@ -16,8 +15,10 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from lstmkit.cli import terminal
 from lstmkit.core.names import FULL_NAMES, STEPS
 from lstmkit.core.records import Epoch
+from lstmkit.core.wording import one_line
 
 
 class Screen:
@@ -41,7 +42,7 @@ class Screen:
     def say(self, line: str) -> None:
         """A note for people."""
         self._end_bar()
-        self._console.print(line, markup=False, soft_wrap=True)
+        self._console.print(one_line(line), markup=False, soft_wrap=True)
 
     def on_fetch(self, done: int, total: int | None) -> None:
         """Move a bar of the bytes that have arrived of a set, where there is a terminal."""
@@ -70,12 +71,12 @@ class Screen:
         self._model, self._n_epochs = FULL_NAMES.get(name, name), n_epochs
         self._started_s, self._n_before = time.monotonic(), None
         if self._has_epoch_lines:
-            self._out(f"{self._model}: {n_parameters:,} parameters, {n_epochs} epochs")
+            terminal.result(f"{self._model}: {n_parameters:,} parameters, {n_epochs} epochs")
 
     def line(self, text: str) -> None:
         """A result of one line."""
         self._end_bar()
-        self._out(text)
+        terminal.result(text)
 
     def on_step(self, epoch: int, step: int, n_steps: int, loss: float, tokens_per_second: float) -> None:
         """Move the epoch's bar, where there is a terminal; the time left is that of all epochs, validation included."""
@@ -103,18 +104,19 @@ class Screen:
         """The epoch line of the contract."""
         self._end_bar()
         if self._has_epoch_lines:
-            self._out(record.line(self._n_epochs))
+            terminal.result(record.line(self._n_epochs))
 
     def result(self, rows: list[list[str]]) -> None:
         """The closing table; the first row is its head."""
         self._end_bar()
+        rows = [[one_line(cell) for cell in row] for row in rows]
         widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
-        self._out("")
+        terminal.result("")
         for row in rows:
             cells = [
                 cell.ljust(w) if k == 0 else cell.rjust(w) for k, (cell, w) in enumerate(zip(row, widths, strict=True))
             ]
-            self._out("  ".join(cells).rstrip())
+            terminal.result("  ".join(cells).rstrip())
 
     def close(self) -> None:
         """Take the bar away."""
@@ -125,15 +127,10 @@ class Screen:
             self._bar.stop()
             self._bar = None
 
-    @staticmethod
-    def _out(line: str) -> None:
-        sys.stdout.write(line + "\n")
-        sys.stdout.flush()
-
 
 def table(models: dict[str, dict[str, Any]], baselines: dict[str, Any]) -> list[list[str]]:
-    """Rows of the closing table: model, parameters, test accuracy with its 95% interval, time."""
-    rows = [["model", "parameters", "test accuracy", "95% interval", "time"]]
+    """Rows of the closing table: model, parameters, test accuracy with its 95% interval, macro F1, time."""
+    rows = [["model", "parameters", "test accuracy", "95% interval", "macro F1", "time"]]
     for name, model in models.items():
         rows.append([FULL_NAMES[name], f"{model['parameters']:,}", *_accuracy(model), duration(model["seconds"])])
     linear, majority = baselines["linear"], baselines["majority"]
@@ -144,7 +141,8 @@ def table(models: dict[str, dict[str, Any]], baselines: dict[str, Any]) -> list[
 
 def _accuracy(record: dict[str, Any]) -> list[str]:
     low, high = record["accuracy_ci95"]
-    return [f"{record['accuracy']:.2%}", f"{low:.2%} to {high:.2%}"]
+    f1 = record.get("macro_f1")  # of an older run's baselines it is not known
+    return [f"{record['accuracy']:.2%}", f"{low:.2%} to {high:.2%}", "-" if f1 is None else f"{f1:.2%}"]
 
 
 def duration(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""Colours of attributions on the terminal, and text without what could steer it."""
+"""Colours of attributions on the terminal."""
 
 # Backgrounds from weak to strong, with an ink of their own: legible whatever the terminal's own colours are.
 _FOR = ("#d6e6f4", "#a3c8e6", "#5f9fd0")
@@ -12,8 +12,3 @@ def shade_of(share: float) -> str | None:
         return None
     shade = (_FOR if share > 0 else _AGAINST)[min(2, int(3 * abs(share)))]
     return f"#10141a on {shade}" + ("" if share > 0 else " underline")  # the sign is told by more than the hue
-
-
-def clean(text: str) -> str:
-    """The text without what could steer a terminal."""
-    return "".join(letter if letter.isprintable() or letter in "\n\t" else "\ufffd" for letter in text)

@@ -2,13 +2,13 @@
 
 import json
 import math
-import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lstmkit.cli import terminal
 from lstmkit.cli.forecasting import QUANTILE_NAMES
 from lstmkit.cli.stream_lines import Pushed, lines_of_pushes, numbers_json, numbers_line, words_json
 
@@ -72,8 +72,8 @@ def predict_stream(
     def tell(answer: Any, **more: bool) -> None:
         record = {"sequence": n_ended + 1, "step": stream.n_steps, **told(answer)}
         record |= ({} if decide is None else {"decided": is_decided}) | more
-        sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
-        sys.stdout.flush()
+        terminal.data_line(json.dumps(record, ensure_ascii=False))
+        terminal.flush()
 
     for pushed in chain(lines_of_pushes(path, parse, is_json), [_END] if is_sound else []):
         if pushed.is_end:
@@ -98,7 +98,7 @@ def predict_stream(
                 raise DataError(
                     f"{place}:{pushed.line}: {error}; mend it, or leave such lines out with --on-bad-row skip"
                 ) from error
-            sys.stderr.write(f"skipped {place}:{pushed.line}: {error}\n")
+            terminal.skipped(str(place), pushed.line, str(error))
             continue
         is_decided = decide is not None and bool(answer.max() >= decide)
         tell(answer, **({"ended": False} if is_sound else {}))

@@ -13,7 +13,7 @@ def train(source: o.Source, asked: o.Asked) -> None:
     resolved = o.configuration("default", source, asked, any_task=True)
     out, anyway = asked["out"], asked["resume_anyway"]
     resume = asked["resume"] or anyway
-    from lstmkit.cli.results import closing_table
+    from lstmkit.cli.results import closing_table, label_warnings
     from lstmkit.cli.running import finished, running
     from lstmkit.experiment.tasks import TASKS
 
@@ -25,4 +25,6 @@ def train(source: o.Source, asked: o.Asked) -> None:
         screen.result(closing_table(folder, resolved, evaluation))
         if verdict := evaluation.get("verdict"):
             screen.say(verdict)
+        for line in label_warnings(folder):
+            screen.say(line)
         screen.say(f"report: {folder / 'report.html'}")

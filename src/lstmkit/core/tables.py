@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -30,7 +30,9 @@ def check_output(path: Path) -> None:
         _pyarrow(path)
 
 
-def write_table(path: Path, rows: Iterable[Mapping[str, Any]], columns: Mapping[str, Any]) -> None:
+def write_table(
+    path: Path, rows: Iterable[Mapping[str, Any]], columns: Mapping[str, Any], *, quotes_formulas: bool = False
+) -> int:
     """Write rows to a file as its suffix says; a fault while they are made leaves what was there.
 
     Args:
@@ -38,14 +40,41 @@ def write_table(path: Path, rows: Iterable[Mapping[str, Any]], columns: Mapping[
         rows: one mapping a row; a column that it lacks is empty there.
         columns: the columns in their order, each with its type in Parquet: an Arrow type or the name of one. What is no
             string is written to a column of strings, and to CSV, as its JSON text.
+        quotes_formulas: of CSV, whether an apostrophe is put before what a spreadsheet would run as a formula.
+
+    Returns:
+        How many cells of a CSV file a spreadsheet would run as formulas; 0 where they are quoted.
     """
+    n_formulas = 0
+
+    def counted(cell: str) -> str:
+        nonlocal n_formulas
+        if not _is_formula(cell):
+            return cell
+        if quotes_formulas:
+            return f"'{cell}"
+        n_formulas += 1
+        return cell
+
     with replacing(path) as file:
         if path.suffix.lower() == ".parquet":
             _write_parquet(path, file, rows, columns)
-            return
-        lines = csv_lines(rows, columns) if path.suffix.lower() == ".csv" else jsonl_lines(rows)
+            return 0
+        lines = csv_lines(rows, columns, counted) if path.suffix.lower() == ".csv" else jsonl_lines(rows)
         for line in lines:
             file.write(line.encode())
+    return n_formulas
+
+
+def _is_formula(cell: str) -> bool:
+    """Whether a spreadsheet would run a text as a formula: it begins as one, and is no number."""
+    if not cell.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return False
+    try:
+        float(cell)
+    except ValueError:
+        return True
+    return False
 
 
 def jsonl_lines(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
@@ -65,17 +94,30 @@ def plain(value: Any) -> Any:
     return value if value is None or isinstance(value, str | int | float) else str(value)
 
 
-def csv_lines(rows: Iterable[Mapping[str, Any]], columns: Iterable[str]) -> Iterator[str]:
-    """A header and one record a row (RFC 4180, with line feeds)."""
+def csv_lines(
+    rows: Iterable[Mapping[str, Any]], columns: Iterable[str], of_text: Callable[[str], str] = str
+) -> Iterator[str]:
+    """A header and one record a row (RFC 4180, with line feeds).
+
+    Args:
+        rows: one mapping a row.
+        columns: their names, in order.
+        of_text: what is written in the place of a text, or of a column's name.
+    """
+    names = list(columns)
     buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, list(columns), lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({name: _string(value) for name, value in row.items()})
-        yield buffer.getvalue()
+    # With this end of a record a carriage return within a cell is quoted too; without quotes it would end the record.
+    writer = csv.DictWriter(buffer, names, lineterminator="\r\n")
+
+    def line(row: Mapping[str, Any]) -> str:
         buffer.seek(0)
         buffer.truncate()
-    yield buffer.getvalue()  # the header, where there was no row
+        writer.writerow(row)
+        return buffer.getvalue().removesuffix("\r\n") + "\n"
+
+    yield line({name: of_text(name) for name in names})
+    for row in rows:
+        yield line({name: of_text(value) if isinstance(value, str) else _string(value) for name, value in row.items()})
 
 
 def _string(value: Any) -> str | None:

@@ -10,11 +10,7 @@ from lstmkit.core.errors import DataError
 from lstmkit.data.numeric import short
 
 _OF_REALS = (
-<<<<<<< HEAD
-    "bin real values first, as with KBinsDiscretizer, or give them as series, arrays (time, channels), "
-=======
     "bin real values first, as with KBinsDiscretizer(encode='ordinal'), or give series, arrays (time, channels), or "
->>>>>>> axes
     "(time, 1) of one channel"
 )
 

@@ -1,5 +1,6 @@
-"""What makes a comparison of models lie before any is trained: leaks, tell-tale lengths, unknown words, cut texts."""
+"""What makes a comparison of models lie: leaks, tell-tale lengths, unknown words, cut texts, rare or unfound labels."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -22,6 +23,8 @@ LEAKED = {"valid": 0.02, "test": 0.01}
 BY_LENGTH = 0.10  # gain over the commonest label, at the lower end of its interval
 UNKNOWN = 0.25  # share of the test part's tokens
 UNKNOWN_SHIFT = 0.10  # and by how much it is above the training part's
+IMBALANCE = 10  # times as many training examples of the commonest label as of the rarest; TREC has 14.5
+FEWEST_VALID = 2  # validation examples of a label: with one, its share of the choice is one answer
 CUT_EXAMPLES, CUT_TOKENS = 1 / 2, 1 / 3  # shares of a part
 
 _N_FOLDS = 5
@@ -56,8 +59,8 @@ def audit(parts: Mapping[str, Part], encoded: Encoded, leaked: Mapping[str, int]
         leaked: how many texts of `valid` and of `test` also stand in `train`, where that has been counted already.
 
     Returns:
-        An object for each finding, ready for JSON: `kind` (`leak`, `length`, `vocabulary`, `constant` or `truncation`),
-        `measured`, `why`, `do`, `line`; none where nothing was found.
+        An object for each finding, ready for JSON: `kind` (`leak`, `length`, `imbalance`, `few`, `vocabulary`,
+        `constant` or `truncation`), `measured`, `why`, `do`, `line`; none where nothing was found.
     """
     if leaked is None:
         known = {digest_of_input(text) for text in parts["train"].inputs}
@@ -69,6 +72,8 @@ def audit(parts: Mapping[str, Part], encoded: Encoded, leaked: Mapping[str, int]
     found = [
         *_leaks(parts, encoded, leaked),
         *_length(encoded),
+        *_imbalance(parts),
+        *_few(parts),
         *(_constant(encoded, encoded.encoder) if isinstance(encoded.encoder, SeriesEncoder) else ()),
         *(() if _is_numeric(encoded) else _vocabulary(encoded)),
         *_truncation(encoded),
@@ -120,6 +125,67 @@ def _length(encoded: Encoded) -> Iterator[Finding]:
         "a model can score so without reading anything, and a cell that only counts looks as if it understood",
         "compare every score with this one, or balance the lengths of the classes",
     )
+
+
+def _imbalance(parts: Mapping[str, Part]) -> Iterator[Finding]:
+    counts = Counter(parts["train"].labels).most_common()
+    (most, n_most), (least, n_least) = counts[0], counts[-1]
+    if n_most > IMBALANCE * n_least:
+        yield Finding(
+            "imbalance",
+            f"the commonest label {most!r} has {n_most:,} training examples, the rarest, {least!r}, has {n_least:,}",
+            "accuracy hardly depends on rare labels: see macro F1, and the recall of each label",
+            "use --set train.class_weights=balanced, or merge or leave out rare labels",
+        )
+
+
+def _few(parts: Mapping[str, Part]) -> Iterator[Finding]:
+    known = sorted(set(parts["train"].labels))
+    for name, fewest, so, key in (
+        ("valid", FEWEST_VALID, "the epoch that is kept hardly depends on them", "data.valid_fraction"),
+        ("test", 1, "nothing is measured of how well they are found", "data.test_fraction"),
+    ):
+        if name not in parts:
+            continue
+        counts = Counter(parts[name].labels)
+        lacking = [label for label in known if counts[label] < fewest]
+        if lacking:
+            yield Finding(
+                "few",
+                f"{_labels(len(lacking))} of {len(known):,} {'has' if len(lacking) == 1 else 'have'} "
+                f"{'one example or none' if fewest > 1 else 'no example'} in {name} ({few(lacking)})",
+                so,
+                f"give more of them, or a larger {name} part with --set {key}=…",
+            )
+
+
+def unfound(evaluation: Mapping[str, Any], commonest: str) -> list[dict[str, Any]]:
+    """A finding where a model finds none of a label's test examples: the label's recall is 0.
+
+    Args:
+        evaluation: as `lstmkit.evaluate.metrics.score` gives it.
+        commonest: the commonest label of the training part.
+    """
+    counts = {label: own["n"] for label, own in evaluation["per_class"].items() if own["n"]}
+    missed = [label for label in counts if not evaluation["per_class"][label]["recall"]]
+    if not missed:
+        return []
+    said = np.asarray(evaluation["confusion_matrix"]).sum(0)
+    never = [label for label, n in zip(evaluation["labels"], said, strict=True) if not n and label in missed]
+    found = Finding(
+        "unfound",
+        f"{_labels(len(missed))} of {len(counts):,} {'is' if len(missed) == 1 else 'are'} never found "
+        f"({few([f'{label}: {counts[label]:,} in test' for label in missed])})"
+        + (", the commonest of training among them" if commonest in missed else "")
+        + ("" if len(never) == len(missed) else f"; {len(never):,} of them never predicted"),
+        "accuracy comes from the other labels alone",
+        "train longer, use --set train.class_weights=balanced, or merge or leave out these labels",
+    )
+    return [asdict(found) | {"line": found.line}]
+
+
+def _labels(n: int) -> str:
+    return "1 label" if n == 1 else f"{n:,} labels"
 
 
 def _vocabulary(encoded: Encoded) -> Iterator[Finding]:
@@ -211,7 +277,7 @@ def lines_of(warnings: Sequence[Mapping[str, Any]], encoded: Encoded) -> list[st
         length = "" if untold else ", labels told by length"
         others = {"series": "constant channels, ", "audio": ""}.get(encoded.encoder.kind, "unknown words, ")
         others += f"cut {_called(encoded)}"
-        looked_for = f"leaks{length}, {others}"
+        looked_for = f"leaks{length}, rare labels, {others}"
         return [f"warnings: none ({looked_for}{'; ' + untold if untold else ''})"]
     head = f"warnings ({untold})" if untold else "warnings"
     return [head, *(f"  {warning['kind']}: {warning['line']}" for warning in warnings)]

@@ -37,7 +37,7 @@ def majority_baseline(train_labels: Sequence[str], test_labels: Sequence[str]) -
         test_labels: labels to score against, at least one.
 
     Returns:
-        `label`, `accuracy`, `accuracy_ci95`.
+        `label`, `accuracy`, `accuracy_ci95`, `macro_f1`.
 
     Raises:
         ValueError: one of the two is empty.
@@ -75,7 +75,7 @@ def linear_baseline(
         progress: is told in a line what has just been done.
 
     Returns:
-        `name`, `accuracy`, `accuracy_ci95`, `C`, `grid` (C as text: validation accuracy), `valid_accuracy`,
+        `name`, `accuracy`, `accuracy_ci95`, `macro_f1`, `C`, `grid` (C as text: validation accuracy), `valid_accuracy`,
         `n_features`, `seconds`, `refit`, `predictions` (a label for each test text). `C` and `valid_accuracy` are None
         where there was nothing to choose: one class, or no words, or (the latter alone) no validation examples.
 
@@ -197,9 +197,15 @@ def commonest(labels: Sequence[str]) -> str:
 
 
 def accuracy_of(predictions: Sequence[str], labels: Sequence[str]) -> dict[str, Any]:
-    """`accuracy` and `accuracy_ci95` of at least one prediction."""
-    n, n_correct = len(labels), sum(one == other for one, other in zip(predictions, labels, strict=True))
-    return {"accuracy": n_correct / n, "accuracy_ci95": list(wilson_interval(n_correct, n))}
+    """`accuracy`, `accuracy_ci95` and `macro_f1` of at least one prediction."""
+    n, hits = len(labels), Counter(one for one, other in zip(predictions, labels, strict=True) if one == other)
+    n_correct = hits.total()
+    sizes = Counter(predictions) + Counter(labels)  # precision's denominator and recall's together
+    return {
+        "accuracy": n_correct / n,
+        "accuracy_ci95": list(wilson_interval(n_correct, n)),
+        "macro_f1": sum(2 * hits[label] / size for label, size in sizes.items()) / len(sizes),
+    }
 
 
 def check_pair(part: str, inputs: Sequence[Any], labels: Sequence[str], each: str = "text") -> None:

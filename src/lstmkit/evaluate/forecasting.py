@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 
 from lstmkit.data.cutting import CutPanel
 from lstmkit.data.windows import Base, WindowEncoder, Windows
+from lstmkit.evaluate.statistics import with_width
 from lstmkit.models.quantiles import QUANTILES
 
 MEASURES = ("mase", "smape", "rmse", "quantile_loss", "coverage")
@@ -38,7 +39,8 @@ class Scoring:
     def measures(self, quantiles: Float[np.ndarray, "windows horizon quantiles"], seed: int) -> dict[str, Any]:
         """Each of `MEASURES`, its 95% interval as `NAME_ci95`, and `by_step`, lists with a value for each step ahead.
 
-        The intervals are None where there is none to be had: where the windows of each of a few series all share steps.
+        The intervals are None where there is none to be had: where the windows of each of a few series all share steps,
+        or a measure is the same in every draw.
 
         MASE: mean absolute error of the median, in `scale`. sMAPE in percent, 0 to 200. RMSE of the median and quantile
         loss (the mean of the pinball losses of `QUANTILES`) in the units of the series. Coverage: the share of values
@@ -53,7 +55,7 @@ class Scoring:
         bounds = dict.fromkeys(MEASURES, None)
         if self._can_be_resampled:
             low, high = np.quantile(self._resampled(terms, there, seed), [0.025, 0.975], axis=0)
-            bounds = {name: [float(low[k]), float(high[k])] for k, name in enumerate(MEASURES)}
+            bounds = {name: _listed(low[k], high[k]) for k, name in enumerate(MEASURES)}
         by_step = _measures(terms.sum(0), np.maximum(there.sum(0), 1))
         return {
             **{name: float(overall[k]) for k, name in enumerate(MEASURES)},
@@ -73,7 +75,7 @@ class Scoring:
         if not self._can_be_resampled:
             return difference, None
         drawn = self._resampled(terms, there, seed)[:, 0] - self._resampled(other_terms, there, seed)[:, 0]
-        return difference, [float(bound) for bound in np.quantile(drawn, [0.025, 0.975])]
+        return difference, _listed(*np.quantile(drawn, [0.025, 0.975]))
 
     @property
     def n_spans(self) -> int:
@@ -189,23 +191,30 @@ def _measures(sums: Float[np.ndarray, "... 5"], counts: Any) -> Float[np.ndarray
     return means
 
 
+def _listed(low: float, high: float) -> list[float] | None:
+    found = with_width(float(low), float(high))
+    return list(found) if found else None
+
+
 def verdict(evaluation: Mapping[str, Any]) -> str:
     """In a sentence, whether the network beats the seasonal-naive forecast, or without a season the naive one."""
     other = evaluation["against"]
     name = {"seasonal_naive": "seasonal-naive", "naive": "naive"}[other]
-    interval = evaluation["mase_difference_ci95"]
-    low, high = interval or (-np.inf, np.inf)
-    by = f"by {abs(evaluation['mase_difference']):.3f}"
-    if evaluation["mase_difference"] < 0:
-        sure = "" if high < 0 else "; the interval of the difference holds 0, so that this is not shown for other spans"
-        beats = f"beats it {by}"
+    worse = evaluation["mase_difference"]
+    beats = worse < 0
+    by = f"{'beats it' if beats else 'does NOT beat it: it is worse'} by {abs(worse):.3f}"
+    if not worse:
+        by = "does NOT beat it: it errs as much"
+    if (found := evaluation["mase_difference_ci95"]) and (ends := with_width(*found)):
+        # Of the difference as the words have it: how much better, or how much worse.
+        low, high = (-ends[1], -ends[0]) if beats else ends
+        sure = "" if low > 0 else "; the interval holds 0, so that this is not shown for other spans"
+        bounds = f" (95% interval {low:+.3f} to {high:+.3f}){sure}"
     else:
-        sure = "" if low > 0 else "; the interval of the difference holds 0"
-        beats = f"does NOT beat it: it is worse {by}"
-    bounds = f" (95% interval {low:+.3f} to {high:+.3f}){sure}"
-    if interval is None:
-        bounds = ", over windows that all share steps: there is no interval, and nothing is shown for other spans"
+        bounds = ": there is no interval, as nothing varies between spans, and nothing is shown for other spans"
+        if evaluation.get("n_spans", 1) <= evaluation.get("n_series", 1):
+            bounds = ", over windows that all share steps: there is no interval, and nothing is shown for other spans"
     return (
         f"By MASE the network ({evaluation['mase']:.3f}) against the {name} forecast "
-        f"({evaluation['baselines'][other]['mase']:.3f}): it {beats}{bounds}."
+        f"({evaluation['baselines'][other]['mase']:.3f}): it {by}{bounds}."
     )

@@ -17,6 +17,7 @@ from lstmkit.data.series import SeriesEncoder
 from lstmkit.data.speech import SpeechEncoder
 from lstmkit.evaluate.baselines import vectorize
 from lstmkit.evaluate.kernels import fit_kernels
+from lstmkit.evaluate.statistics import with_width
 from lstmkit.evaluate.summaries import summaries
 
 MEASURES = ("rmse", "mae", "r2")
@@ -29,7 +30,8 @@ _N_KERNEL_FEATURES = 2_000  # a solver of sums takes their square in memory
 def number_scores(truth: Float[np.ndarray, " n"], predicted: Float[np.ndarray, " n"], seed: int = 0) -> dict[str, Any]:
     """RMSE, MAE and R squared, each with its 95% bootstrap interval over examples as `NAME_ci95`.
 
-    R squared compares with the mean of the examples that are scored; where these are all the same it is None.
+    R squared compares with the mean of the examples that are scored; where these are all the same it is None. An
+    interval is None where every draw gives the same, as of one example.
 
     Args:
         truth, predicted: by example, at least one.
@@ -45,7 +47,8 @@ def number_scores(truth: Float[np.ndarray, " n"], predicted: Float[np.ndarray, "
         there = many[:, k][np.isfinite(many[:, k])]
         is_known = bool(np.isfinite(found[k])) and len(there) > 0
         record[name] = float(found[k]) if is_known else None
-        record[f"{name}_ci95"] = [float(bound) for bound in np.quantile(there, [0.025, 0.975])] if is_known else None
+        ends = with_width(*map(float, np.quantile(there, [0.025, 0.975]))) if is_known else None
+        record[f"{name}_ci95"] = list(ends) if ends else None
     return record
 
 

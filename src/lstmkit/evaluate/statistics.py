@@ -69,7 +69,7 @@ def paired_difference(
 
 def paired_bootstrap(
     differences: Float[np.ndarray, " n"], *, n_resamples: int = 10_000, seed: int, confidence: float = 0.95
-) -> tuple[float, float]:
+) -> tuple[float, float] | None:
     """The percentile interval of the mean of paired differences (Efron and Tibshirani 1993, chapter 13).
 
     Examples are drawn with replacement, each with what both models made of it, so that what is hard for both widens
@@ -80,6 +80,9 @@ def paired_bootstrap(
         n_resamples: draws of n examples.
         seed: decides the draws.
         confidence: how often such intervals hold the true difference.
+
+    Returns:
+        The two ends; None where every draw has the same mean, as with one example: nothing varies.
 
     Raises:
         ValueError: there are no examples.
@@ -92,11 +95,16 @@ def paired_bootstrap(
     drawn = np.random.default_rng(seed).multinomial(n, counts / n, n_resamples)
     means = drawn @ values / n
     low, high = np.quantile(means, [(1.0 - confidence) / 2.0, (1.0 + confidence) / 2.0])
-    return float(low), float(high)
+    return with_width(float(low), float(high))
+
+
+def with_width(low: float, high: float) -> tuple[float, float] | None:
+    """An interval; None where its ends are equal up to rounding: it tells nothing of how values vary."""
+    return (low, high) if high - low > 1e-12 * max(abs(low), abs(high)) else None
 
 
 def mean_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float] | None:
-    """Student's interval of a mean; None where there is one value, which tells nothing of how values vary.
+    """Student's interval of a mean; None where there is one value or all are equal: nothing tells how they vary.
 
     Args:
         values: of independent repetitions, as one a seed.
@@ -112,7 +120,7 @@ def mean_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[fl
     mean = float(np.mean(values))
     error = float(np.std(values, ddof=1)) / sqrt(len(values))
     half_width = float(t.ppf((1.0 + confidence) / 2.0, len(values) - 1)) * error
-    return mean - half_width, mean + half_width
+    return with_width(mean - half_width, mean + half_width)
 
 
 @dataclass(frozen=True)

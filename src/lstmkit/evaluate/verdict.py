@@ -5,17 +5,21 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from lstmkit.core.names import NAMES as CELL_NAMES
-from lstmkit.evaluate.statistics import wilson_interval
+from lstmkit.evaluate.statistics import wilson_interval, with_width
 
-Outcome = Literal["ahead", "behind", "no difference shown", "not judged"]
+Outcome = Literal["ahead", "behind", "no difference shown", "too few seeds to judge", "not judged"]
+
+_FEWEST_SEEDS = 3  # with two, Student's factor is 12.7: hardly any interval would exclude zero
 
 NAMES = CELL_NAMES | {"linear": "linear model"}
 RULES = (
     "A network has learned if the 95% interval of its mean test accuracy lies above the majority class's accuracy. "
     "A pair with a network that has not is not judged: a failed run shows no limit of its cell.",
     "One model is ahead of another if both 95% intervals of the difference exclude zero on the same side: the paired "
-    "bootstrap over test examples, and Student's over seeds. With one seed the first decides alone, and that is said.",
-    "Otherwise no difference is shown. That is not the same as no difference: the intervals say what is left open.",
+    "bootstrap over test examples, and Student's over seeds. With one seed, or with seeds that do not vary, the first "
+    "decides alone, and that is said: an interval of no width is none.",
+    "Otherwise no difference is shown, or with one or two seeds there are too few to judge. That is not the same as no "
+    "difference: the intervals say what is left open.",
 )
 
 
@@ -26,17 +30,19 @@ class Pair:
     Attributes:
         one, other: keys of `NAMES`.
         difference: mean accuracy of the one over seeds, minus that of the other.
-        examples_ci95: of the difference, over test examples.
-        seeds_ci95: of the difference, over seeds; None where there is one.
+        examples_ci95: of the difference, over test examples; None where it is the same on each.
+        seeds_ci95: of the difference, over seeds; None where there is one, or it is the same with each.
         not_learned: those of the two that have learned nothing.
+        n_seeds: networks of each; 0: one where there is no interval over seeds, else enough.
     """
 
     one: str
     other: str
     difference: float
-    examples_ci95: tuple[float, float]
+    examples_ci95: tuple[float, float] | None
     seeds_ci95: tuple[float, float] | None
     not_learned: tuple[str, ...] = ()
+    n_seeds: int = 0
 
 
 def has_learned(accuracy: float, n: int, majority_accuracy: float) -> bool:
@@ -54,22 +60,32 @@ def judge(pair: Pair) -> tuple[Outcome, str]:
             f"{one} and {other} are not judged: {names} {verb} not learned to do better than the majority class, "
             "and a failed run shows no limit of its cell."
         )
-    numbers = f"{points(pair.difference)} ({_interval(pair.examples_ci95)} over test examples"
-    numbers += f", {_interval(pair.seeds_ci95)} over seeds)" if pair.seeds_ci95 else "; one seed)"
-    sides = {_side(interval) for interval in (pair.examples_ci95, pair.seeds_ci95) if interval}
-    if sides in ({1}, {-1}):
+    examples, seeds = (ends and with_width(*ends) for ends in (pair.examples_ci95, pair.seeds_ci95))
+    n_seeds = pair.n_seeds or (1 if pair.seeds_ci95 is None else _FEWEST_SEEDS)
+    over_examples = f"{_interval(examples)} over test examples" if examples else "no interval over test examples"
+    over_seeds = (
+        f", {_interval(seeds)} over seeds" if seeds else "; one seed" if n_seeds == 1 else "; seeds do not vary"
+    )
+    numbers = f"{points(pair.difference)} ({over_examples}{over_seeds})"
+    sides = {_side(ends) for ends in (examples, seeds) if ends}
+    if examples and sides in ({1}, {-1}):
         outcome: Outcome = "ahead" if sides == {1} else "behind"
-        return outcome, f"{one} is {outcome} {'of' if outcome == 'ahead' else ''} {other}: ".replace("  ", " ") + (
-            f"{numbers}."
-        )
-    if sides == {1, -1}:
+        return outcome, f"{one} is {'ahead of' if outcome == 'ahead' else 'behind'} {other}: {numbers}."
+    if examples is None:
+        why = "the difference is the same on every test example, so that nothing tells what others would give"
+    elif sides == {1, -1}:
         why = "the two intervals lie on different sides of zero"
-    elif _side(pair.examples_ci95):
+    elif _side(examples):
         why = "on these examples it is clear, but from seed to seed it varies too much"
-    elif pair.seeds_ci95 and _side(pair.seeds_ci95):
+    elif seeds and _side(seeds):
         why = "it is the same for every seed, but other test examples may turn it"
     else:
-        why = "zero lies within the interval" if pair.seeds_ci95 is None else "zero lies within both intervals"
+        why = "zero lies within both intervals" if seeds else "zero lies within the interval"
+    if n_seeds < _FEWEST_SEEDS:
+        return (
+            "too few seeds to judge",
+            f"Between {one[0].lower()}{one[1:]} and {other} there are too few seeds to judge: {numbers}; {why}.",
+        )
     return (
         "no difference shown",
         f"Between {one[0].lower()}{one[1:]} and {other} no difference is shown: {numbers}; {why}.",
@@ -88,14 +104,18 @@ def summary(outcomes: Mapping[tuple[str, str], Outcome], subject: str = "lstm") 
         if one == subject:
             groups.setdefault(outcome, []).append(f"the {NAMES[other]}")
     name = f"the {NAMES[subject]}"
-    each = "each of " if len(groups.get("no difference shown", ())) > 1 else ""
     forms: dict[Outcome, str] = {
         "ahead": f"{name} is ahead of {{}}",
         "behind": f"{name} is behind {{}}",
-        "no difference shown": f"between {name} and {each}{{}} no difference is shown",
+        "no difference shown": f"between {name} and {{}} no difference is shown",
+        "too few seeds to judge": f"between {name} and {{}} there are too few seeds to judge",
         "not judged": f"{name} is not judged beside {{}}",
     }
-    sentence = "; ".join(form.format(_and(groups[outcome])) for outcome, form in forms.items() if outcome in groups)
+    told = {
+        outcome: f"{'each of ' if 'between' in forms[outcome] and len(names) > 1 else ''}{_and(names)}"
+        for outcome, names in groups.items()
+    }
+    sentence = "; ".join(form.format(told[outcome]) for outcome, form in forms.items() if outcome in told)
     return f"{sentence[0].upper()}{sentence[1:]}."
 
 

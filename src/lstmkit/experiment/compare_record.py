@@ -146,6 +146,7 @@ def _pair(
         paired_bootstrap(differences, n_resamples=N_RESAMPLES, seed=bootstrap_seed),
         mean_interval(by_seed),
         tuple(name for name in (one, other) if name in idle),
+        len(seeds),
     )
     tests = [asdict(mcnemar(a, b)) for a, b in zip(first, second, strict=True)]
     return pair, {"by_seed": by_seed, "mcnemar": tests}

@@ -69,6 +69,7 @@ def run_lab(
             "parameters": about["architecture"]["parameters"]["total"],
             "accuracy": evaluation["accuracy"],
             "accuracy_ci95": evaluation["accuracy_ci95"],
+            "macro_f1": evaluation["macro_f1"],
             "seconds": about["seconds"]["train"],
         }
     lab = {"source": prepared.corpus.name, "models": models, "baselines": known, "claims": []}

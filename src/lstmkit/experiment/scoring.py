@@ -15,6 +15,7 @@ from lstmkit.core.files import write_json
 from lstmkit.data.duplicates import n_known
 from lstmkit.data.encoded import EncodedPart
 from lstmkit.data.sources import Part, cut
+from lstmkit.evaluate.audit import unfound
 from lstmkit.evaluate.metrics import score
 from lstmkit.experiment.earliness import earliness_of, table_of
 from lstmkit.experiment.opponents import baselines
@@ -61,7 +62,7 @@ def evaluate_run(run: Path, request: Request, say: Callable[[str], None]) -> dic
     if request.source is None:
         for line in own.decisions:
             say(line)
-        evaluation = _score(artifact, training["test"], "test")
+        evaluation = _score(artifact, training["test"], "test", say)
         evaluation["n_in_training"] = _in_training(training["test"], training, config, say)
         before = read_record(Evaluation, home / "evaluation.json")
         evaluation["agrees"] = agrees("accuracy", before.accuracy, evaluation["accuracy"], ".2%", say)
@@ -71,7 +72,7 @@ def evaluate_run(run: Path, request: Request, say: Callable[[str], None]) -> dic
             say(f"record: {home / 'earliness.json'}")
         return evaluation | {"baselines": before.baselines.model_dump(exclude_none=True)}
     corpus, part, split = part_asked(config, request, artifact, say)
-    evaluation = _score(artifact, part, split)
+    evaluation = _score(artifact, part, split, say)
     evaluation["source"] = request.source
     evaluation["n_in_training"] = _in_training(part, training, config, say)
     say("fitting the linear baseline again to the run's training data")
@@ -89,7 +90,7 @@ def evaluate_run(run: Path, request: Request, say: Callable[[str], None]) -> dic
     return evaluation
 
 
-def _score(artifact: Artifact, part: Part, split: str) -> dict[str, Any]:
+def _score(artifact: Artifact, part: Part, split: str, say: Callable[[str], None]) -> dict[str, Any]:
     number = {label: k for k, label in enumerate(artifact.labels)}
     for identity, label in zip(part.ids, part.labels, strict=True):
         if label not in number:
@@ -97,7 +98,10 @@ def _score(artifact: Artifact, part: Part, split: str) -> dict[str, Any]:
             raise DataError(f"{identity}: label {label!r} is not one that the model knows ({known}); correct it")
     truth = np.array([number[label] for label in part.labels], dtype=np.int64)
     answers = probabilities(artifact.network, EncodedPart(*artifact.encoder.encode(part.inputs)))
-    return score(artifact.labels, truth, answers, split)
+    evaluation = score(artifact.labels, truth, answers, split)
+    for finding in unfound(evaluation, ""):
+        say(f"warning: {finding['line']}")
+    return evaluation
 
 
 def _earliness(artifact: Artifact, part: Part, split: str, say: Callable[[str], None]) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from lstmkit.data.augment import Augment, Augmentation
 from lstmkit.data.encoding import AnyEncoder
 from lstmkit.data.series import SeriesEncoder
 from lstmkit.data.speech import SpeechEncoder
+from lstmkit.evaluate.audit import unfound
+from lstmkit.evaluate.baselines import commonest
 from lstmkit.evaluate.metrics import score
 from lstmkit.experiment.frame import Learned, details_of_training, run_in
 from lstmkit.experiment.opponents import ANNOUNCED, baselines
@@ -81,7 +83,8 @@ def run_one(
         evaluation = score(encoded.labels, encoded.parts["test"].labels, answers, "test")
         evaluation["baselines"] = opponents()
         about = details(final, config, network, answers) | training
-        return Learned(network, evaluation, about | {"splits": prepared.splits(), "warnings": prepared.warnings})
+        found = [*prepared.warnings, *unfound(evaluation, commonest(prepared.parts["train"].labels))]
+        return Learned(network, evaluation, about | {"splits": prepared.splits(), "warnings": found})
 
     return run_in(folder, prepared.corpus, config, listener, learn, draw_run)
 

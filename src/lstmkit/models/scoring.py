@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from lstmkit.core.errors import ArtifactError
 from lstmkit.data.batching import batch_of, sorted_batches
 from lstmkit.data.encoded import EncodedPart
 from lstmkit.models.classifier import Classifier
@@ -24,6 +25,9 @@ def probabilities(network: Classifier, part: EncodedPart, batch_size: int = 256)
         network: it is put into evaluation mode, and back afterwards.
         part: encoded sequences; labels are not needed.
         batch_size: most sequences at once; long ones go in smaller batches.
+
+    Raises:
+        ArtifactError: an answer is not finite.
     """
     return _answers(network, part, batch_size, lambda logits: logits.softmax(1))
 
@@ -55,6 +59,12 @@ def _answers(
                 given = network(batch.to(network.head.weight.device))
                 answers[chosen] = finish(given.double()).cpu().numpy()
     network.train(was_training)
+    if not np.isfinite(answers).all():
+        row = int((~np.isfinite(answers)).any(1).argmax())
+        raise ArtifactError(
+            f"the network gives NaN or infinity for sequence {row + 1}: its weights, or the scales of its encoder, are "
+            "beyond all bounds; train again with a lower rate"
+        )
     return answers
 
 

@@ -31,6 +31,7 @@ _VERDICT_CLASSES = {
     "ahead": "shown",
     "behind": "contradicted",
     "no difference shown": "not-shown",
+    "too few seeds to judge": "not-shown",
     "not judged": "not-shown",
 }
 

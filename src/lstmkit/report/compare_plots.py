@@ -71,10 +71,11 @@ def differences(record: Comparison) -> Figure:
     pairs = record.pairs
     figure, axes = _canvas(_WIDTH_IN, 0.97 + 0.42 * len(pairs), left=1.2, right=0.25, bottom=0.55)
     axes.axvline(0, color=colour("ink"), linewidth=1.0, zorder=1)
-    hues = [colour("muted" if pair.outcome in ("no difference shown", "not judged") else "ink") for pair in pairs]
+    hues = [colour("ink" if pair.outcome in ("ahead", "behind") else "muted") for pair in pairs]
     for place, (pair, hue) in enumerate(zip(pairs, hues, strict=True)):
-        axes.plot([100 * end for end in pair.examples_ci95], [place - 0.12] * 2, color=hue, linewidth=4,
-                  solid_capstyle="butt")  # fmt: skip
+        if pair.examples_ci95:
+            axes.plot([100 * end for end in pair.examples_ci95], [place - 0.12] * 2, color=hue, linewidth=4,
+                      solid_capstyle="butt")  # fmt: skip
         if pair.seeds_ci95:
             axes.plot([100 * end for end in pair.seeds_ci95], [place + 0.16] * 2, color=hue, linewidth=1.2)
             axes.plot([100 * value for value in pair.by_seed], [place + 0.16] * len(pair.by_seed), linestyle="",

@@ -107,7 +107,7 @@ class PairRecord(Record):
     one: str
     other: str
     difference: Shares
-    examples_ci95: Ends
+    examples_ci95: Ends | None
     seeds_ci95: Ends | None
     by_seed: list[Shares]
     mcnemar: list[McNemarTest]

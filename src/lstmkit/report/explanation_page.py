@@ -9,12 +9,12 @@ from markupsafe import Markup
 
 from lstmkit.core.explained import COLOURED_TOKENS, ENGINE_WITHIN
 from lstmkit.core.names import NAMES
+from lstmkit.core.wording import escaped, printable
 from lstmkit.report import drawing
 from lstmkit.report import explanation_drawing as charts
 from lstmkit.report.explanation_records import Answer, ExplanationRecord, checked_record
 from lstmkit.report.page import write_page
 from lstmkit.report.series_page import series_notes, series_values
-from lstmkit.report.style import printable
 
 _TITLE = 60  # characters of the text in the page's title
 PLANES = {
@@ -119,7 +119,7 @@ def _data(record: ExplanationRecord) -> Markup:
         del model["deletion"]
         found = model["attribution"]
         found["complete"] = [answer.attribution.completeness(k) for k in range(len(found["classes"]))]
-    words = json.dumps(kept, ensure_ascii=False, separators=(",", ":"))
+    words = escaped(json.dumps(kept, ensure_ascii=False, separators=(",", ":")))
     return Markup(words.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))  # noqa: S704
 
 

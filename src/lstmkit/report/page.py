@@ -14,9 +14,10 @@ from markupsafe import Markup
 from lstmkit.config.schema import Cell
 from lstmkit.core.files import within, write_bytes
 from lstmkit.core.names import NAMES, STEPS
+from lstmkit.core.wording import printable
 from lstmkit.report import captions, cells, drawing, plots
 from lstmkit.report.records import Baselines, Lab, Run, read_run
-from lstmkit.report.style import PALETTE, house_style, inline, printable, save
+from lstmkit.report.style import PALETTE, house_style, inline, save
 
 _FOLD_OVER = 320  # characters of an example shown before the rest is folded away
 
@@ -106,7 +107,6 @@ def write_page(
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=_finalize,
     )
     environment.filters |= {
         "percent": lambda share, digits=2: f"{share:.{digits}%}",
@@ -142,7 +142,7 @@ def write_page(
         truncation=drawing.truncation,
     )
     path = folder / page
-    write_bytes(path, content.encode())
+    write_bytes(path, printable(content).encode())  # whatever the records hold
     return path
 
 
@@ -154,13 +154,6 @@ def headings(body: str) -> list[tuple[str, str]]:
 
 def _cell_drawing(kind: Cell) -> Markup:
     return Markup(cells.cell(kind))  # noqa: S704
-
-
-def _finalize(value: Any) -> Any:
-    """What every `{{ … }}` of a page passes through: no control characters, whatever the records hold."""
-    if isinstance(value, Markup):
-        return value
-    return printable(value) if isinstance(value, str) else value
 
 
 def duration(seconds: float | None) -> str:

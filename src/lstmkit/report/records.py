@@ -35,6 +35,7 @@ class Linear(Record):
     name: str
     accuracy: Share
     accuracy_ci95: Interval
+    macro_f1: Share | None = None
     C: float | None = None
     valid_accuracy: Share | None = None
     n_features: Count | None = None
@@ -47,6 +48,7 @@ class Majority(Record):
     label: str
     accuracy: Share
     accuracy_ci95: Interval
+    macro_f1: Share | None = None
 
 
 class Baselines(Record):
@@ -231,6 +233,7 @@ class LabModel(Record):
     parameters: Count
     accuracy: Share
     accuracy_ci95: Interval
+    macro_f1: Share | None = None
     seconds: float
 
 
@@ -375,12 +378,11 @@ def read_trained(folder: Path) -> Trained:
 
 
 class Prediction(Record):
-    """A line of a classifier's `predictions.jsonl`."""
+    """A line of a classifier's `predictions.jsonl`, as far as models are compared by it."""
 
     id: int | str
     label: str
     predicted: str
-    probability: Share
 
 
 _PREDICTION = TypeAdapter(Prediction)

@@ -37,9 +37,9 @@ class Scores(Record):
     """How good predicted numbers are; R squared is None where all numbers are the same."""
 
     rmse: float
-    rmse_ci95: Bounds
+    rmse_ci95: Bounds | None
     mae: float
-    mae_ci95: Bounds
+    mae_ci95: Bounds | None
     r2: float | None
     r2_ci95: Bounds | None
 

@@ -14,9 +14,11 @@ import matplotlib as mpl
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
+from matplotlib.text import Text
 from matplotlib.ticker import FixedFormatter, FixedLocator
 
 from lstmkit.core.files import write_bytes
+from lstmkit.core.wording import printable, straight
 
 # Name: on white, on dark. The models' hues are Okabe and Ito's blue, vermilion and green, darkened until their labels
 # have a contrast of 4.5 to 1 on white. A test simulates red-, green- and blue-blindness and measures that no two meet;
@@ -62,7 +64,6 @@ _RC: dict[Any, Any] = {
     "lines.dash_capstyle": "round",
 }
 _PNG_DPI = 200
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 def colour(name: str) -> str:
@@ -90,6 +91,8 @@ def save(figure: Figure, folder: Path, name: str) -> str:
     Raises:
         LstmkitError: a file could not be written.
     """
+    for text in figure.findobj(Text):
+        text.set_text(straight(text.get_text()))
     png, svg = io.BytesIO(), io.StringIO()
     with warnings.catch_warnings():
         # An SVG holds text and no glyphs: who shows it has fonts of their own. Here it is only measured.
@@ -97,9 +100,10 @@ def save(figure: Figure, folder: Path, name: str) -> str:
         figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
     with _spelled_out(figure):
         figure.savefig(png, format="png", dpi=_PNG_DPI, metadata={"Software": None})
+    drawn = straight(svg.getvalue())
     write_bytes(folder / f"{name}.png", png.getvalue())
-    write_bytes(folder / f"{name}.svg", svg.getvalue().encode())
-    return svg.getvalue()
+    write_bytes(folder / f"{name}.svg", drawn.encode())
+    return drawn
 
 
 def inline(svg: str, prefix: str, alt: str) -> str:
@@ -129,14 +133,9 @@ def _themed(tag: str, prefix: str) -> str:
     return tag
 
 
-def printable(text: str) -> str:
-    """The text without what no page or XML file can hold: control characters and lone surrogates become U+FFFD."""
-    return _UNPRINTABLE.sub("\ufffd", text)
-
-
 def label(text: str, longest: int = 24) -> str:
     """A text as a plot can show it: one line, shortened in the middle."""
-    seen = "".join(c for c in printable(text) if unicodedata.category(c) != "Cf")  # no turning of the reading direction
+    seen = printable("".join(c for c in text if unicodedata.category(c) != "Cf"))  # no turning of the reading direction
     return _shortened(" ".join(seen.split()), longest) or "(empty)"
 
 

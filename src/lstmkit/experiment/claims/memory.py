@@ -68,10 +68,14 @@ def _far(measured: Measured) -> Claim:
         "reaches it, the budget may be at fault, and nothing is shown."
     )
     difference, low, high = measured.difference
+    ends = (low, high) if high > low else None
+    if ends and difference < 0:  # as the words have it: by how much the RNN leads
+        ends = (-high, -low)
+    sure = f"95% interval {100 * ends[0]:+.2f} to {100 * ends[1]:+.2f}, paired" if ends else "no interval"
+    does = f"{'trails' if difference > 0 else 'leads'} the LSTM by {100 * abs(difference):.2f} points"
     here = (
-        f"on this test set the RNN {'trails' if difference > 0 else 'leads'} the LSTM by {100 * abs(difference):.2f} "
-        f"points (95% interval of LSTM minus RNN {100 * low:+.2f} to {100 * high:+.2f}, paired), at the LSTM’s "
-        "learning rate, which decides nothing"
+        f"on this test set the RNN {does if difference else 'and the LSTM are right equally often'} ({sure}), at the "
+        "LSTM’s learning rate, which decides nothing"
     )
     found = _horizons(measured, "rnn", "lstm")
     if isinstance(found, str):
