@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from lstmkit.nn.layers import Results, State, Weights
+from lstmkit.nn.layers import Results, State, Weights, check_shapes
 from lstmkit.nn.reference import OtherCell
 from lstmkit.ragged import Layout
 
@@ -19,6 +19,7 @@ def layer(
     wants_ends: bool = True,
 ) -> Results:
     """One layer of an LSTM; arguments and results: `lstmkit.nn.layers.LayerRun`."""
+    check_shapes(layout, rows, inputs, state, weights)
     read = inputs if rows is None else inputs.index_select(0, rows)
     if state is None:
         zeros = inputs.new_zeros(len(weights), layout.n_sequences, weights[0][1].shape[1])
