@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_sequence
 
 from lstmkit.core.errors import RequestError
-from lstmkit.nn import LSTM, TokenLSTM
+from lstmkit.nn import LSTM, TokenLSTM, torch_engine
 
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 1e-5}
 
@@ -162,19 +162,26 @@ def test_what_the_native_engine_cannot_do_goes_to_torch_with_its_reason() -> Non
     projected = LSTM(4, 5, proj_size=3)
     projected(given_input)
     cases.append((projected, "with projections"))
-    half = LSTM(4, 5)
-    with torch.autocast("cpu", torch.bfloat16):
-        half(given_input)
-    cases.append((half, "under autocast"))
     brain = LSTM(4, 5, dtype=torch.bfloat16)
     brain(given_input.bfloat16())
     cases.append((brain, "the native engine knows float32 and float64, not bfloat16"))
     meta = LSTM(4, 5, device="meta")
     meta(given_input.to("meta"))
     cases.append((meta, "the native engine runs on the CPU alone, not on meta"))
-    assert len(cases) == 4
+    assert len(cases) == 3
     for module, reason in cases:
         assert (module.last_engine, module.last_reason) == ("torch", reason)
+
+
+LACKS = torch_engine.lacks(torch.bfloat16, True)
+
+
+@pytest.mark.skipif(bool(LACKS), reason=f"torch has no bfloat16 LSTM on this processor: {LACKS}")
+def test_autocast_goes_to_torch() -> None:
+    module = LSTM(4, 5)
+    with torch.autocast("cpu", torch.bfloat16):
+        module(torch.randn(6, 2, 4))
+    assert (module.last_engine, module.last_reason) == ("torch", "under autocast")
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")  # by torch.func.jvp itself

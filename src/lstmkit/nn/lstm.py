@@ -135,7 +135,7 @@ class LSTM(nn.LSTM):
         sizes = packed.batch_sizes
         self.check_input(packed.data, sizes)
         self._check_state(hx, packed)
-        engine = self._engine_for(packed.data)
+        engine = self._engine_for(packed.data, packed=True)
         self._note(engine)
         if engine.name == "native" and int(sizes[0]) == int(sizes[-1]):
             engine = self._quicker(int(sizes[0]), engine)
@@ -143,9 +143,9 @@ class LSTM(nn.LSTM):
             return super().forward(packed, hx)
         return self._packed(packed, hx, engine)
 
-    def _engine_for(self, data: Tensor) -> EngineChoice:
+    def _engine_for(self, data: Tensor, packed: bool = False) -> EngineChoice:
         weight = cast(Tensor, self.weight_hh_l0)
-        return engine_for(self.engine, data, weight, projects=self.proj_size > 0)
+        return engine_for(self.engine, data, weight, projects=self.proj_size > 0, packed=packed)
 
     def _quicker(self, n_sequences: int, engine: EngineChoice) -> EngineChoice:
         """The engine for sequences of one length, in place of the native one."""
@@ -436,7 +436,7 @@ class TokenLSTM(LSTM):
             raise TypeError("TokenLSTM takes a PackedSequence of tokens; see torch.nn.utils.rnn.pack_sequence")
         weights = self._checked_weights()
         self._check_state(hx, input)
-        engine = self._engine_for(self.embedding.weight)
+        engine = self._engine_for(self.embedding.weight, packed=True)
         self._note(engine)
         if engine.name == "torch":
             embedded = PackedSequence(self.embedding(input.data), *input[1:])
