@@ -292,21 +292,19 @@ void run_activate(const Case& one) {
   check(one, "activation", 1, y, one.arrays[1]);
 }
 
-// Sizes: n, features, hidden, stride of the output. Arrays: weights beside each other (4 hidden, features + hidden), bias, inputs,
-// h, c; expected h and c.
+// Sizes: n, features, hidden, stride of the output. Arrays: W_ih, W_hh, both biases, inputs, h, c; expected h and c.
 void run_step(const Case& one) {
-  const int64_t n = one.sizes[0], features = one.sizes[1], hidden = one.sizes[2], stride = one.sizes[3], k = features + hidden;
+  const int64_t n = one.sizes[0], features = one.sizes[1], hidden = one.sizes[2], stride = one.sizes[3];
   const char type = one.is_double ? 'd' : 'f';
   const std::vector<Array>& in = one.arrays;
-  Array packed = made(type, lstmkit_packed_size(one.is_double, k, 4 * hidden)), work = made(type, n * (features + 5 * hidden));
+  Array work = made(type, 4 * (n + 1) * hidden);
   Array output = made(type, (n - 1) * stride + hidden), h = made(type, n * hidden), c = made(type, n * hidden);
-  lstmkit_pack(one.is_double, 1, in[0].bytes.get(), 1, k, k, 4 * hidden, packed.bytes.get());
-  const lstmkit_step_job job{n,          features,          hidden, packed.bytes.get(), in[1].bytes.get(), in[2].bytes.get(),
-                             in[3].bytes.get(), in[4].bytes.get(), output.bytes.get(), stride, h.bytes.get(), c.bytes.get(),
-                             work.bytes.get()};
+  const lstmkit_step_job job{n, features, hidden, in[0].bytes.get(), in[1].bytes.get(), in[2].bytes.get(), in[3].bytes.get(),
+                             in[4].bytes.get(), in[5].bytes.get(), in[6].bytes.get(), output.bytes.get(), stride,
+                             h.bytes.get(), c.bytes.get(), work.bytes.get()};
   lstmkit_step(one.is_double, &job);
-  check(one, "h of a step", 1, h, in[5]);
-  check(one, "c of a step", 1, c, in[6]);
+  check(one, "h of a step", 1, h, in[7]);
+  check(one, "c of a step", 1, c, in[8]);
   for (int64_t r = 0; r < n; ++r) {
     if (std::memcmp(at(output, r * stride), at(h, r * hidden), size_t(hidden * size_of(type))) != 0) fail(one, "output", 1, 1);
     for (int64_t j = hidden; j < stride && r + 1 < n; ++j) {

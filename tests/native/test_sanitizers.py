@@ -208,15 +208,17 @@ class Recorder:
             self.add(ACTIVATE, double, [op], [x], [function(x)])
 
     def step(self, double: bool, n: int, features: int, hidden: int, gap: int, state: bool) -> None:
-        """One step of one direction."""
-        weight = self.normal(4 * hidden, features + hidden, scale=hidden**-0.5)
-        bias, inputs = self.normal(4 * hidden), self.normal(n, features)
+        """One step of one direction; without a state there are no biases either."""
+        weight_ih, weight_hh = (self.normal(4 * hidden, width, scale=hidden**-0.5) for width in (features, hidden))
+        inputs = self.normal(n, features)
+        biases = [self.normal(4 * hidden) if state else None for _ in range(2)]
         h, c = (self.normal(n, hidden) if state else None for _ in range(2))
         begin = [torch.zeros(n, hidden, dtype=torch.float64) if tensor is None else tensor for tensor in (h, c)]
-        i, f, g, o = (torch.cat([inputs, begin[0]], 1) @ weight.T + bias).chunk(4, 1)
+        gates = inputs @ weight_ih.T + begin[0] @ weight_hh.T + sum(bias for bias in biases if bias is not None)
+        i, f, g, o = gates.chunk(4, 1)
         c_next = f.sigmoid() * begin[1] + i.sigmoid() * g.tanh()
-        expected: list[Tensor | None] = [o.sigmoid() * c_next.tanh(), c_next]
-        self.add(STEP, double, [n, features, hidden, hidden + gap], [weight, bias, inputs, h, c], expected)
+        given = [weight_ih, weight_hh, *biases, inputs, h, c]
+        self.add(STEP, double, [n, features, hidden, hidden + gap], given, [o.sigmoid() * c_next.tanh(), c_next])
 
     def pool(self, double: bool, lengths: list[int], width: int, gap: int) -> None:
         """Largest values and means, together and each alone, and back."""
@@ -278,7 +280,7 @@ def recorded(long: bool) -> Recorder:
             cases.outer(double, n, m, p, choose=n != 130)
         for n, width, n_out in ((1, 1, 1), (9, 3, 9), (300, 37, 41)):
             cases.sum_rows(double, n, width, n_out)
-        for n, features, hidden in ((1, 1, 1), (1, 5, 37), (8, 3, 16), (9, 48, 100)):
+        for n, features, hidden in ((1, 1, 1), (1, 5, 37), (8, 3, 16), (9, 48, 100), (2, 0, 4)):
             cases.step(double, n, features, hidden, gap=n % 2 * hidden, state=n != 8)
         for lengths, width in (([1], 1), ([9, 4, 4, 1], 3), ([3] * 17, 16), (ragged, 37)):
             cases.pool(double, lengths, width, gap=width % 2)
@@ -290,7 +292,7 @@ def recorded(long: bool) -> Recorder:
             cases.activate(double, n)
     for tokens in ([5], [3, 3, 9, 0, 3, 9, 1], [0, 1, 2, 10], [4, -1], list(range(10)) * 3):
         cases.distinct(tokens, 10)
-    assert len(cases.cases) == 2 * (5 * 3 + 3 + 5 + 4 + 3 + 3 * 4 + 4 * 2) + 5
+    assert len(cases.cases) == 2 * (5 * 3 + 3 + 5 + 4 + 3 + 3 * 4 + 4 * 2 + 1) + 5
     return cases
 
 

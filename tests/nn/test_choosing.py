@@ -1,5 +1,8 @@
 """Calls that the native engine cannot run go elsewhere with the reason, for every module alike."""
 
+import re
+import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,7 +13,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from torch.nn.utils.rnn import PackedSequence
 
 from lstmkit.core.errors import RequestError
-from lstmkit.nn import LSTM, Recurrence, TokenLSTM, engines
+from lstmkit.nn import LSTM, Recurrence, TokenLSTM, engines, torch_engine
 from lstmkit.nn.library import Found
 from lstmkit.ragged import Layout
 
@@ -73,8 +76,14 @@ def test_a_mapped_state_over_tokens(kind: str) -> None:
     torch.testing.assert_close(mapped[1], module(packed, (states[1], states[1]))[0].data)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_autocast_and_half_numbers(kind: str) -> None:
+LACKS = torch_engine.lacks(torch.bfloat16, True)
+runs_autocast = pytest.mark.skipif(bool(LACKS), reason=f"torch has no bfloat16 LSTM on this processor: {LACKS}")
+# torch's packed kernels, which LSTM and TokenLSTM take of packed sequences, know every dtype.
+autocast_kinds = [pytest.param(kind, marks=runs_autocast) if kind == "lstm" else kind for kind in KINDS]
+
+
+@pytest.mark.parametrize("kind", autocast_kinds)
+def test_autocast(kind: str) -> None:
     module = Embedded(kind)
     exact = wanted(module)
     with torch.autocast("cpu", torch.bfloat16):
@@ -82,12 +91,57 @@ def test_autocast_and_half_numbers(kind: str) -> None:
     torch.testing.assert_close(under.float(), exact, rtol=0.05, atol=0.05)
     reason = "under autocast" if kind not in ("gru", "rnn") else f"the native engine runs LSTMs alone, no {kind}"
     assert (module.inner.last_engine, module.inner.last_reason) == ("torch", reason)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_half_numbers(kind: str) -> None:
+    module = Embedded(kind)
+    exact = wanted(module)
     half = module.bfloat16()(X.bfloat16())
     torch.testing.assert_close(half.float(), exact, rtol=0.05, atol=0.05)
     if kind not in ("gru", "rnn"):
         assert module.inner.last_reason == "the native engine knows float32 and float64, not bfloat16"
         with pytest.raises(RequestError, match="engine native cannot be used here: the native engine knows float32"):
             Embedded(kind, "native").bfloat16()(X.bfloat16())
+
+
+PADDED: dict[str, Callable[[], object]] = {
+    "LSTM": lambda: LSTM(4, 6)(X[:, None]),
+    "LSTM of one step": lambda: LSTM(4, 6)(X[None]),
+    "LSTM, torch by name": lambda: LSTM(4, 6, engine="torch")(X[:, None]),
+    "recurrence": lambda: Recurrence("lstm", 4, 6)(X, LAYOUT),
+    "recurrence of equal lengths": lambda: Recurrence("lstm", 4, 6)(X[:6], Layout(torch.tensor([3, 3]))),
+}
+
+
+@pytest.mark.parametrize("under_autocast", [True, False])
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize("what", sorted(PADDED))
+def test_what_torch_cannot_do_on_a_processor_is_one_line(
+    what: str, dtype: str, under_autocast: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On every processor, as if it were one of those."""
+    monkeypatch.setattr(torch_engine, "lacks", lambda *_: "could not create a primitive descriptor")
+    monkeypatch.setattr(torch, "is_autocast_enabled", lambda *_: under_autocast)
+    monkeypatch.setattr(torch, "get_autocast_dtype", lambda *_: getattr(torch, dtype))
+    way = "leave autocast" if under_autocast else r"take module.float\(\)"
+    monkeypatch.setattr(sys.modules[__name__], "X", X if under_autocast else X.to(getattr(torch, dtype)))
+    with torch.no_grad(), pytest.raises(RequestError) as caught:
+        PADDED[what]()
+    line = str(caught.value)
+    assert re.fullmatch(
+        rf"torch runs no LSTM in {dtype} on this processor, which lacks the instructions \(could not create a "
+        rf"primitive descriptor\); {way} and compute in float32, or use bfloat16 on a processor with AVX-512",
+        line,
+    )
+
+
+@pytest.mark.skipif(not LACKS, reason="torch runs such an LSTM on this processor")
+def test_where_torch_cannot_it_is_seen() -> None:
+    with torch.autocast("cpu", torch.bfloat16), pytest.raises(RequestError, match="torch runs no LSTM in bfloat16 on"):
+        LSTM(4, 6)(X[:, None])
+    with pytest.raises(RuntimeError, match="primitive"), torch.autocast("cpu", torch.bfloat16):
+        nn.LSTM(4, 6)(X[:, None])
 
 
 @pytest.mark.filterwarnings("ignore")  # torch's own, of what becomes a constant in a trace, and of its age

@@ -1,8 +1,9 @@
-"""What is made of weights and kept for inference is never used for other weights."""
+"""What is made of weights is never used for other weights, however they changed; it is kept where they are frozen."""
 
 import copy
 import pickle
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -13,14 +14,15 @@ from torch.nn.utils.rnn import PackedSequence, pack_sequence
 from torch.optim import SGD
 from torch.optim import Adam as TorchAdam
 
-from lstmkit.nn import LSTM, Adam, Recurrence, TokenLSTM
+from lstmkit.nn import LSTM, Adam, Recurrence, TokenLSTM, frozen_weights
+from lstmkit.nn.keeping import Kept
 from lstmkit.ragged import Ragged
 
 TOKENS = [torch.tensor([3, 1, 2, 0]), torch.tensor([2, 2])]
 PACKED = pack_sequence(TOKENS)
 BATCH = Ragged.from_packed(PACKED)
 ONE = pack_sequence([torch.tensor([3])])
-STEP = torch.ones(1, 1, 4)
+STEP, STEPS = torch.ones(1, 1, 4), torch.ones(5, 1, 4)
 OPTIMIZERS: dict[str, Callable[[Any], torch.optim.Optimizer]] = {
     "ours": lambda p: Adam(p, lr=0.1),
     "torch": lambda p: TorchAdam(p, lr=0.1),
@@ -37,18 +39,20 @@ class Read(nn.Module):
         super().__init__()
         self.recurrence = Recurrence("lstm", 4, 5, engine=engine)
         self.embedding = nn.Embedding(5, 4, sparse=sparse)
+        for parameter in self.recurrence.parameters():
+            nn.init.uniform_(parameter, 0.1, 0.5)  # biases too
 
     def forward(self) -> Tensor:
         return self.recurrence.read_tokens(PACKED.data, self.embedding, BATCH.layout)
 
 
 def outputs(module: nn.Module) -> list[Tensor]:
-    """By every way that keeps something."""
+    """One step and several, twice each, so that a second call could take what a first has left."""
     if isinstance(module, Read):
-        return [module()]
+        return [module() for _ in range(2)]
     if isinstance(module, TokenLSTM):
-        return [module(PACKED)[0].data, module(ONE)[0].data]
-    return [module(STEP)[0]]
+        return [module(given)[0].data for given in (PACKED, ONE) for _ in range(2)]
+    return [module(given)[0] for given in (STEP, STEPS) for _ in range(2)]
 
 
 def made(kind: str, engine: str, sparse: bool = False) -> nn.Module:
@@ -58,14 +62,13 @@ def made(kind: str, engine: str, sparse: bool = False) -> nn.Module:
     return TokenLSTM(5, 4, 5, sparse=sparse, engine=engine) if kind == "TokenLSTM" else Read(engine, sparse)
 
 
-def check(module: nn.Module, kind: str) -> None:
-    """The module answers as one does that has never kept anything; twice, so that it keeps something now."""
+def check(module: nn.Module, kind: str, mode: Any = torch.no_grad) -> None:
+    """The module answers as one does that has just been made."""
     oracle = made(kind, "reference")
     oracle.load_state_dict(module.state_dict())
-    with torch.no_grad():
-        for _ in range(2):
-            for one, other in zip(outputs(module), outputs(oracle), strict=True):
-                torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6)
+    with mode():
+        for one, other in zip(outputs(module), outputs(oracle), strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", ["LSTM", "TokenLSTM", "Read"])
@@ -89,28 +92,107 @@ def test_steps_of_optimizers_are_seen(kind: str, embedding: str, optimizer: str)
         check(module, kind)
 
 
-@pytest.mark.parametrize("kind", ["LSTM", "TokenLSTM", "Read"])
-def test_data_that_is_changed_is_seen_after_a_forward_with_a_gradient_or_another_mode(kind: str) -> None:
-    changes: list[Callable[[nn.Module], object]] = [outputs, lambda m: m.eval(), lambda m: m.train()]
-    changes += [lambda m: m.float(), lambda m: m.load_state_dict(m.state_dict())]
-    module = made(kind, "native")
-    for change in changes:
-        check(module, kind)
-        for parameter in module.parameters():
-            parameter.data.mul_(1.5)
-        change(module)
-        check(module, kind)
-    assert len(changes) == 5
+def resized(parameter: nn.Parameter) -> None:
+    parameter.data = parameter.data * 1.5
 
 
+def by_pointer(parameter: nn.Parameter) -> None:
+    torch.from_numpy(parameter.detach().numpy()).view(-1)[:] *= 1.5
+
+
+def in_inference_mode(parameter: nn.Parameter) -> None:
+    with torch.inference_mode():
+        parameter.data.mul_(1.5)
+
+
+def swapped(parameter: nn.Parameter) -> None:
+    with torch.no_grad():
+        parameter.set_((parameter * 1.5).detach())  # type: ignore[call-overload]
+
+
+CHANGES: dict[str, Callable[[nn.Parameter], object]] = {
+    "data.mul_": lambda p: p.data.mul_(1.5),
+    "data.copy_": lambda p: p.data.copy_(p.data * 1.5),
+    "data, a part of it": lambda p: p.data[:1].add_(1),
+    "data, exchanged": resized,
+    "detach().mul_": lambda p: p.detach().mul_(1.5),
+    "a NumPy view": lambda p: p.detach().numpy().__imul__(1.5),
+    "a raw pointer": by_pointer,
+    "inference mode": in_inference_mode,
+    "set_": swapped,
+    "lerp_, as averaging does": lambda p: p.data.lerp_(torch.ones_like(p), 0.25),
+    "_foreach": lambda p: torch._foreach_mul_([p.data], 1.5),
+}
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+@pytest.mark.parametrize("change", sorted(CHANGES))
 @pytest.mark.parametrize("kind", ["LSTM", "TokenLSTM", "Read"])
-def test_memory_that_is_exchanged_is_seen(kind: str) -> None:
+def test_no_change_of_a_weight_is_missed(kind: str, change: str, mode: Any) -> None:
     module = made(kind, "native")
-    for _ in range(3):
-        check(module, kind)
-        for parameter in module.parameters():
-            parameter.data = parameter.data * 1.5
-        check(module, kind)
+    before = copy.deepcopy(module.state_dict())
+    for parameter in module.parameters():  # one by one, so that each counts
+        with mode():
+            outputs(module)
+        CHANGES[change](parameter)
+        check(module, kind, mode)
+    assert not any(torch.equal(value, before[name]) for name, value in module.state_dict().items())
+
+
+def plain(engine: str) -> tuple[nn.LSTM, Tensor]:
+    torch.manual_seed(0)
+    module = LSTM(4, 5, engine=engine) if engine else nn.LSTM(4, 5)
+    return module, torch.randn(20, 1, 4)
+
+
+def polyak(module: nn.LSTM, steps: Tensor) -> list[Tensor]:
+    """Polyak averaging: a copy follows the weights, and answers step by step without a gradient."""
+    average, state, found = copy.deepcopy(module), None, []
+    optimizer = SGD(module.parameters(), lr=0.5)
+    for step in steps:
+        optimizer.zero_grad()
+        module(step[None])[0].square().sum().backward()
+        optimizer.step()
+        for one, other in zip(average.parameters(), module.parameters(), strict=True):
+            one.data.mul_(0.9).add_(other.data, alpha=0.1)
+        with torch.no_grad():
+            output, state = average(step[None], state)
+        found.append(output)
+    return found
+
+
+def evolution(module: nn.LSTM, steps: Tensor) -> list[Tensor]:
+    """An evolution strategy: weights are drawn about a centre, written in place, and tried without a gradient."""
+    generator = torch.Generator().manual_seed(0)
+    centre = torch.cat([parameter.data.flatten() for parameter in module.parameters()])
+    found = []
+    with torch.no_grad():
+        for step in steps:
+            noise = torch.randn(6, len(centre), generator=generator)
+            scores = []
+            for drawn in noise:
+                for parameter, part in zip(
+                    module.parameters(),
+                    (centre + 0.3 * drawn).split([p.numel() for p in module.parameters()]),
+                    strict=True,
+                ):
+                    parameter.data.copy_(part.view_as(parameter))
+                output, _ = module(step[None])
+                found.append(output)
+                scores.append(-output.square().sum())
+            centre += 0.1 * (torch.stack(scores)[:, None] * noise).mean(0)
+    return found
+
+
+@pytest.mark.parametrize("loop", [polyak, evolution])
+@pytest.mark.parametrize("engine", ["native", "auto", "torch"])
+def test_loops_without_a_gradient_are_those_of_torch(
+    engine: str, loop: Callable[[nn.LSTM, Tensor], list[Tensor]]
+) -> None:
+    found, wanted = loop(*plain(engine)), loop(*plain(""))
+    assert len(found) == len(wanted) >= 20
+    for one, other in zip(found, wanted, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
 
 
 def test_the_weights_of_a_functional_call_are_those_that_are_used() -> None:
@@ -141,26 +223,44 @@ def test_weights_that_a_parametrization_computes_are_never_kept() -> None:
 
 
 @pytest.mark.parametrize("bias", [True, False])
-def test_a_table_is_kept_between_calls_and_by_no_copy(bias: bool) -> None:
+def test_a_table_is_kept_where_weights_are_frozen_and_by_no_copy(bias: bool) -> None:
     module = TokenLSTM(5000, 4, 5, bias=bias, engine="native")
     bare = len(pickle.dumps(module))
-    tokens = pack_sequence([torch.arange(5000)])
+    tokens, kept = pack_sequence([torch.arange(5000)]), Kept()
     with torch.no_grad():
         wanted = module(tokens)[0].data
-        table = module._reader._table
-        assert table is not None
-        module.eval()
-        module(tokens)
-        kept = module._reader._table
-        assert kept is not None
-        module.eval()  # the mode that it is in
-        assert torch.equal(module(tokens)[0].data, wanted)
-        assert module._reader._table is kept
-        assert len(pickle.dumps(module)) < 1.1 * bare
-        twin = copy.deepcopy(module)
-        assert twin._reader._table is None
-        assert torch.equal(twin(tokens)[0].data, wanted)
-        with pytest.raises(IndexError, match=r"a token is outside 0..4999"):
-            module(pack_sequence([torch.tensor([1, 5000])]))
-        with pytest.raises(IndexError, match=r"a token is outside 0..4999"):
-            module(pack_sequence([torch.tensor([1, -1])]))
+        with frozen_weights(kept):
+            assert torch.equal(module(tokens)[0].data, wanted)
+            assert kept._table is not None
+            table = kept._table.rows
+            assert table is not None
+            with frozen_weights():  # within another block: the same
+                assert torch.equal(module(tokens)[0].data, wanted)
+            with pytest.raises(IndexError, match=r"a token is outside 0..4999"):
+                module(pack_sequence([torch.tensor([1, 5000])]))
+            with pytest.raises(IndexError, match=r"a token is outside 0..4999"):
+                module(pack_sequence([torch.tensor([1, -1])]))
+        with frozen_weights(kept):  # and between blocks that say so
+            module(tokens)
+            assert kept._table.rows is table
+            assert len(pickle.dumps(module)) < 1.1 * bare
+            module.weight_ih_l0 = nn.Parameter(module.weight_ih_l0 * 2)
+            changed = module(tokens)[0].data
+        assert torch.equal(module(tokens)[0].data, changed)
+        assert not torch.equal(changed, wanted)
+        with frozen_weights(few := Kept()):
+            module(pack_sequence([torch.arange(3)]))
+            assert few._table is not None
+            assert few._table.rows is None  # three tokens do not pay for five thousand
+
+
+def test_a_block_of_frozen_weights_is_that_of_its_thread() -> None:
+    module = TokenLSTM(50, 4, 5, engine="native")
+    tokens = pack_sequence([torch.arange(50)])
+    with torch.no_grad(), frozen_weights(), ThreadPoolExecutor(1) as pool:
+        wanted = module(tokens)[0].data
+        module.embedding.weight.data.mul_(2)
+        assert torch.equal(module(tokens)[0].data, wanted)  # as was said
+        with torch.no_grad():
+            found = pool.submit(lambda: module(tokens)[0].data.detach()).result()
+        assert not torch.equal(found, wanted)

@@ -203,7 +203,13 @@ def test_a_step_like_the_last_goes_straight_on_and_any_other_is_checked_anew(mon
         assert is_taken(one, (zeros, zeros))
         assert not module.train()._again(one, (zeros, zeros))
         module.eval().weight_hh_l1.add_(1)
-        assert not is_taken(one, (zeros, zeros))
+        assert is_taken(one, (zeros, zeros))  # with the weights as they are now
+        for name, value in (("hidden_size", 4), ("num_layers", 1), ("bidirectional", True), ("batch_first", True)):
+            before = getattr(module, name)
+            setattr(module, name, value)
+            assert not is_taken(one, (zeros, zeros))
+            setattr(module, name, before)
+        assert is_taken(one, (zeros, zeros))
     with torch.inference_mode():
         module.weight_hh_l0 = nn.Parameter(torch.randn(20, 5), requires_grad=False)
         module.flatten_parameters()

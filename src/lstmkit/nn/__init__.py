@@ -2,8 +2,19 @@
 
 from lstmkit.nn.adam import Adam, clip_gradients
 from lstmkit.nn.engines import EngineChoice, choose_engine
+from lstmkit.nn.keeping import frozen_weights
 from lstmkit.nn.lstm import LSTM, TokenLSTM
 from lstmkit.nn.recurrence import Recurrence
 from lstmkit.nn.segments import max_and_mean
 
-__all__ = ["LSTM", "Adam", "EngineChoice", "Recurrence", "TokenLSTM", "choose_engine", "clip_gradients", "max_and_mean"]
+__all__ = [
+    "LSTM",
+    "Adam",
+    "EngineChoice",
+    "Recurrence",
+    "TokenLSTM",
+    "choose_engine",
+    "clip_gradients",
+    "frozen_weights",
+    "max_and_mean",
+]

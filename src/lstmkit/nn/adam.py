@@ -94,6 +94,13 @@ class Adam(torch.optim.Adam):
         )
         decoupled = group["decoupled_weight_decay"]
         rows, values = grad._indices()[0], grad._values().contiguous()
+        shape, dtype = tuple(parameter.shape), parameter.dtype
+        native.one_dtype(parameter)
+        native.expect("a parameter", parameter, shape, dtype)
+        native.expect("its gradient", values, (len(rows), shape[1]), dtype)
+        for name in ("exp_avg", "exp_avg_sq"):
+            native.expect(f"its state {name}", state[name], shape, dtype)
+        native.expect("its state live", state["live"], shape[:1], torch.uint8)
         place = torch.full((len(parameter),), -1, dtype=torch.int32)
         place[rows] = torch.arange(len(rows), dtype=torch.int32)
         job = AdamStep(

@@ -81,7 +81,9 @@ def _choose(asked: str, by: str, cell: Cell, device: str, found: Found) -> Engin
     return EngineChoice("torch", obstacle)
 
 
-def engine_for(asked: str, *tensors: Tensor, cell: Cell = "lstm", projects: bool = False) -> EngineChoice:
+def engine_for(
+    asked: str, *tensors: Tensor, cell: Cell = "lstm", projects: bool = False, packed: bool = False
+) -> EngineChoice:
     """Find the engine for one call: what `choose_engine` gives, or what takes its place for this call.
 
     Args:
@@ -89,10 +91,39 @@ def engine_for(asked: str, *tensors: Tensor, cell: Cell = "lstm", projects: bool
         *tensors: what the call reads, a weight among them.
         cell: as for `choose_engine`.
         projects: whether the LSTM projects its states.
+        packed: whether torch would take its packed kernels, which know every dtype.
 
     Raises:
-        RequestError: the engine was asked for by name and cannot run this call.
+        RequestError: the engine was asked for by name and cannot run this call; or torch cannot, on this processor.
     """
+    engine = _engine_for(asked, tensors, cell, projects)
+    if engine.name == "torch" and cell == "lstm" and not projects and not packed:
+        _see_that_torch_can(tensors[0])
+    return engine
+
+
+def _see_that_torch_can(given: Tensor) -> None:
+    """Refuse what torch has no LSTM for on this processor.
+
+    Raises:
+        RequestError: it has none for the input's dtype, or for that of autocast.
+    """
+    under_autocast = torch.is_autocast_enabled("cpu")
+    dtype = torch.get_autocast_dtype("cpu") if under_autocast else given.dtype
+    if given.device.type != "cpu" or dtype not in (torch.bfloat16, torch.float16):
+        return
+    with torch._C._DisableTorchDispatch():
+        why = torch_engine.lacks(dtype, under_autocast)
+    if why:
+        name = str(dtype).removeprefix("torch.")
+        way = "leave autocast" if under_autocast else "take module.float()"
+        raise RequestError(
+            f"torch runs no LSTM in {name} on this processor, which lacks the instructions ({why}); {way} and compute "
+            "in float32, or use bfloat16 on a processor with AVX-512"
+        )
+
+
+def _engine_for(asked: str, tensors: tuple[Tensor, ...], cell: Cell, projects: bool) -> EngineChoice:
     engine = choose_engine(asked, cell)
     named = engine.reason.startswith("asked for")
     other: EngineChoice | None = None

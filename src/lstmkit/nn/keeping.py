@@ -1,70 +1,64 @@
-"""Whether what was made of weights still holds: versions tell of most changes, and here is what tells the rest."""
+"""Weights that do not change for a while, and what is made of them and kept that long.
 
-from collections.abc import Iterable
-from functools import cache
-from typing import Any
+A parameter can change without a trace: through `parameter.data`, a NumPy view, a fused optimizer. So nothing made of
+weights outlives a call by itself; it does where a caller says that they stay as they are.
+"""
 
-import torch
-from torch import Tensor, nn
-from torch.optim.optimizer import register_optimizer_step_post_hook
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 
-
-class _Optimizers:
-    n_steps = 0
-
-
-def _count(*_: Any) -> None:
-    _Optimizers.n_steps += 1
+from torch import Tensor
 
 
-@cache
-def _watch_optimizers() -> None:
-    """Fused optimizers change parameters without raising their version, so their steps are counted."""
-    register_optimizer_step_post_hook(_count)
+@dataclass
+class Table:
+    """What the gates receive of every token of a vocabulary.
+
+    Attributes:
+        made_of: the embedding and the weights; kept alive, so that no others take their place in memory.
+        n_made: rows that were made for single batches so far.
+        rows: `(tokens, directions * 4 * hidden)`; None as long as it has not paid to make all.
+    """
+
+    made_of: list[Tensor]
+    n_made: int = 0
+    rows: Tensor | None = None
 
 
-class Made:
-    """What tensors were when something was made of them. It keeps them alive, so that no other takes their place."""
+class Kept:
+    """What was made of one network's weights."""
 
-    def __init__(self, tensors: Iterable[Tensor]) -> None:
-        _watch_optimizers()
-        self._n_steps = _Optimizers.n_steps
-        # What is detached keeps the memory where it is, even if the tensor is given other memory.
-        self._then = [(tensor, tensor.data_ptr(), tensor._version, tensor.detach()) for tensor in tensors]
+    def __init__(self) -> None:
+        self._table: Table | None = None
 
-    def holds(self, tensors: Iterable[Tensor | None]) -> bool:
-        """Whether these are the same tensors, unchanged since."""
-        if self._n_steps != _Optimizers.n_steps:
-            return False
-        for now, (then, pointer, version, _) in zip(tensors, self._then, strict=True):
-            if now is None or now is not then or now.data_ptr() != pointer or now._version != version:
-                return False
-        return True
+    def table(self, tensors: Sequence[Tensor]) -> Table:
+        """The table of these tensors: the one that is kept, or a new one in its place."""
+        found = self._table
+        same = found is not None and len(found.made_of) == len(tensors)
+        if found is None or not same or any(a is not b for a, b in zip(found.made_of, tensors, strict=True)):
+            found = self._table = Table(list(tensors))
+        return found
 
 
-class Forgetful(nn.Module):
-    """A module that keeps what it made of its weights, and lets it go when they may have changed unseen."""
-
-    def forget(self) -> None:
-        """Let go of what was made of the weights."""
-        raise NotImplementedError
-
-    def train(self, mode: bool = True) -> "Forgetful":
-        """As for every module; going from one mode to the other also forgets."""
-        if mode != self.training:
-            self.forget()
-        return super().train(mode)
-
-    def _apply(self, *args: Any, **kwargs: Any) -> Any:
-        self.forget()
-        return super()._apply(*args, **kwargs)
-
-    def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
-        self.forget()
-        super()._load_from_state_dict(*args, **kwargs)
+_now: ContextVar[Kept | None] = ContextVar("kept", default=None)
 
 
-def forget_while_training(module: Forgetful) -> None:
-    """To be called by forward: weights that have gradients are about to change."""
-    if torch.is_grad_enabled():
-        module.forget()
+def kept_now() -> Kept | None:
+    """Where to keep what is made of weights; None where they may change at any time."""
+    return _now.get()
+
+
+@contextmanager
+def frozen_weights(kept: Kept | None = None) -> Iterator[None]:
+    """Say that no weight changes within the block, so that what is made of weights may be kept there.
+
+    Args:
+        kept: for several blocks with the same weights; None: what an outer block keeps, or what this one makes.
+    """
+    token = _now.set(kept or _now.get() or Kept())
+    try:
+        yield
+    finally:
+        _now.reset(token)

@@ -1,5 +1,6 @@
 """What every engine computes: one layer of an LSTM, in one or two directions, over ragged rows."""
 
+from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 from jaxtyping import Float, Int
@@ -66,3 +67,32 @@ class Recurrences(Protocol):
     ) -> Results:
         """As `LayerRun`, over `table = inputs @ weight_ih.T + bias_ih + bias_hh`, the directions beside each other."""
         ...
+
+
+def check_shapes(
+    layout: Layout, rows: Tensor | None, inputs: Tensor, state: State | None, groups: Sequence[Sequence[Tensor]]
+) -> None:
+    """See that arrays are as long as compiled code will read them, the library's and torch's own.
+
+    Args:
+        groups: weights by direction, of a layer or of a recurrence alone; for the others see `LayerRun`.
+
+    Raises:
+        RuntimeError: they are not.
+    """
+    n, projects = len(groups), len(groups[0]) > 1
+    hidden = groups[0][projects].shape[1]
+    features, gates = groups[0][0].shape[1] if projects else n * 4 * hidden, 4 * hidden
+    own: list[tuple[int, ...]] = [(gates, features), (gates, hidden), (gates,), (gates,)]
+    ends = [(n, layout.n_sequences, hidden)] * 2 if state else []
+    wanted = [(layout.n_rows if rows is None else len(inputs), features), *ends]
+    wanted += (own if projects else own[1:2]) * n
+    found = [tensor.shape for tensor in (inputs, *(state or ()), *(tensor for group in groups for tensor in group))]
+    if rows is not None:
+        found, wanted = [*found, rows.shape], [*wanted, (layout.n_rows,)]
+    if found != wanted:
+        came, taken = next(pair for pair in zip(found, wanted, strict=True) if pair[0] != pair[1])
+        raise RuntimeError(
+            f"a tensor of shape {tuple(came)} came where {layout.n_rows} rows, {layout.n_sequences} sequences and "
+            f"{hidden} units take {taken}; give the layout and the weights that belong to the input"
+        )

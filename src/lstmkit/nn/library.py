@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-_INTERFACE = 4  # of native/interface.h
+_INTERFACE = 5  # of native/interface.h
 
 
 class Direction(Structure):
@@ -82,8 +82,10 @@ class StepJob(Structure):
         ("n", c_int64),
         ("features", c_int64),
         ("hidden", c_int64),
-        ("packed", c_void_p),
-        ("bias", c_void_p),
+        ("weight_ih", c_void_p),
+        ("weight_hh", c_void_p),
+        ("bias_ih", c_void_p),
+        ("bias_hh", c_void_p),
         ("inputs", c_void_p),
         ("h", c_void_p),
         ("c", c_void_p),

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from lstmkit.nn import reference
-from lstmkit.nn.layers import Results, State, Weights
+from lstmkit.nn.layers import Results, State, Weights, check_shapes
 from lstmkit.nn.library import Direction, Outer, Product, native_library
 from lstmkit.nn.workspace import empty
 from lstmkit.ragged import Layout
@@ -41,49 +41,76 @@ def one_dtype(*tensors: Tensor) -> None:
     """See that tensors can be read as arrays of one type.
 
     Raises:
-        RuntimeError: they are of several dtypes, of one that the library has not, or not all on the CPU.
+        RuntimeError: they are of several dtypes, of one that the library has not, elsewhere than on the CPU, or without
+            memory.
     """
     kinds = {(tensor.dtype, tensor.device.type) for tensor in tensors}
     if len(kinds) > 1 or next(iter(kinds)) not in _KINDS:
         names = ", ".join(sorted(f"{str(dtype).removeprefix('torch.')} on {device}" for dtype, device in kinds))
         raise RuntimeError(f"input, state and weights are {names}; give one dtype, float32 or float64, on the CPU")
+    for tensor in tensors:
+        if not has_memory(tensor):
+            raise RuntimeError(
+                f"a tensor of shape {tuple(tensor.shape)} is without its memory; its storage was resized"
+            )
 
 
-def _check_shapes(
-    layout: Layout, rows: Tensor | None, inputs: Tensor, state: State | None, groups: list[list[Tensor]]
-) -> None:
-    """See that arrays are as long as the library will read them.
+def expect(what: str, tensor: Tensor, shape: tuple[int, ...], dtype: torch.dtype, *, rows: bool = False) -> None:
+    """See that a tensor is what the library will read or write; it gets a bare address and believes it.
 
     Args:
-        groups: weights by direction, of a layer or of a recurrence alone; for the others see `lstmkit.nn.layers`.
+        what: the tensor's name, for the error.
+        tensor: to be checked.
+        shape: that it must have.
+        dtype: that it must have.
+        rows: whether the elements of each row must lie side by side, wherever the rows are; else all must.
 
     Raises:
-        RuntimeError: they are not.
+        RuntimeError: it is of another shape or dtype, elsewhere than on the CPU, not contiguous, or without memory.
     """
-    n, projects = len(groups), len(groups[0]) > 1
-    hidden = groups[0][projects].shape[1]
-    features, gates = groups[0][0].shape[1] if projects else n * 4 * hidden, 4 * hidden
-    own: list[tuple[int, ...]] = [(gates, features), (gates, hidden), (gates,), (gates,)]
-    ends = [(n, layout.n_sequences, hidden)] * 2 if state else []
-    wanted = [(layout.n_rows if rows is None else len(inputs), features), *ends]
-    wanted += (own if projects else own[1:2]) * n
-    found = [tensor.shape for tensor in (inputs, *(state or ()), *(tensor for group in groups for tensor in group))]
-    if rows is not None:
-        found, wanted = [*found, rows.shape], [*wanted, (layout.n_rows,)]
-    if found != wanted:
-        came, taken = next(pair for pair in zip(found, wanted, strict=True) if pair[0] != pair[1])
-        raise RuntimeError(
-            f"a tensor of shape {tuple(came)} came where {layout.n_rows} rows, {layout.n_sequences} sequences and "
-            f"{hidden} units take {taken}; give the layout and the weights that belong to the input"
-        )
+    lies_well = tensor.is_contiguous() or (rows and (tensor.shape[-1] == 1 or tensor.stride(-1) == 1))
+    if tuple(tensor.shape) == shape and tensor.dtype == dtype and tensor.is_cpu and lies_well and has_memory(tensor):
+        return
+    kind = str(tensor.dtype).removeprefix("torch.")
+    lies = "" if lies_well else ", not contiguous"
+    memory = "" if not lies_well or not tensor.is_cpu or has_memory(tensor) else ", without its memory"
+    wanted = f"shape {shape}, {str(dtype).removeprefix('torch.')}, contiguous, on the CPU"
+    raise RuntimeError(
+        f"{what} has shape {tuple(tensor.shape)}, {kind} on {tensor.device.type}{lies}{memory}; give {wanted}"
+    )
+
+
+def has_memory(tensor: Tensor) -> bool:
+    """Whether the tensor's storage is as large as its shape says; a storage can be resized alone."""
+    last = sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
+    n_elements = tensor.storage_offset() + last + 1 if tensor.numel() else 0
+    return tensor.untyped_storage().nbytes() >= n_elements * tensor.itemsize
+
+
+def expect_rows(what: str, rows: Tensor, n: int, low: int, high: int) -> None:
+    """See that row numbers are int32, n of them, each from `low` to `high - 1`.
+
+    Raises:
+        RuntimeError: they are of another shape or dtype, or not contiguous on the CPU.
+        IndexError: one is out of range.
+    """
+    expect(what, rows, (n,), torch.int32)
+    if n:
+        least, most = rows.aminmax()
+        if int(least) < low or int(most) >= high:
+            raise IndexError(f"{what} go from {int(least)} to {int(most)}; there are {low} to {high - 1}")
 
 
 def packed(weight: Tensor, transposed: bool) -> Tensor:
     """Pack a matrix for `multiply`: `weight (m, k)` transposed, so that it gives `a @ weight.T`, or `weight (k, m)`
     as it is."""
     weight = weight.detach()
+    one_dtype(weight)
+    if weight.dim() != 2:
+        raise RuntimeError(f"a weight has shape {tuple(weight.shape)}; give a matrix")
     if weight.stride(1) != 1:
         weight = weight.contiguous()
+    expect("a weight", weight, tuple(weight.shape), weight.dtype, rows=True)
     kind = _is_double(weight.dtype)
     k, m = (weight.shape[1], weight.shape[0]) if transposed else (weight.shape[0], weight.shape[1])
     k_stride, m_stride = (1, weight.stride(0)) if transposed else (weight.stride(0), 1)
@@ -93,11 +120,27 @@ def packed(weight: Tensor, transposed: bool) -> Tensor:
 
 
 def multiply(a: Tensor, b_packed: Tensor, out: Tensor, bias: Tensor | None = None) -> Tensor:
-    """out = a @ b + bias. `a (n, k)` and `out (n, m)` need contiguous rows only."""
+    """out = a @ b + bias. `a (n, k)` and `out (n, m)` need contiguous rows only.
+
+    Raises:
+        RuntimeError: shapes, dtypes or strides do not belong together.
+    """
+    one_dtype(a)
+    n, k, m = len(a), a.shape[-1], out.shape[-1]
+    kind = _is_double(a.dtype)
+    expect("a", a, (n, k), a.dtype, rows=True)
+    expect("out", out, (n, m), a.dtype, rows=True)
+    expect("the packed weight", b_packed, (library().lstmkit_packed_size(kind, k, m),), a.dtype)
+    if bias is not None:
+        expect("the bias", bias, (m,), a.dtype)
+    if n > 1 and out.stride(0) < m:
+        raise RuntimeError(f"rows of out lie {out.stride(0)} elements apart and have {m}; give rows of their own")
+    if k == 0:  # an empty sum
+        return out.copy_(bias) if bias is not None else out.zero_()
     job = Product(
-        len(a),
-        a.shape[1],
-        out.shape[1],
+        n,
+        k,
+        m,
         a.data_ptr(),
         a.stride(0),
         b_packed.data_ptr(),
@@ -105,12 +148,22 @@ def multiply(a: Tensor, b_packed: Tensor, out: Tensor, bias: Tensor | None = Non
         out.data_ptr(),
         out.stride(0),
     )
-    library().lstmkit_multiply(_is_double(a.dtype), torch.get_num_threads(), byref(job))
+    library().lstmkit_multiply(kind, torch.get_num_threads(), byref(job))
     return out
 
 
 def sum_outer(a: Tensor, b: Tensor, b_rows: Tensor | None = None, sums: bool = False) -> tuple[Tensor, Tensor | None]:
-    """`a.T @ b[b_rows]` over rows, those with a negative number left out; and the sums of a's columns over all rows."""
+    """`a.T @ b[b_rows]` over rows, those with a negative number left out; and the sums of a's columns over all rows.
+
+    Raises:
+        RuntimeError: shapes, dtypes or strides do not belong together.
+        IndexError: a number is beyond b's rows.
+    """
+    one_dtype(a)
+    expect("a", a, (len(a), a.shape[-1]), a.dtype, rows=True)
+    expect("b", b, (len(b) if b_rows is not None else len(a), b.shape[-1]), a.dtype, rows=True)
+    if b_rows is not None:
+        expect_rows("row numbers", b_rows, len(a), -(2**31), len(b))
     out = a.new_empty(a.shape[1], b.shape[1])
     columns = a.new_empty(a.shape[1]) if sums else None
     kind, n_threads = _is_double(a.dtype), torch.get_num_threads()
@@ -133,7 +186,15 @@ def sum_outer(a: Tensor, b: Tensor, b_rows: Tensor | None = None, sums: bool = F
 
 
 def sum_rows(source: Tensor, rows: Tensor, n_out: int) -> Tensor:
-    """`(n_out, width)`: the source's rows added up by `rows` (int32), in their order. Every number must occur."""
+    """`(n_out, width)`: the source's rows added up by `rows` (int32), in their order.
+
+    Raises:
+        RuntimeError: shapes, dtypes or strides do not belong together.
+        IndexError: a number is outside 0..n_out-1.
+    """
+    one_dtype(source)
+    expect("the source", source, (len(source), source.shape[-1]), source.dtype, rows=True)
+    expect_rows("row numbers", rows, len(source), 0, n_out)
     out = empty(n_out, source.shape[1], dtype=source.dtype)
     work = torch.empty(len(rows) + n_out + 1, dtype=torch.int32)
     library().lstmkit_sum_rows(
@@ -156,9 +217,11 @@ def distinct(tokens: Tensor, vocabulary: int) -> tuple[Tensor, Tensor]:
     """Distinct tokens in order of first appearance, int64, and for each token its number among them, int32.
 
     Raises:
+        RuntimeError: tokens are not int64 numbers in one dimension, on the CPU.
         IndexError: a token is outside the vocabulary.
     """
     tokens = tokens.contiguous()
+    expect("tokens", tokens, (tokens.numel(),), torch.int64)
     place = torch.full((vocabulary,), -1, dtype=torch.int32)
     found = torch.empty(min(len(tokens), vocabulary), dtype=torch.int64)
     rows = torch.empty(len(tokens), dtype=torch.int32)
@@ -228,6 +291,13 @@ class _Run:
         self.per_direction = 4 if projects else 1
         self.n_directions = len(weights) // self.per_direction
         self.weights = [weights[k : k + self.per_direction] for k in range(0, len(weights), self.per_direction)]
+        # Here and not in `layer`: a graph that is retained comes here once more, with what its tensors are by then.
+        state = None if h0 is None or c0 is None else (h0, c0)
+        one_dtype(inputs, *weights, *(state or ()))
+        check_shapes(layout, rows, inputs, state, self.weights)
+        if rows is not None:
+            expect_rows("row numbers", rows, layout.n_rows, 0, len(inputs))
+        expect("the layout's offsets", layout.offsets, (layout.n_steps + 1,), torch.int64)
         self.weight_hh = [group[1] if projects else group[0] for group in self.weights]
         self.inputs = inputs if inputs.stride(1) == 1 else inputs.contiguous()
         self.h0 = None if h0 is None else h0.detach().contiguous()
@@ -296,7 +366,13 @@ class _Run:
         assert self.kept is not None  # noqa: S101  (for the type checker)
         layout, hidden, n_directions = self.layout, self.hidden, self.n_directions
         gates, cells = self.kept
-        batch = layout.n_sequences
+        batch, dtype = layout.n_sequences, gates.dtype
+        expect("the states", states, (layout.n_rows, n_directions * hidden), dtype)
+        for grad, shape in zip(grads, (states.shape, *[(n_directions, batch, hidden)] * 2), strict=True):
+            if grad is not None:
+                one_dtype(grad, gates)
+                if grad.shape != shape:
+                    raise RuntimeError(f"a gradient of shape {tuple(grad.shape)} came for a result of {tuple(shape)}")
         grad_states, grad_h, grad_c = grads
         if grad_states is not None and grad_states.stride(1) != 1:
             grad_states = grad_states.contiguous()
@@ -420,8 +496,5 @@ def _apply(
 ) -> Results:
     h0, c0 = state or (None, None)
     tensors = [inputs, *weights, *(state or ())]
-    one_dtype(*tensors)
-    size = 4 if projects else 1
-    _check_shapes(layout, rows, inputs, state, [weights[k : k + size] for k in range(0, len(weights), size)])
     keeps = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
     return _Layer.apply(layout, rows, keeps, projects, inputs, h0, c0, *weights)

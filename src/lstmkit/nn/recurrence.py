@@ -9,17 +9,17 @@ from torch import Tensor, nn
 
 from lstmkit.nn import reference, torch_engine
 from lstmkit.nn.engines import Cell, EngineChoice, choose_engine, engine_for
-from lstmkit.nn.keeping import Forgetful, forget_while_training
 from lstmkit.nn.layers import Weights
-from lstmkit.nn.stack import FirstLayer, TokenReader, reading_rows, run_stack
+from lstmkit.nn.stack import FirstLayer, reading_rows, reading_tokens, run_stack
 from lstmkit.ragged import Layout
 
 Initialization = Literal["standard", "chrono"]
 GATES = {"lstm": 4, "gru": 3, "rnn": 1}
 """Rows of a cell's weights for each of its units, in units."""
+_NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 
 
-class Recurrence(Forgetful):
+class Recurrence(nn.Module):
     """LSTM, GRU or tanh RNN. Parameters carry the names and shapes of `torch.nn.LSTM`, `GRU` and `RNN`.
 
     Args:
@@ -58,6 +58,7 @@ class Recurrence(Forgetful):
     ) -> None:
         super().__init__()
         self.cell: Cell = cell
+        self.input_size = input_size
         self.hidden_size = hidden_size
         self.num_layers = num_layers
         self.bidirectional = bidirectional
@@ -66,20 +67,14 @@ class Recurrence(Forgetful):
         self.initialization: Initialization = initialization
         self.chrono_length = chrono_length
         self._asked = engine
-        self._reader = TokenReader()
         self.last_engine = ""
         self.last_reason = ""
         choose_engine(engine, cell)
         self._directions = ("", "_reverse") if bidirectional else ("",)
-        gates = GATES[cell] * hidden_size
         for layer in range(num_layers):
-            width = input_size if layer == 0 else hidden_size * len(self._directions)
             for direction in self._directions:
-                suffix = f"_l{layer}{direction}"
-                self.register_parameter(f"weight_ih{suffix}", nn.Parameter(torch.empty(gates, width)))
-                self.register_parameter(f"weight_hh{suffix}", nn.Parameter(torch.empty(gates, hidden_size)))
-                self.register_parameter(f"bias_ih{suffix}", nn.Parameter(torch.empty(gates)))
-                self.register_parameter(f"bias_hh{suffix}", nn.Parameter(torch.empty(gates)))
+                for name, shape in zip(_NAMES, self._shapes(layer), strict=True):
+                    self.register_parameter(f"{name}_l{layer}{direction}", nn.Parameter(torch.empty(shape)))
         self.reset_parameters()
 
     @property
@@ -132,24 +127,17 @@ class Recurrence(Forgetful):
         """The same over tokens, as `forward(embedding(tokens), layout)`."""
         engine = self._engine_for(embedding.weight)
         if self.cell == "lstm":
-            return self._stacked(self._reader.layer(engine, tokens, embedding, layout, False), engine, layout)
+            return self._stacked(reading_tokens(engine, tokens, embedding, layout, False), engine, layout)
         return self._others(embedding(tokens), engine, layout)
 
-    def forget(self) -> None:
-        """Let go of the vocabulary's table."""
-        self._reader.forget()
-
     def _engine_for(self, data: Tensor) -> EngineChoice:
-        forget_while_training(self)
         engine = engine_for(self._asked, data, cast(Tensor, self.weight_hh_l0), cell=self.cell)
         if (self.last_engine, self.last_reason) != (engine.name, engine.reason):
             self.last_engine, self.last_reason = engine.name, engine.reason
         return engine
 
     def _stacked(self, first: FirstLayer, engine: EngineChoice, layout: Layout) -> Tensor:
-        weights = [
-            [self._weights(f"_l{k}{direction}") for direction in self._directions] for k in range(self.num_layers)
-        ]
+        weights = [[self._weights(k, direction) for direction in self._directions] for k in range(self.num_layers)]
         return run_stack(
             first, engine, layout, weights, None, dropout=self.dropout, training=self.training, wants_ends=False
         )[0]
@@ -160,14 +148,31 @@ class Recurrence(Forgetful):
         for layer in range(self.num_layers):
             if layer:
                 states = nn.functional.dropout(states, self.dropout, self.training)
-            found = [run(cell, states, layout, self._weights(f"_l{layer}"))]
+            found = [run(cell, states, layout, self._weights(layer, ""))]
             if self.bidirectional:
                 # Each sequence is reversed within its own length, so the backward pass starts at its last valid step.
-                turned = run(cell, layout.reversed_rows(states), layout, self._weights(f"_l{layer}_reverse"))
+                turned = run(cell, layout.reversed_rows(states), layout, self._weights(layer, "_reverse"))
                 found.append(layout.reversed_rows(turned))
             states = torch.cat(found, 1) if self.bidirectional else found[0]
         return states
 
-    def _weights(self, suffix: str) -> Weights:
-        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-        return cast(Weights, tuple(getattr(self, name + suffix) for name in names))
+    def _shapes(self, layer: int) -> tuple[tuple[int, ...], ...]:
+        width = self.hidden_size * len(self._directions) if layer else self.input_size
+        gates = GATES[self.cell] * self.hidden_size
+        return (gates, width), (gates, self.hidden_size), (gates,), (gates,)
+
+    def _weights(self, layer: int, direction: str) -> Weights:
+        """The weights of a layer, looked at before any engine reads them; torch's own reads past those of other shapes.
+
+        Raises:
+            RuntimeError: one is of another shape; it was exchanged, or a size of the module was changed.
+        """
+        names = [f"{name}_l{layer}{direction}" for name in _NAMES]
+        weights = tuple(getattr(self, name) for name in names)
+        for name, weight, shape in zip(names, weights, self._shapes(layer), strict=True):
+            if weight.shape != shape:
+                raise RuntimeError(
+                    f"{name} is {tuple(weight.shape)} where input_size {self.input_size} and hidden_size "
+                    f"{self.hidden_size} take {shape}; make a new network of other sizes"
+                )
+        return cast(Weights, weights)

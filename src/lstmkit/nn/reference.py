@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from lstmkit.nn.layers import Results, State, Weights
+from lstmkit.nn.layers import Results, State, Weights, check_shapes
 from lstmkit.ragged import Layout
 
 OtherCell = Literal["gru", "rnn"]
@@ -61,6 +61,7 @@ def layer(
     wants_ends: bool = True,
 ) -> Results:
     """One layer: project, then `recur`; arguments and results: `lstmkit.nn.layers.LayerRun`."""
+    check_shapes(layout, rows, inputs, state, weights)
     table = torch.cat([inputs @ weight_ih.T + (bias_ih + bias_hh) for weight_ih, _, bias_ih, bias_hh in weights], 1)
     return recur(table, rows, layout, [group[1] for group in weights], state)
 

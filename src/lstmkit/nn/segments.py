@@ -9,7 +9,7 @@ from torch import Tensor
 
 from lstmkit.nn.engines import stand_in
 from lstmkit.nn.library import Pooling, native_library
-from lstmkit.nn.native import library
+from lstmkit.nn.native import expect, library, one_dtype
 from lstmkit.nn.workspace import empty
 from lstmkit.ragged import Layout
 
@@ -20,8 +20,10 @@ def max_and_mean(
     """Over the steps of each sequence, longest sequence first. Of equal largest values the first has the gradient.
 
     Raises:
-        RuntimeError: the layout is of another number of rows.
+        RuntimeError: the layout is of another number of rows, or the states are no matrix.
     """
+    if states.dim() != 2:
+        raise RuntimeError(f"states have shape {tuple(states.shape)}; give a matrix (rows, states)")
     if len(states) != layout.n_rows:
         raise RuntimeError(
             f"{len(states)} rows of states came for a layout of {layout.n_rows}; give those of one batch"
@@ -61,6 +63,13 @@ class _MaxAndMean(torch.autograd.Function):
 
 
 def _job(layout: Layout, states: Tensor, largest: Tensor, at: Tensor, mean: Tensor) -> Pooling:
+    one_dtype(states)
+    width, dtype = states.shape[-1], states.dtype
+    expect("states", states, (layout.n_rows, width), dtype, rows=True)
+    expect("the layout's offsets", layout.offsets, (layout.n_steps + 1,), torch.int64)
+    expect("the largest", largest, (layout.n_sequences, width), dtype)
+    expect("the mean", mean, (layout.n_sequences, width), dtype)
+    expect("rows of the largest", at, (layout.n_sequences, width), torch.int32)
     job = Pooling(
         layout.n_steps,
         layout.n_sequences,

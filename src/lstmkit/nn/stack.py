@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from lstmkit.nn import native
 from lstmkit.nn.engines import EngineChoice
-from lstmkit.nn.keeping import Made
+from lstmkit.nn.keeping import kept_now
 from lstmkit.nn.layers import Results, State, Weights
 from lstmkit.nn.workspace import empty
 from lstmkit.ragged import Layout
@@ -62,89 +62,62 @@ def reading_rows(engine: EngineChoice, inputs: Tensor, layout: Layout, wants_end
     return lambda weights, state: engine.layer(inputs, None, layout, weights, state, wants_ends=wants_ends)
 
 
-class TokenReader:
+def reading_tokens(
+    engine: EngineChoice,
+    tokens: Tensor,
+    embedding: nn.Embedding,
+    layout: Layout,
+    wants_ends: bool,
+    *,
+    biased: bool = True,
+) -> FirstLayer:
     """A first layer over tokens.
 
     What the gates receive of a token, `weight_ih @ embedding[token] + biases`, depends on the token alone. It is made
-    once for each distinct token of a batch. Where no gradient is wanted the whole vocabulary's is made and kept, as
-    soon as the batches since the weights last changed have had as many distinct tokens as that takes.
+    once for each distinct token of a batch. Where no gradient is wanted and weights are frozen (`frozen_weights`), the
+    whole vocabulary's is made and kept, as soon as the batches have had as many distinct tokens as that takes.
+
+    Args:
+        engine: runs it.
+        tokens: int64 `(rows,)`.
+        embedding: turns a token into features.
+        layout: where each step of each sequence lies.
+        wants_ends: see `lstmkit.nn.layers.LayerRun`.
+        biased: whether the biases are parameters, and not zeros that are made for every call.
+
+    Raises:
+        IndexError: a token is outside the embedding.
     """
 
-    def __init__(self) -> None:
-        self._made: Made | None = None
-        self._n_made = 0
-        self._table: Tensor | None = None
-
-    def forget(self) -> None:
-        """Let go of the vocabulary's table."""
-        self._made, self._n_made, self._table = None, 0, None
-
-    def __getstate__(self) -> dict[str, Any]:
-        """What a copy takes over: nothing, for a table is quickly made again and may be larger than the network."""
-        return TokenReader().__dict__
-
-    def layer(
-        self,
-        engine: EngineChoice,
-        tokens: Tensor,
-        embedding: nn.Embedding,
-        layout: Layout,
-        wants_ends: bool,
-        *,
-        biased: bool = True,
-    ) -> FirstLayer:
-        """The first layer for one batch.
-
-        Args:
-            engine: runs it.
-            tokens: int64 `(rows,)`.
-            embedding: turns a token into features.
-            layout: where each step of each sequence lies.
-            wants_ends: see `lstmkit.nn.layers.LayerRun`.
-            biased: whether the biases are parameters, and not zeros that are made for every call.
-
-        Raises:
-            IndexError: a token is outside the embedding.
-        """
-
-        def run(weights: list[Weights], state: State | None) -> Results:
-            if engine.name == "torch":
-                return engine.layer(embedding(tokens), None, layout, weights, state, wants_ends=wants_ends)
-            if engine.name == "reference" and torch._C._are_functorch_transforms_active():
-                return engine.layer(embedding(tokens), None, layout, weights, state, wants_ends=wants_ends)
-            keeps = engine.name == "native" and not torch.is_grad_enabled() and embedding.max_norm is None
-            tensors = [embedding.weight, *(tensor for group in weights for tensor in group[: 4 if biased else 2])]
-            if keeps and self._holds(tensors):
+    def run(weights: list[Weights], state: State | None) -> Results:
+        if engine.name == "torch":
+            return engine.layer(embedding(tokens), None, layout, weights, state, wants_ends=wants_ends)
+        if engine.name == "reference" and torch._C._are_functorch_transforms_active():
+            return engine.layer(embedding(tokens), None, layout, weights, state, wants_ends=wants_ends)
+        kept = kept_now() if engine.name == "native" and not torch.is_grad_enabled() else None
+        table = None
+        if kept is not None and embedding.max_norm is None:
+            made_of = [embedding.weight, *(tensor for group in weights for tensor in group[: 4 if biased else 2])]
+            table = kept.table(made_of)
+            if table.rows is not None:
                 low, high = tokens.aminmax()
                 if int(low) < 0 or int(high) >= embedding.num_embeddings:
                     raise IndexError(f"a token is outside 0..{embedding.num_embeddings - 1}")
-                return self._look_up(tokens, layout, weights, state)
-            found, rows = _distinct(tokens, embedding.num_embeddings, engine.name)
-            if keeps and self._make(embedding, weights, tensors, len(found)):
-                return self._look_up(tokens, layout, weights, state)
-            inputs = _rows_of(embedding, found) if engine.name == "native" else embedding(found)
-            return engine.layer(inputs, rows, layout, weights, state, wants_ends=wants_ends)
+                return _look_up(table.rows, tokens, layout, weights, state)
+        found, rows = _distinct(tokens, embedding.num_embeddings, engine.name)
+        if table is not None:
+            table.n_made += len(found)
+            if table.n_made >= embedding.num_embeddings:
+                table.rows = native.table_of(embedding.weight.detach(), weights)
+                return _look_up(table.rows, tokens, layout, weights, state)
+        inputs = _rows_of(embedding, found) if engine.name == "native" else embedding(found)
+        return engine.layer(inputs, rows, layout, weights, state, wants_ends=wants_ends)
 
-        return run
+    return run
 
-    def _holds(self, tensors: list[Tensor]) -> bool:
-        return self._table is not None and self._made is not None and self._made.holds(tensors)
 
-    def _look_up(self, tokens: Tensor, layout: Layout, weights: list[Weights], state: State | None) -> Results:
-        table = cast(Tensor, self._table)
-        return native.recur(table, tokens.int(), layout, [group[1] for group in weights], state)
-
-    def _make(self, embedding: nn.Embedding, weights: list[Weights], tensors: list[Tensor], n_distinct: int) -> bool:
-        """Whether the table was made now, for it has paid."""
-        if any(tensor.is_inference() for tensor in tensors):  # they do not tell when they change
-            return False
-        if self._made is None or not self._made.holds(tensors):
-            self.forget()
-            self._made = Made(tensors)
-        self._n_made += n_distinct
-        if self._n_made >= embedding.num_embeddings:
-            self._table = native.table_of(embedding.weight.detach(), weights)
-        return self._table is not None
+def _look_up(table: Tensor, tokens: Tensor, layout: Layout, weights: list[Weights], state: State | None) -> Results:
+    return native.recur(table, tokens.int(), layout, [group[1] for group in weights], state)
 
 
 class _Rows(torch.autograd.Function):

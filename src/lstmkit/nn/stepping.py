@@ -1,55 +1,79 @@
 """One step at a time for a few sequences: little is computed, so little may stand around it. No gradients."""
 
+from collections.abc import Sequence
 from ctypes import byref
 from threading import Lock
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lstmkit.nn import native
-from lstmkit.nn.layers import Weights
 from lstmkit.nn.library import StepJob
 
 MOST = 128  # sequences at once; more are worth the threads of the way for many steps
+_PLAIN = (nn.Parameter, Tensor)
 
 
 class Stepper:
-    """A stack of layers with its weights packed.
+    """A stack of layers, one step at a time. It keeps nothing of the weights, which come with every call.
 
     Args:
-        weights: by layer and direction; they are copied, so that a stepper is good for as long as they do not change.
+        shapes: of the weights, by layer and direction `weight_ih, weight_hh, bias_ih, bias_hh`, the biases only where
+            there are any.
+        has_biases: whether there are.
+        n_directions: directions of a layer.
+        dtype: of weights, inputs and states.
     """
 
-    def __init__(self, weights: list[list[Weights]]) -> None:
-        first = weights[0][0]
-        self._is_double = int(first[0].dtype == torch.float64)
-        self._hidden = first[1].shape[1]
-        self._n_directions = len(weights[0])
-        self._dtype = first[0].dtype
-        self._item_size = self._dtype.itemsize
-        self._jobs: list[StepJob] = []
-        self._alive: list[Tensor] = []
-        widest = 0
-        for weight_ih, weight_hh, bias_ih, bias_hh in (group for layer in weights for group in layer):
-            packed = native.packed(torch.cat([weight_ih.detach(), weight_hh.detach()], 1), transposed=True)
-            bias = bias_ih.detach() + bias_hh.detach()
-            features = weight_ih.shape[1]
-            widest = max(widest, features)
-            job = StepJob(features=features, hidden=self._hidden, packed=packed.data_ptr(), bias=bias.data_ptr())
-            job.output_stride = self._n_directions * self._hidden
-            self._jobs.append(job)
-            self._alive += [packed, bias]
-        self._widest = widest
-        self._make_room(1)
+    def __init__(
+        self, shapes: Sequence[tuple[int, ...]], has_biases: bool, n_directions: int, dtype: torch.dtype
+    ) -> None:
+        size = 4 if has_biases else 2
+        self._shapes = [torch.Size(shape) for shape in shapes]
+        self._n_directions = n_directions
+        self._has_biases = has_biases
+        self._dtype = dtype
+        self._hidden = shapes[1][1]
+        self._is_double = int(dtype == torch.float64)
+        self._item_size = dtype.itemsize
+        widths = [shape[1] for shape in shapes[::size]]
+        self._jobs = [StepJob(features=width, hidden=self._hidden) for width in widths]
+        for job in self._jobs:
+            job.output_stride = n_directions * self._hidden
+        self._strides = [(shape[1], 1) if len(shape) == 2 else (1,) for shape in self._shapes]
+        self._room = 0
         self._step = native.library().lstmkit_step
         self._turn = Lock()  # jobs and work space serve one thread of the program at a time
 
+    def pointers(self, weights: Sequence[Tensor | None]) -> list[int] | None:
+        """Where the weights lie in memory; None where one is not what the library takes it for.
+
+        This is the only look at them before the library reads them, at every step.
+        """
+        dtype, found = self._dtype, []
+        if len(weights) != len(self._shapes):
+            return None
+        for weight, shape, stride in zip(weights, self._shapes, self._strides, strict=True):
+            if (
+                type(weight) not in _PLAIN
+                or weight.shape != shape
+                or weight.stride() != stride
+                or weight.dtype is not dtype
+                or not weight.is_cpu
+            ):
+                return None
+            found.append(weight.data_ptr())
+        if 0 in found:  # without memory, as sharded modules leave them between calls
+            return None
+        return found
+
     def __call__(
-        self, inputs: Tensor, h: Tensor | None, c: Tensor | None, shape: tuple[int, ...]
+        self, pointers: list[int], inputs: Tensor, h: Tensor | None, c: Tensor | None, shape: tuple[int, ...]
     ) -> tuple[Tensor, Tensor, Tensor]:
         """One step.
 
         Args:
+            pointers: see `pointers`.
             inputs: `(..., features)`, contiguous, a row for each of at most `MOST` sequences.
             h: `(layers * directions, batch, hidden)`, contiguous; None: zeros.
             c: the same.
@@ -57,6 +81,9 @@ class Stepper:
 
         Returns:
             The output, h and c.
+
+        Raises:
+            RuntimeError: inputs or a state have no memory.
         """
         hidden, n_directions = self._hidden, self._n_directions
         if h is None or c is None:
@@ -67,10 +94,15 @@ class Stepper:
             n = h.shape[1]
             h_next, c_next = torch.empty_like(h), torch.empty_like(c)  # quicker than giving the shape again
             h_from, c_from = h.data_ptr(), c.data_ptr()
+            if not (h_from and c_from):
+                raise RuntimeError("a state is without its memory; its storage was resized")
         size = self._item_size
         apart = n * hidden * size
         h_to, c_to = h_next.data_ptr(), c_next.data_ptr()
         below = output = inputs
+        if not inputs.data_ptr():
+            raise RuntimeError("the input is without its memory; its storage was resized")
+        each = 4 if self._has_biases else 2
         with self._turn:
             if n > self._room:
                 self._make_room(n)
@@ -79,6 +111,10 @@ class Stepper:
                 if direction == 0:
                     below, output = output, torch.empty(shape, dtype=self._dtype)
                 job.n = n
+                if each == 4:
+                    job.weight_ih, job.weight_hh, job.bias_ih, job.bias_hh = pointers[4 * k : 4 * k + 4]
+                else:
+                    job.weight_ih, job.weight_hh = pointers[2 * k : 2 * k + 2]
                 job.inputs = below.data_ptr()
                 job.output = output.data_ptr() + direction * hidden * size
                 job.h_next, job.c_next = h_to + k * apart, c_to + k * apart
@@ -87,7 +123,6 @@ class Stepper:
         return output, h_next, c_next
 
     def _make_room(self, n: int) -> None:
-        self._room = n
-        self._work = torch.empty(n * (self._widest + 5 * self._hidden), dtype=self._dtype)
+        self._room, self._work = n, torch.empty(4 * (n + 1) * self._hidden, dtype=self._dtype)
         for job in self._jobs:
             job.work = self._work.data_ptr()

@@ -1,10 +1,12 @@
 """torch's kernels: oneDNN on a CPU, cuDNN on a GPU."""
 
+from functools import cache
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from lstmkit.nn.layers import Results, State, Weights
+from lstmkit.nn.layers import Results, State, Weights, check_shapes
 from lstmkit.nn.reference import OtherCell
 from lstmkit.ragged import Layout
 
@@ -19,6 +21,7 @@ def layer(
     wants_ends: bool = True,
 ) -> Results:
     """One layer of an LSTM; arguments and results: `lstmkit.nn.layers.LayerRun`."""
+    check_shapes(layout, rows, inputs, state, weights)
     read = inputs if rows is None else inputs.index_select(0, rows)
     if state is None:
         zeros = inputs.new_zeros(len(weights), layout.n_sequences, weights[0][1].shape[1])
@@ -42,6 +45,25 @@ def layer(
         )
         found.append(layout.reversed_rows(states) if d == 1 else states)
     return torch.cat(found, 1) if len(found) > 1 else found[0], None, None
+
+
+@cache
+def lacks(dtype: torch.dtype, under_autocast: bool) -> str:
+    """What torch says when it cannot run an LSTM in a dtype on this processor; empty where it can. It is tried once.
+
+    Args:
+        dtype: of the arithmetic, such as bfloat16, for which oneDNN has no LSTM on processors without AVX-512.
+        under_autocast: whether the weights stay float32 and autocast asks for the dtype.
+    """
+    kind = torch.float32 if under_autocast else dtype
+    try:
+        with torch.no_grad(), torch.autocast("cpu", dtype, enabled=under_autocast):
+            read, state = torch.zeros(1, 1, 1, dtype=kind), torch.zeros(1, 1, 1, dtype=kind)
+            weights = [torch.zeros(4, 1, dtype=kind)] * 2 + [torch.zeros(4, dtype=kind)] * 2
+            torch.lstm(read, (state, state), weights, *_options(False), False)
+    except RuntimeError as error:
+        return str(error).splitlines()[0].split(". ")[0]
+    return ""
 
 
 def _options(bidirectional: bool) -> tuple[bool, int, float, bool, bool]:

@@ -21,6 +21,14 @@ class NativeWeights:
     def __init__(self, layers: list[Weights]) -> None:
         self.hidden_size = layers[0].hidden_size
         self.dtype = layers[0].hh.dtype
+        if self.dtype not in (np.float32, np.float64):
+            raise ValueError(f"weights are {self.dtype}; a stream by the native engine takes float32 or float64")
+        gates, hidden = 4 * self.hidden_size, self.hidden_size
+        for k, layer in enumerate(layers):
+            expect_array("weight_ih", layer.ih, (gates, hidden if k else layer.ih.shape[-1]), self.dtype)
+            expect_array("weight_hh", layer.hh, (gates, hidden), self.dtype)
+            for name, bias in (("bias_ih", layer.bias_ih), ("bias_hh", layer.bias_hh)):
+                expect_array(name, bias, (gates,), self.dtype)
         self.kind = int(self.dtype == np.float64)
         self.hh = [_packed(layer.hh) for layer in layers]
         self.ih = [_packed(layer.ih) if k else None for k, layer in enumerate(layers)]
@@ -40,6 +48,9 @@ class NativeStack:
     def advance(self, arrived: Arrived, hidden: Arrays, cells: Arrays) -> Float[np.ndarray, "rows hidden"]:
         """See `Stack`."""
         own, n_rows = self._weights, int(arrived.starts[-1])
+        _check_arrived(own, arrived)
+        for arrays, name in ((hidden, "a hidden state"), (cells, "a cell state")):
+            _check_states(own, arrays, name, arrived.n_streams)
         self._make_room(n_rows, arrived.n_streams)
         is_step = arrived.n_steps == 1
         last = None if is_step else arrived.last_rows()
@@ -70,6 +81,9 @@ class NativeStack:
             cells: the same.
         """
         own, library, row = self._weights, self._library, c_int32()
+        expect_array("the table", table, (len(table), 4 * own.hidden_size), own.dtype)
+        for arrays, name in ((hidden, "a hidden state"), (cells, "a cell state")):
+            _check_states(own, arrays, name, 1)
         self._make_room(1, 1)
         calls: list[tuple[Any, tuple[Any, ...]]] = []
         for k in range(len(own.hh)):
@@ -82,7 +96,7 @@ class NativeStack:
             if not k:
                 job.rows = addressof(row)
             calls.append((library.lstmkit_forward, (own.kind, 1, 1, byref(job))))
-        return SingleStep(row, calls, (own, table, self._work, self._gates, hidden, cells))
+        return SingleStep(row, len(table), calls, (own, table, self._work, self._gates, hidden, cells))
 
     def _make_room(self, n_rows: int, n_streams: int) -> None:
         own = self._weights
@@ -98,13 +112,22 @@ class NativeStack:
 class SingleStep:
     """The calls of one step of one stream, with all that they point to."""
 
-    def __init__(self, row: c_int32, calls: list[tuple[Any, tuple[Any, ...]]], alive: tuple[Any, ...]) -> None:
+    def __init__(
+        self, row: c_int32, n_rows: int, calls: list[tuple[Any, tuple[Any, ...]]], alive: tuple[Any, ...]
+    ) -> None:
         self._row = row
+        self._n_rows = n_rows
         self._calls = calls
         self._alive = alive
 
     def __call__(self, row: int) -> None:
-        """Advance the stream by this row of the table."""
+        """Advance the stream by this row of the table.
+
+        Raises:
+            IndexError: the table has no such row.
+        """
+        if not 0 <= row < self._n_rows:
+            raise IndexError(f"row {row} is outside 0..{self._n_rows - 1}")
         self._row.value = row
         for function, arguments in self._calls:
             function(*arguments)
@@ -122,7 +145,12 @@ class SingleProduct:
 
     def __init__(self, row: np.ndarray, packed: Tensor, bias: np.ndarray, out: np.ndarray) -> None:
         self._alive = (row, packed, bias, out)
-        (_, k), (_, m) = row.shape, out.shape
+        k, m = row.shape[-1], out.shape[-1]
+        expect_array("the row", row, (1, k), bias.dtype)
+        expect_array("out", out, (1, m), bias.dtype)
+        expect_array("the bias", bias, (m,), bias.dtype)
+        size = native.library().lstmkit_packed_size(int(bias.dtype == np.float64), k, m)
+        native.expect("the packed weight", packed, (size,), torch.from_numpy(bias).dtype)
         job = Product(1, k, m, _address(row), k, packed.data_ptr(), _address(bias), _address(out), m)
         self._multiply = native.library().lstmkit_multiply
         self._arguments = (int(row.dtype == np.float64), 1, byref(job))
@@ -130,6 +158,47 @@ class SingleProduct:
     def __call__(self) -> None:
         """Write the product to `out`."""
         self._multiply(*self._arguments)
+
+
+def expect_array(what: str, array: np.ndarray, shape: tuple[int, ...], dtype: Any) -> None:
+    """As `lstmkit.nn.native.expect`, of an array.
+
+    Raises:
+        ValueError: it is of another shape or dtype, or not contiguous.
+    """
+    if array.shape != shape or array.dtype != dtype or not array.flags.c_contiguous:
+        lies = "" if array.flags.c_contiguous else ", not contiguous"
+        wanted = f"shape {shape}, {np.dtype(dtype)}, contiguous"
+        raise ValueError(f"{what} has shape {array.shape}, {array.dtype}{lies}; give {wanted}")
+
+
+def _check_arrived(own: NativeWeights, arrived: Arrived) -> None:
+    """See that what has arrived is what the library will read.
+
+    Raises:
+        ValueError: an array is of another shape or dtype, or steps do not lie as `Arrived` says.
+        IndexError: a row is outside the table.
+    """
+    starts, rows, table = arrived.starts, arrived.rows, arrived.table
+    expect_array("starts", starts, (len(starts),), np.int64)
+    sizes = np.diff(starts)
+    if len(starts) < 2 or starts[0] or sizes.min() < 0 or (np.diff(sizes) > 0).any():
+        raise ValueError("starts must begin at 0, and steps must not grow; give the streams with most steps first")
+    n_rows = int(starts[-1])
+    expect_array("the table", table, (n_rows if rows is None else len(table), 4 * own.hidden_size), own.dtype)
+    if rows is not None:
+        expect_array("rows", rows, (n_rows,), np.int32)
+        if n_rows and (rows.min() < 0 or rows.max() >= len(table)):
+            raise IndexError(f"a row is outside 0..{len(table) - 1}")
+
+
+def _check_states(own: NativeWeights, arrays: Arrays, name: str, n: int) -> None:
+    if len(arrays) != len(own.hh):
+        raise ValueError(f"{len(arrays)} arrays came where {len(own.hh)} layers take {name} each")
+    for array in arrays:
+        if len(array) < n:
+            raise ValueError(f"{name} is of {len(array)} streams, and {n} have steps")
+        expect_array(name, array, (len(array), own.hidden_size), own.dtype)
 
 
 def _job(

@@ -131,7 +131,7 @@ using namespace lstmkit;
 
 extern "C" {
 
-int64_t lstmkit_interface(void) { return 4; }
+int64_t lstmkit_interface(void) { return 5; }
 
 const char* lstmkit_isas(void) {
   struct Names {

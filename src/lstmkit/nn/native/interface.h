@@ -40,7 +40,7 @@ LSTMKIT_API int64_t lstmkit_work_stride(int32_t is_double, int64_t hidden, int64
 LSTMKIT_API void lstmkit_forward(int32_t is_double, int64_t n_threads, int64_t n_jobs, const lstmkit_direction* jobs);
 LSTMKIT_API void lstmkit_backward(int32_t is_double, int64_t n_threads, int64_t n_jobs, const lstmkit_direction* jobs);
 
-// On the calling thread alone.
+// On the calling thread alone. Nothing of the weights is kept.
 LSTMKIT_API void lstmkit_step(int32_t is_double, const lstmkit_step_job* job);
 
 LSTMKIT_API void lstmkit_multiply(int32_t is_double, int64_t n_threads, const lstmkit_product* job);

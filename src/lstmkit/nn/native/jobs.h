@@ -72,16 +72,18 @@ typedef struct {
   int64_t n;  // sequences
   int64_t features;
   int64_t hidden;
-  const void* packed;  // weight_ih and weight_hh beside each other, transposed, packed with k = features + hidden
-  const void* bias;    // (4 hidden)
-  const void* inputs;  // (n, features), contiguous
-  const void* h;       // (n, hidden) or NULL for zeros; contiguous, as all below
+  const void* weight_ih;  // (4 hidden, features), contiguous, as all below
+  const void* weight_hh;  // (4 hidden, hidden)
+  const void* bias_ih;    // (4 hidden), or NULL together with bias_hh for zeros
+  const void* bias_hh;
+  const void* inputs;  // (n, features)
+  const void* h;       // (n, hidden) or NULL for zeros
   const void* c;
   void* output;  // (n, hidden), stride output_stride: the new h once more
   int64_t output_stride;
   void* h_next;  // (n, hidden)
   void* c_next;
-  void* work;  // n * (features + 5 hidden) elements
+  void* work;  // 4 (n + 1) hidden elements
 } lstmkit_step_job;
 
 // Largest value and mean of each sequence's rows, by column; and back. Either may be left out with NULL.

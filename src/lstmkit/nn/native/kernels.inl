@@ -319,13 +319,55 @@ void multiply(int64_t n, const T* a, int64_t a_stride, int64_t k, const T* packe
   }
 }
 
+template <int... LANES>
+struct Sequence {};
+template <int N, int... LANES>
+struct Count : Count<N - 1, N - 1, LANES...> {};
+template <int... LANES>
+struct Count<0, LANES...> {
+  using Lanes = Sequence<LANES...>;
+};
+
+// One step of turning a square of vectors: blocks of SIZE lanes that stand across the diagonal change places.
+template <class T, int SIZE, int... LANES>
+INLINE void exchange(Vector<T>* upper, Vector<T>* lower, Sequence<LANES...>) {
+  constexpr int n = int(kWidth<T>);
+  const Vector<T> a = *upper, b = *lower;
+#if defined(__clang__)
+  *upper = __builtin_shufflevector(a, b, ((LANES & SIZE) ? n + LANES - SIZE : LANES)...);
+  *lower = __builtin_shufflevector(a, b, ((LANES & SIZE) ? n + LANES : LANES + SIZE)...);
+#else
+  using I = typename Lanes<T>::Integer;
+  *upper = __builtin_shuffle(a, b, (I){((LANES & SIZE) ? n + LANES - SIZE : LANES)...});
+  *lower = __builtin_shuffle(a, b, (I){((LANES & SIZE) ? n + LANES : LANES + SIZE)...});
+#endif
+}
+
+// Row r, lane l of the square becomes row l, lane r.
+template <class T, int SIZE = int(kWidth<T>) / 2>
+INLINE void turn(Vector<T>* square) {
+  UNROLL for (int r = 0; r < int(kWidth<T>); ++r) {
+    if (!(r & SIZE)) exchange<T, SIZE>(square + r, square + r + SIZE, typename Count<int(kWidth<T>)>::Lanes());
+  }
+  if constexpr (SIZE > 1) turn<T, SIZE / 2>(square);
+}
+
+// A panel of `width` columns, `valid` of which there are, k-major: to[i * width + j] = from[i * k_stride + j * m_stride].
 template <class T>
-void pack(const void* source, int64_t k_stride, int64_t m_stride, int64_t k, int64_t m, void* packed, int64_t p) {
-  const int64_t column = p * kPanel<T>, width = panel_width<T>(column, m), valid = smaller(width, m - column);
-  const T* from = static_cast<const T*>(source) + column * m_stride;
-  T* to = static_cast<T*>(packed) + column * k;
+void pack_panel(const T* from, int64_t k_stride, int64_t m_stride, int64_t k, int64_t width, int64_t valid, T* to) {
   constexpr int64_t kBlock = 16;  // a line of the cache
-  for (int64_t i = 0; i < k; i += kBlock) {
+  int64_t i = 0;
+  if (k_stride == 1 && valid == width) {  // rows that lie across the panel are turned by squares
+    for (; i + kWidth<T> <= k; i += kWidth<T>) {
+      for (int64_t j = 0; j < width; j += kWidth<T>) {
+        Vector<T> square[kWidth<T>];
+        UNROLL for (int64_t r = 0; r < kWidth<T>; ++r) square[r] = load(from + (j + r) * m_stride + i);
+        turn<T>(square);
+        UNROLL for (int64_t r = 0; r < kWidth<T>; ++r) store(to + (i + r) * width + j, square[r]);
+      }
+    }
+  }
+  for (; i < k; i += kBlock) {
     const int64_t terms = smaller(kBlock, k - i);
     for (int64_t j = 0; j < valid; ++j) {
       for (int64_t t = 0; t < terms; ++t) to[(i + t) * width + j] = from[(i + t) * k_stride + j * m_stride];
@@ -334,6 +376,13 @@ void pack(const void* source, int64_t k_stride, int64_t m_stride, int64_t k, int
       for (int64_t t = 0; t < terms; ++t) to[(i + t) * width + j] = 0;
     }
   }
+}
+
+template <class T>
+void pack(const void* source, int64_t k_stride, int64_t m_stride, int64_t k, int64_t m, void* packed, int64_t p) {
+  const int64_t column = p * kPanel<T>, width = panel_width<T>(column, m), valid = smaller(width, m - column);
+  pack_panel(static_cast<const T*>(source) + column * m_stride, k_stride, m_stride, k, width, valid,
+             static_cast<T*>(packed) + column * k);
 }
 
 // One row's gates, cell and state from its gates' input (Hochreiter and Schmidhuber 1997; forget gate of Gers et al. 2000).
@@ -454,25 +503,91 @@ void forward(const lstmkit_direction* job, int64_t begin, int64_t end) {
   }
 }
 
-template <class T>
-void step(const lstmkit_step_job* job) {
-  const int64_t n = job->n, features = job->features, hidden = job->hidden, k = features + hidden;
-  const int64_t whole = hidden / kWidth<T> * kWidth<T>;
-  T* given = static_cast<T*>(job->work);
-  T* gates = given + n * k;
-  const T* start[8];
-  for (int64_t r = 0; r < 8; ++r) start[r] = static_cast<const T*>(job->bias);
-  for (int64_t r = 0; r < n; ++r) {
-    __builtin_memcpy(given + r * k, static_cast<const T*>(job->inputs) + r * features, size_t(features) * sizeof(T));
-    if (job->h) {
-      __builtin_memcpy(given + r * k + features, static_cast<const T*>(job->h) + r * hidden, size_t(hidden) * sizeof(T));
-    } else {
-      for (int64_t j = 0; j < hidden; ++j) given[r * k + features + j] = 0;
+// Partial sums of ROWS x COLUMNS scalar products, one a lane: term i goes to lane i % kWidth, whatever the tile.
+template <class T, int ROWS, int COLUMNS>
+INLINE void add_terms(int64_t k, const T* a, const T* w, Vector<T> (*sum)[COLUMNS]) {
+  const int64_t whole = k / kWidth<T> * kWidth<T>;
+  for (int64_t i = 0; i < whole; i += kWidth<T>) {
+    Vector<T> x[ROWS];
+    UNROLL for (int r = 0; r < ROWS; ++r) x[r] = load(a + r * k + i);
+    UNROLL for (int c = 0; c < COLUMNS; ++c) {
+      const Vector<T> v = load(w + c * k + i);
+      UNROLL for (int r = 0; r < ROWS; ++r) sum[r][c] += x[r] * v;
     }
   }
-  for (int64_t row = 0; row < n; row += 8) {
-    multiply<T>(smaller<int64_t>(8, n - row), given + row * k, k, k, static_cast<const T*>(job->packed), 4 * hidden, start,
-                gates + row * 4 * hidden, 4 * hidden);
+  if (whole < k) {
+    Vector<T> x[ROWS];
+    UNROLL for (int r = 0; r < ROWS; ++r) x[r] = load_part(a + r * k + whole, k - whole);
+    UNROLL for (int c = 0; c < COLUMNS; ++c) {
+      const Vector<T> v = load_part(w + c * k + whole, k - whole);
+      UNROLL for (int r = 0; r < ROWS; ++r) sum[r][c] += x[r] * v;
+    }
+  }
+}
+
+constexpr int64_t kOutputs = 16;  // whose weights wait in the nearest cache for the next rows
+template <class T>
+constexpr int kTogether = kWidth<T> < 4 ? int(kWidth<T>) : 4;  // sums that are made of lanes at once; gates are 4 times the units
+
+// Of kTogether vectors the first: its lane l holds part l / kTogether of the sum of vector l % kTogether's lanes.
+template <class T, int SIZE = kTogether<T> / 2>
+INLINE void gather_lanes(Vector<T>* sums) {
+  UNROLL for (int r = 0; r < SIZE; ++r) {
+    exchange<T, SIZE>(sums + r, sums + r + SIZE, typename Count<int(kWidth<T>)>::Lanes());
+    sums[r] += sums[r + SIZE];
+  }
+  if constexpr (SIZE > 1) gather_lanes<T, SIZE / 2>(sums);
+}
+
+// The gates' input of rows row..row+ROWS-1 and outputs column..column+COLUMNS-1. `bias` is of all outputs.
+template <class T, int ROWS, int COLUMNS>
+void gate_inputs(const lstmkit_step_job* job, int64_t row, int64_t column, const T* bias, T* gates) {
+  constexpr int n = kTogether<T>;
+  const int64_t features = job->features, hidden = job->hidden;
+  Vector<T> sum[ROWS][COLUMNS] = {};
+  add_terms<T, ROWS, COLUMNS>(features, static_cast<const T*>(job->inputs) + row * features,
+                              static_cast<const T*>(job->weight_ih) + column * features, sum);
+  if (job->h) {
+    add_terms<T, ROWS, COLUMNS>(hidden, static_cast<const T*>(job->h) + row * hidden,
+                                static_cast<const T*>(job->weight_hh) + column * hidden, sum);
+  }
+  UNROLL for (int r = 0; r < ROWS; ++r) {
+    UNROLL for (int c = 0; c < COLUMNS; c += n) {
+      gather_lanes<T>(sum[r] + c);
+      T parts[kWidth<T>];
+      store(parts, sum[r][c]);
+      T* to = gates + (row + r) * 4 * hidden + column + c;
+      UNROLL for (int j = 0; j < n; ++j) {
+        T total = parts[j];
+        UNROLL for (int64_t part = n; part < kWidth<T>; part += n) total += parts[part + j];
+        to[j] = total + bias[column + c + j];
+      }
+    }
+  }
+}
+
+template <class T, int ROWS, int COLUMNS>
+INLINE void gate_inputs_of(const lstmkit_step_job* job, int64_t row, int64_t begin, int64_t end, const T* bias, T* gates) {
+  for (; begin + COLUMNS <= end; begin += COLUMNS) gate_inputs<T, ROWS, COLUMNS>(job, row, begin, bias, gates);
+  for (; begin < end; begin += 4) gate_inputs<T, ROWS, 4>(job, row, begin, bias, gates);
+}
+
+template <class T>
+void step(const lstmkit_step_job* job) {
+  const int64_t n = job->n, hidden = job->hidden, width = 4 * hidden;
+  const int64_t whole = hidden / kWidth<T> * kWidth<T>;
+  T* bias = static_cast<T*>(job->work);
+  T* gates = bias + width;
+  for (int64_t j = 0; j < width; ++j) {
+    bias[j] = job->bias_ih ? static_cast<const T*>(job->bias_ih)[j] + static_cast<const T*>(job->bias_hh)[j] : T(0);
+  }
+  // Weights are read as they lie, row by row: packing them for one step would take longer than the step.
+  for (int64_t column = 0; column < width; column += kOutputs) {
+    const int64_t end = smaller(column + kOutputs, width);
+    int64_t row = 0;
+    for (; row + 3 <= n; row += 3) gate_inputs_of<T, 3, 4>(job, row, column, end, bias, gates);
+    for (; row + 2 <= n; row += 2) gate_inputs_of<T, 2, 4>(job, row, column, end, bias, gates);
+    for (; row < n; ++row) gate_inputs_of<T, 1, 8>(job, row, column, end, bias, gates);
   }
   for (int64_t r = 0; r < n; ++r) {
     const T* in = gates + r * 4 * hidden;
@@ -637,6 +752,10 @@ void sum_rows(const void* source, int64_t stride, int64_t width, const int32_t* 
   for (int64_t d = begin; d < end; ++d) {
     T* to = static_cast<T*>(out) + d * width;
     const int32_t first = offsets[d], last = offsets[d + 1];
+    if (first == last) {
+      for (int64_t j = 0; j < width; ++j) to[j] = 0;
+      continue;
+    }
     for (int64_t j = 0; j < width; ++j) to[j] = from[order[first] * stride + j];
     for (int32_t place = first + 1; place < last; ++place) {
       const T* row = from + order[place] * stride;
