@@ -60,9 +60,14 @@ def info(
         for line in panel_lines(load_panel(resolved.data)):
             sys.stdout.write(line + "\n")
         return
-    if resolved.task.goal == "regression":
-        raise RequestError("data info counts labels, and numbers are none; leave --task out to see the sequences")
     corpus = load_corpus(resolved.data)
+    if resolved.task.goal == "regression" or corpus.has_targets:
+        from lstmkit.data.info import regression_lines
+
+        parts = cut(corpus, resolved.data, resolved.split_seed, by_label=False)
+        for line in regression_lines(corpus, parts, asked=resolved.task.goal == "regression"):
+            sys.stdout.write(line + "\n")
+        return
     parts = cut(corpus, resolved.data, resolved.split_seed)
     about_cut = {"seed": resolved.split_seed, **resolved.data.model_dump(include={"valid_fraction", "test_fraction"})}
     encoded = encode(corpus, parts, resolved.encoder, about_cut)
