@@ -77,7 +77,7 @@ def test_times_join_dimensions_of_their_own_steps(tmp_path: Path) -> None:
         (HEADER + "1,2:3,4:up\n5:up\n", r"toy\.ts:10: another number of dimensions"),
         (HEADER.replace("@equalLength false", "@equalLength true\n@seriesLength 3") + "1,2:3,4:up\n",
          r"another length than @seriesLength says \(2; it says 3\)"),
-        (HEADER.replace("@dimensions 2", "@dimensions two"), "@dimensions two: a whole number from 1 to 999,999,999 is needed"),
+        (HEADER.replace("@dimensions 2", "@dimensions two"), "@dimensions two: a whole number from 1"),
         (HEADER.replace("@classLabel true up down", "@classLabel false"), r"no class labels \(@classLabel\)"),
         (HEADER.replace("@classLabel true up down", "@targetLabel false"), r"no values to predict \(@targetLabel\)"),
         (HEADER.replace("@data\n", "") + GOOD, r"a line of data before @data"),

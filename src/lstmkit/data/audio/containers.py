@@ -253,8 +253,9 @@ def _ogg_checksum(page: bytes) -> int:
 
 
 def _short(name: str, promised: int, there: int) -> DataError:
+    there = max(0, there)
     return DataError(
-        f"{name}: cut short: its header promises {promised:,} bytes of samples and {max(0, there):,} are there; {REMEDY}"
+        f"{name}: cut short: its header promises {promised:,} bytes of samples and {there:,} are there; {REMEDY}"
     )
 
 

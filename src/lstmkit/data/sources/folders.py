@@ -67,7 +67,18 @@ def plan_folder(root: Path, name: str, data: DataConfig) -> Plan | None:
         strangers = [folder for folder in folders if folder not in splits.values()]
         return _plan_labelled(root, name, labelled, strangers)
     labelled = {"all": _label_folders(root)}
+    if split_folder_within(root):
+        return None
     return _plan_labelled(root, name, labelled, []) if labelled["all"] else None
+
+
+def split_folder_within(root: Path) -> Path | None:
+    """The only folder within `root`, where it holds train, valid or test, as archives are unpacked; else None."""
+    folders = [path for path in _entries(root) if path.is_dir()]
+    if len(folders) != 1:
+        return None
+    inner = [path for path in _entries(folders[0]) if path.is_dir()]
+    return folders[0] if _by_split(folders[0], inner) else None
 
 
 def plan_table(path: Path, data: DataConfig) -> Plan:
@@ -79,9 +90,28 @@ def plan_table(path: Path, data: DataConfig) -> Plan:
     return Plan(path.stem, path, (file,), lambda reading: read_table(file, "all", reading), layout="texts")
 
 
+def files_within(folder: Path) -> Iterator[str]:
+    """The files in a folder and in those within, relative to it; hidden ones are passed over, and links in a circle."""
+    waiting, seen = [""], {_identity(folder)}
+    while waiting:
+        within = waiting.pop()
+        inner = []
+        with readable(folder / within), os.scandir(folder / within) as entries:
+            for entry in sorted(entries, key=lambda entry: entry.name):
+                path = posixpath.join(within, entry.name)
+                if entry.name.startswith("."):
+                    continue
+                if not entry.is_dir():
+                    yield path
+                elif (identity := _identity(folder / path)) not in seen:
+                    seen.add(identity)
+                    inner.append(path)
+        waiting += reversed(inner)
+
+
 def held_by(folder: Path) -> str:
     """What a folder holds, in a line: how many files of which endings, and a few names."""
-    found = list(islice(_walk(folder), _MOST_LOOKED_AT))
+    found = list(islice(files_within(folder), _MOST_LOOKED_AT))
     if not found:
         return "it holds no files"
     endings = Counter(Path(name).suffix.lower() or "without a suffix" for name in found)
@@ -99,9 +129,7 @@ def _below(root: Path, folders: Sequence[Path]) -> tuple[Path, dict[str, list[Pa
     Raises:
         DataError: several do.
     """
-    found = [
-        (folder, tables) for folder in folders if "train" in (tables := tables_by_split(folder, _entries(folder)))
-    ]
+    found = [(folder, tables) for folder in folders if "train" in (tables := tables_by_split(folder, _entries(folder)))]
     if len(found) > 1:
         names = ", ".join(folder.name for folder, _ in found)
         raise DataError(f"{root}: {len(found)} sets of tables ({names}); name one, as {found[0][0]}")
@@ -256,31 +284,12 @@ def _label_folders(folder: Path) -> list[_LabelFolder]:
     found: list[_LabelFolder] = []
     for path in _entries(folder):
         if path.is_dir():
-            names = sorted(_walk(path))
+            names = sorted(files_within(path))
             texts = [name for name in names if name.lower().endswith(".txt")]
             recordings = [name for name in names if is_recording(name)]
             if texts or recordings:
                 found.append(_LabelFolder(path, texts, recordings, len(names)))
     return found
-
-
-def _walk(folder: Path) -> Iterator[str]:
-    """The files in a folder and in those within, relative to it; hidden ones are passed over, and links in a circle."""
-    waiting, seen = [""], {_identity(folder)}
-    while waiting:
-        within = waiting.pop()
-        inner = []
-        with readable(folder / within), os.scandir(folder / within) as entries:
-            for entry in sorted(entries, key=lambda entry: entry.name):
-                path = posixpath.join(within, entry.name)
-                if entry.name.startswith("."):
-                    continue
-                if not entry.is_dir():
-                    yield path
-                elif (identity := _identity(folder / path)) not in seen:
-                    seen.add(identity)
-                    inner.append(path)
-        waiting += reversed(inner)
 
 
 def _identity(folder: Path) -> tuple[int, int]:

@@ -13,9 +13,9 @@ from lstmkit.core.files import check_regular, digest_of
 from lstmkit.data.sources.archive import is_archive, plan_archive
 from lstmkit.data.sources.cache import read_through_cache
 from lstmkit.data.sources.catalogue import CATALOGUE, Progress, obtain
-from lstmkit.data.sources.corpus import Corpus, Kind, Part
 from lstmkit.data.sources.channels import few
-from lstmkit.data.sources.folders import READ_FOLDERS, held_by, plan_folder, plan_table
+from lstmkit.data.sources.corpus import Corpus, Kind, Part
+from lstmkit.data.sources.folders import READ_FOLDERS, held_by, plan_folder, plan_table, split_folder_within
 from lstmkit.data.sources.plan import Plan, readable
 from lstmkit.data.sources.recordings import plan_spoken_digits
 from lstmkit.data.sources.tables import TABLE_SUFFIXES, is_table, kind_of_table
@@ -88,6 +88,8 @@ def _plan_of(source: str, data: DataConfig) -> Plan:
         if plan := plan_spoken_digits(path, name) or plan_folder(path, name, data):
             return plan
         if plan := next((plan for plan in plans if plan), None):
+            return plan
+        if (within := split_folder_within(path)) and (plan := plan_folder(within, name, data)):
             return plan
         raise DataError(f"{path}: no examples found; {held_by(path)}; a folder may hold {READ_FOLDERS}")
     check_regular(path)

@@ -24,9 +24,7 @@ _OTHER_KINDS = {  # how what is no sound begins
 _READ = "texts, tokens, numbers and recordings are read"
 
 
-def plan_parquet_sounds(
-    root: Path, name: str, tables: Mapping[str, Sequence[Path]], data: DataConfig
-) -> Plan | None:
+def plan_parquet_sounds(root: Path, name: str, tables: Mapping[str, Sequence[Path]], data: DataConfig) -> Plan | None:
     """How to read Parquet tables with a column of recordings; None where the first table has none.
 
     Args:
@@ -77,7 +75,7 @@ def sound_column(file: SourceFile, asked: str = "") -> str:
         DataError: the file cannot be read, or its only column of that form holds images or the like.
     """
     types = parquet_types(file.path)
-    columns = [name for name, kind in types.items() if BYTES <= _children(kind)]
+    columns = [name for name, kind in types.items() if _children(kind) >= BYTES]
     if asked:
         columns = [name for name in columns if name == asked]
     elif by_name(list(types), TEXT_NAMES, taken=""):

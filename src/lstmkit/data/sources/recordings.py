@@ -44,15 +44,15 @@ class Manifest(NamedTuple):
 
 
 def is_recording(name: str) -> bool:
-    """Whether a file's name ends as a WAV or FLAC file's does."""
+    """Whether a file's name ends as that of a recording does."""
     return name.lower().endswith(AUDIO_SUFFIXES)
 
 
 def manifest_of(file: SourceFile, data: DataConfig) -> Manifest | None:
     """The columns of a table of recordings; None where it is no such table.
 
-    It is one where it has a column called path, or as `PATH_NAMES` has it, of which half the values or more end in .wav
-    or .flac, no text column is asked for, and no column has the usual name of one.
+    It is one where it has a column called path, or as `PATH_NAMES` has it, of which half the values or more end as
+    recordings do, no text column is asked for, and no column has the usual name of one.
 
     Raises:
         DataError: the label's column is not there.
@@ -204,9 +204,7 @@ def rows_of(places: Iterator[Place], reading: Reading) -> Iterator[Row]:
 
 def folder_rows(files: Sequence[tuple[str, str, SourceFile]], reading: Reading) -> Iterator[Row]:
     """The recordings of a folder for each label: split, label and file of each."""
-    yield from rows_of(
-        (Place(split, file, None, label, file.name, file.path) for split, label, file in files), reading
-    )
+    yield from rows_of((Place(split, file, None, label, file.name, file.path) for split, label, file in files), reading)
 
 
 def _told(rates: Counter[int], n: int, seconds: float, n_mixed: int, n_clipped: int, n_short: int) -> Iterator[str]:

@@ -11,8 +11,8 @@ from lstmkit.config.schema import DataConfig
 from lstmkit.core.errors import DataError
 from lstmkit.data.sources.columns import LABEL_NAMES, by_name
 from lstmkit.data.sources.corpus import SPLITS
-from lstmkit.data.sources.parquet_sounds import plan_parquet_sounds
 from lstmkit.data.sources.parquet import are_unknown, parquet_columns
+from lstmkit.data.sources.parquet_sounds import plan_parquet_sounds
 from lstmkit.data.sources.plan import SPLIT_NAMES, Plan, Reading, Row, SourceFile
 from lstmkit.data.sources.recordings import plan_manifests
 from lstmkit.data.sources.tables import is_table, looked_at, open_table, read_table
@@ -137,7 +137,9 @@ def _whole(root: Path, shards: list[_Shard]) -> list[Path]:
             )
         by_number[shard.number] = shard.path
     if (last := max(by_number)) >= n:
-        raise DataError(f"{root}: {by_number[last].name} is shard {last:,} of {n:,}, which are counted from 0; rename it")
+        raise DataError(
+            f"{root}: {by_number[last].name} is shard {last:,} of {n:,}, which are counted from 0; rename it"
+        )
     if len(by_number) != n:
         missing = next(k for k in range(n) if k not in by_number)
         first, n_missing = shards[0].path, n - len(by_number)

@@ -48,8 +48,8 @@ def plan_ucr(path: Path, data: DataConfig) -> Plan:
     """
     if data.label_column not in ("", "1"):
         raise DataError(
-            f"{path}: no column {data.label_column!r}; a file of the UCR archive has no header, and its labels in column "
-            "1; leave --label-column out, or give 1"
+            f"{path}: no column {data.label_column!r}; a file of the UCR archive has no header, and its labels are in "
+            "column 1; leave --label-column out, or give 1"
         )
     told = _NAME.fullmatch(path.stem)
     assert told is not None  # noqa: S101  # `is_ucr` has seen it
@@ -68,9 +68,7 @@ def plan_ucr(path: Path, data: DataConfig) -> Plan:
             yield from _rows(file, split, reading)
 
     names = ", ".join(file.name for file in files.values())
-    decision = (
-        f"layout: the UCR archive's own split ({names}); the label is column 1, the series the columns after it"
-    )
+    decision = f"layout: the UCR archive's own split ({names}); the label is column 1, the series the columns after it"
     return Plan(told["set"], pair["train"], tuple(files.values()), read, (decision,), "series", layout="ucr")
 
 
