@@ -1,4 +1,4 @@
-"""MP3, Ogg, AIFF, AU, CAF and Wave64: read as WAV and FLAC are; what is cut short or damaged is told, never shortened."""
+"""MP3, Ogg, AIFF, AU, CAF and Wave64: read as WAV and FLAC are; what is cut short or damaged is told."""
 
 import struct
 from pathlib import Path
@@ -10,7 +10,7 @@ from recordings import packed
 from lstmkit.config.schema import DataConfig
 from lstmkit.core.errors import DataError, RequestError
 from lstmkit.data.audio.containers import frame_of
-from lstmkit.data.audio.reading import open_audio, read_audio
+from lstmkit.data.audio.reading import Recording, open_audio, read_audio
 from lstmkit.data.sources import load_corpus
 from lstmkit.data.sources.clips import AUDIO_SUFFIXES
 from lstmkit.data.sources.sound_inputs import recordings_at, recordings_in
@@ -39,6 +39,14 @@ CHECKED = [suffix for suffix in FORMS if suffix not in (".wav", ".flac")]
 def content_of(suffix: str, samples: np.ndarray = SAMPLES, rate: int = RATE) -> bytes:
     form, width, _ = FORMS[suffix]
     return packed(samples, rate, form=form, width=width)
+
+
+def read_or_none(content: bytes) -> Recording | None:
+    """The recording, where its damage does not show."""
+    try:
+        return read_audio(content)
+    except DataError:
+        return None
 
 
 def test_every_suffix_has_its_form() -> None:
@@ -76,12 +84,10 @@ def test_damage_is_told_or_leaves_the_length(suffix: str) -> None:
     for at in generator.integers(64, len(content), 40):
         damaged = bytearray(content)
         damaged[at] ^= 1 << int(generator.integers(8))
-        try:
-            found = read_audio(bytes(damaged), name="word")
-        except DataError as error:
-            assert "\n" not in str(error)
-        else:
-            assert suffix not in (".ogg", ".oga", ".opus")  # whose pages have checksums
+        if suffix in (".ogg", ".oga", ".opus"):  # whose pages have checksums
+            with pytest.raises(DataError):
+                read_audio(bytes(damaged))
+        elif found := read_or_none(bytes(damaged)):
             assert len(found.samples) == len(SAMPLES)
 
 
