@@ -68,11 +68,11 @@ class Archives:
     def _row(self, path: str, member: str) -> bytes:
         column, _, number = member.rpartition(":")
         row = int(number) - 1
-        at, rows = self._rows.get((path, column), (row + 1, None))
-        if rows is None or at > row:
-            if rows is not None:
-                rows.close()
-            at, rows = row, parquet_bytes(Path(path), column, row)
+        opened = self._rows.get((path, column))
+        if opened and opened[0] > row:  # rows come in order: begin again
+            opened[1].close()
+            opened = None
+        at, rows = opened or (row, parquet_bytes(Path(path), column, row))
         content = next(islice(rows, row - at, None), None)
         self._rows[path, column] = row + 1, rows
         if content is None:
