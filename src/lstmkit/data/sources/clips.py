@@ -35,7 +35,7 @@ class Archives:
     def __exit__(self, *_: object) -> None:
         for archive in self._open.values():
             archive.close()
-        for _, rows in self._rows.values():
+        for _row, rows in self._rows.values():
             rows.close()
         self._open.clear()
         self._rows.clear()
