@@ -226,6 +226,18 @@ def test_recordings_within_parquet_that_cannot_be_used(tmp_path: Path) -> None:
     assert found[0].others == {"label": 0}
 
 
+def test_recordings_within_shards(tmp_path: Path) -> None:
+    columns = sounds_of(tmp_path, 24)
+    for k in range(2):
+        half = {name: values[12 * k : 12 * k + 12] for name, values in columns.items()}
+        write_parquet(tmp_path / "hub" / "data" / f"train-0000{k}-of-00002.parquet", half, AUDIO)
+    corpus = read(tmp_path / "hub")
+    assert (corpus.kind, corpus.layout, len(corpus.parts["train"])) == ("audio", "sounds", 24)
+    assert corpus.parts["train"].ids[12] == "data/train-00001-of-00002.parquet:1"
+    assert len({clip.digest for clip in corpus.parts["train"].inputs}) == 24
+    assert set(corpus.parts["train"].labels) == {"falls", "rises"}
+
+
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(40)
 
 

@@ -48,9 +48,10 @@ def test_a_comment_may_be_no_utf8(tmp_path: Path) -> None:
     assert len(read(write(tmp_path / "toy.ts", b"#Fran\xe7ois\n" + (HEADER + GOOD).encode())).parts["all"]) == 2
 
 
-def test_the_archives_test_file_is_the_test_split(tmp_path: Path) -> None:
-    train = write(tmp_path / "Toy_TRAIN.ts", HEADER + GOOD)
-    write(tmp_path / "Toy_TEST.ts", HEADER + "7:8:up\n")
+@pytest.mark.parametrize("suffix", [".ts", ".TS"])
+def test_the_archives_test_file_is_the_test_split(tmp_path: Path, suffix: str) -> None:
+    train = write(tmp_path / f"Toy_TRAIN{suffix}", HEADER + GOOD)
+    write(tmp_path / f"Toy_TEST{suffix}", HEADER + "7:8:up\n")
     for source in (train, tmp_path):  # the file, or its folder
         corpus = read(source)
         assert {name: len(part) for name, part in corpus.parts.items()} == {"train": 2, "test": 1}

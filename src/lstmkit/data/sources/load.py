@@ -107,9 +107,10 @@ def _plan_of(source: str, data: DataConfig) -> Plan:
 
 def _plan_of_archive(folder: Path, data: DataConfig) -> Plan | None:
     """The one set in files of the UEA and UCR archives in a folder; None where there is none."""
-    if names := archive_sets(folder):
-        _require_one(folder, names, f"{names[0]}_TRAIN{SUFFIX}")
-        return plan_archive_set(folder, names[0])
+    if sets := archive_sets(folder):
+        (name, suffix), *_ = sets.items()
+        _require_one(folder, list(sets), f"{name}_TRAIN{suffix}")
+        return plan_archive_set(folder, name, suffix)
     if paths := ucr_sets(folder):
         _require_one(folder, [path.stem for path in paths], paths[0].name)
         return plan_ucr(paths[0], data)

@@ -103,11 +103,13 @@ def plan_archive_set(folder: Path, name: str, suffix: str = SUFFIX) -> Plan:
     return Plan(name, paths["train"], tuple(files.values()), read, (decision,), kind="series", layout="ts")
 
 
-def archive_sets(folder: Path) -> list[str]:
-    """Names of the sets of which a folder holds both parts, sorted."""
+def archive_sets(folder: Path) -> dict[str, str]:
+    """The sets of which a folder holds both parts, sorted by name, each with the suffix of its files."""
     with readable(folder):
-        names = [path.stem.removesuffix(_PARTS["train"]) for path in folder.glob(f"*{_PARTS['train']}{SUFFIX}")]
-        return sorted(name for name in names if (folder / f"{name}{_PARTS['test']}{SUFFIX}").is_file())
+        paths = sorted(path for path in folder.iterdir() if path.suffix.lower() == SUFFIX)
+    training = [path for path in paths if path.stem.endswith(_PARTS["train"])]
+    sets = {path.stem.removesuffix(_PARTS["train"]): path.suffix for path in training}
+    return {name: suffix for name, suffix in sets.items() if (folder / f"{name}{_PARTS['test']}{suffix}").is_file()}
 
 
 def _rows(file: SourceFile, split: str, reading: Reading) -> Iterator[Row]:
