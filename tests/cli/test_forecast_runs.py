@@ -310,5 +310,3 @@ def test_data_info_shows_a_table_to_forecast(sales: Path, capsys: pytest.Capture
     assert "series that do not change: 1 (such as d)" in lines
     assert "rejected series: 1" in lines
     assert lines[-1] == "sales.csv:122: every value to predict is missing (series 'c', column 'y')"
-    assert run(["data", "info", str(sales), "--task", "regression", "--label-column", "y"]) == 2
-    assert capsys.readouterr().err.count("\n") == 1

@@ -87,7 +87,7 @@ def test_predictions_from_python(model: Path, tmp_path: Path) -> None:
     ("items", "said"),
     [
         ("x.wav", "one recording came; give a list of them"),
-        ([3], "example 0 is int; an example is a path, the bytes of a WAV or FLAC file, a pair"),
+        ([3], "example 0 is int; an example is a path, the bytes of an audio file, a pair"),
         ([("a", "b")], "example 0 is tuple"),
         ([b"hello"], "example 0: a text file"),
         (["nowhere.wav"], "nowhere.wav: cannot be read"),
@@ -140,10 +140,10 @@ def test_predictions_on_the_command_line(
     ("words", "said"),
     [
         (["predict", "M", "nowhere.wav"], "path:1: nowhere.wav: cannot be read"),
-        (["predict", "M", "--input", "empty"], "empty: holds no .wav and no .flac file"),
+        (["predict", "M", "--input", "empty"], "empty: holds no recording (.wav .flac .mp3 "),
         (["predict", "M", "--input", "texts.csv"], "texts.csv: no column of paths; call it path"),
         (["predict", "M", "--input", "heard.csv"], "heard.csv:2: start or end is not a number of seconds"),
-        (["predict", "M", "--input", "x.parquet"], "x.parquet: recordings are named by lines, csv, tsv or jsonl"),
+        (["predict", "M", "--input", "x.parquet"], "x.parquet: cannot be read (No such file"),
         (["explain", "M", "hello"], "hello: cannot be read"),
         (["explain", "M"], "explain takes a recording or --id, one of the two"),
         (

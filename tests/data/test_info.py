@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from making_sources import fill, parts_of, read
 
@@ -142,3 +143,14 @@ def test_many_labels_are_shortened_in_lines_alone(tmp_path: Path) -> None:
     names = [line.split()[0] for line in table]
     assert names == ["label", *(f"l{n:02}" for n in range(16)), "…", *(f"l{n:02}" for n in range(32, 40)), "all"]
     assert table[17] == "… 16 labels between …"
+
+
+def test_values_to_predict_have_a_distribution(tmp_path: Path) -> None:
+    lines = ["text,price"] + [f"one word {k},{k / 4}" for k in range(41)] + ["no price,"]
+    corpus = read(fill(tmp_path, {"prices.csv": "\n".join(lines) + "\n"}) / "prices.csv", on_bad_row="skip")
+    targets = describe(corpus, has_targets=True)["targets"]
+    assert targets["missing"] == 1
+    told = targets["splits"]["all"]
+    assert (told["n"], told["mean"], told["min"], told["25%"], told["50%"], told["max"]) == (41, 5.0, 0, 2.5, 5.0, 10.0)
+    assert told["std"] == pytest.approx(np.std(np.arange(41) / 4))
+    assert describe(corpus)["targets"] is None

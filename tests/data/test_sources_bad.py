@@ -84,7 +84,7 @@ FILES: dict[str, tuple[str, str | bytes, str]] = {
 }  # fmt: skip
 # name -> (files of the folder "a", how the message begins)
 FOLDERS: dict[str, tuple[dict[str, str | bytes], str]] = {
-    "empty folder": ({"a/.hidden": ""}, "{}/a: no examples found; a folder holds LABEL/*.txt"),
+    "empty folder": ({"a/.hidden": ""}, "{}/a: no examples found; it holds no files; a folder may hold LABEL/*.txt"),
     "folder with one class": ({"a/pos/1.txt": "x", "a/pos/2.txt": "y"},
         "a: every training example has the label 'pos'"),
     "NUL in a text": ({"a/x/1.txt": "\n\0", "a/y/1.txt": "t"}, "{}/a/x/1.txt:2: a NUL byte at byte offset 1"),

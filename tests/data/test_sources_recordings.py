@@ -18,7 +18,7 @@ from sounds import RATE, whistle, write_sound, write_whistles
 BAD = {  # a file that cannot be used: its content, and what is said of it
     "text.wav": (b"hello", "a text file"),
     "empty.wav": (b"", "empty"),
-    "mp3.flac": (b"ID3" + bytes(64), "MP3, whatever it is called"),
+    "mp3.flac": (b"ID3" + bytes(64), "no MP3: no two of its frames are found"),
 }
 
 
@@ -52,7 +52,10 @@ def test_a_folder_for_each_label(tmp_path: Path) -> None:
     assert isinstance(clip, Clip)
     assert (clip.rate, clip.channels, clip.clipped) == (RATE, 1, 0.0)
     assert clip.seconds == len(whistle("falls", 0)) / RATE
-    assert "left out: 1 files in rises/ (not .wav or .flac)" in corpus.decisions
+    assert (
+        "left out: 1 files in rises/ (not one of .wav .flac .mp3 .ogg .oga .opus .aiff .aif .aifc .au .snd .caf .w64)"
+        in corpus.decisions
+    )
     told = [line for line in corpus.decisions if line.startswith("recordings: ")]
     assert told == ["recordings: 12, 0.1 minutes in all; sampling rate: 8,000 Hz"]
     again = corpus_of(tmp_path / "words")  # from the cache

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from making_sources import modality_of, read
+from making_sources import modality_of, parts_of, read
 
+from lstmkit.cli.main import run
 from lstmkit.config.schema import DataConfig
 from lstmkit.core.errors import DataError
 from lstmkit.data.sources import CATALOGUE, load_corpus
@@ -20,6 +21,7 @@ HEADER = """\
 @classLabel true up down
 @data
 """
+VALUES = HEADER.replace("@classLabel true up down", "@targetLabel true")
 TIMED = HEADER.replace("@timeStamps false", "@timeStamps true")
 GOOD = "1,2,3:4,5,6:up\n1,?:?,-2e1:down\n"
 
@@ -46,9 +48,10 @@ def test_a_comment_may_be_no_utf8(tmp_path: Path) -> None:
     assert len(read(write(tmp_path / "toy.ts", b"#Fran\xe7ois\n" + (HEADER + GOOD).encode())).parts["all"]) == 2
 
 
-def test_the_archives_test_file_is_the_test_split(tmp_path: Path) -> None:
-    train = write(tmp_path / "Toy_TRAIN.ts", HEADER + GOOD)
-    write(tmp_path / "Toy_TEST.ts", HEADER + "7:8:up\n")
+@pytest.mark.parametrize("suffix", [".ts", ".TS"])
+def test_the_archives_test_file_is_the_test_split(tmp_path: Path, suffix: str) -> None:
+    train = write(tmp_path / f"Toy_TRAIN{suffix}", HEADER + GOOD)
+    write(tmp_path / f"Toy_TEST{suffix}", HEADER + "7:8:up\n")
     for source in (train, tmp_path):  # the file, or its folder
         corpus = read(source)
         assert {name: len(part) for name, part in corpus.parts.items()} == {"train": 2, "test": 1}
@@ -75,7 +78,7 @@ def test_times_join_dimensions_of_their_own_steps(tmp_path: Path) -> None:
         (HEADER + "1,2:3,4:up\n5:up\n", r"toy\.ts:10: another number of dimensions"),
         (HEADER.replace("@equalLength false", "@equalLength true\n@seriesLength 3") + "1,2:3,4:up\n",
          r"another length than @seriesLength says \(2; it says 3\)"),
-        (HEADER.replace("@dimensions 2", "@dimensions two"), "@dimensions two: a whole number above 0 is needed"),
+        (HEADER.replace("@dimensions 2", "@dimensions two"), "@dimensions two: a whole number from 1"),
         (HEADER.replace("@classLabel true up down", "@classLabel false"), r"no class labels \(@classLabel\)"),
         (HEADER.replace("@classLabel true up down", "@targetLabel false"), r"no values to predict \(@targetLabel\)"),
         (HEADER.replace("@data\n", "") + GOOD, r"a line of data before @data"),
@@ -85,6 +88,27 @@ def test_times_join_dimensions_of_their_own_steps(tmp_path: Path) -> None:
         (TIMED + "(2,1),(1,2):(1,1):up\n", "times that do not rise"),
         (TIMED + "(1,1),(1,2):(1,1):up\n", "a time that occurs twice"),
         (TIMED + "(noon,1):(1,1):up\n", r"a time that cannot be read"),
+        (TIMED + "1,2:3,4:up\n", r"toy\.ts:9: no \(time,value\) in brackets, and @timeStamps says true \('1,2'\)"),
+        (HEADER + "(0,1),(1,2):(0,3),(1,4):up\n", "a time in brackets, and @timeStamps does not say true"),
+        (HEADER.replace("@dimensions 2", "@dimension 3") + GOOD, r"than @dimension says \(2; it says 3\)"),
+        (HEADER.replace("@dimensions 2\n", "").replace("@univariate false", "@univariate true") + GOOD,
+         r"another number of dimensions than @univariate says \(2; it says true\)"),
+        (HEADER.replace("@univariate false", "@univariate true") + GOOD,
+         r"toy\.ts:5: @dimensions 2 beside @univariate true; a univariate series has 1"),
+        (HEADER.replace("@data", "@targetLabel true\n@data") + GOOD, "both @classLabel and @targetLabel are true"),
+        (HEADER.replace("@univariate false", "@univariate"), r"toy\.ts:4: @univariate: true or false is needed"),
+        (HEADER.replace("@timeStamps false", "@timeStamps maybe"), "@timestamps maybe: true or false is needed"),
+        (HEADER.replace("@univariate false", "@"), r"toy\.ts:4: a lone @; a header line names a key"),
+        (HEADER.replace("@univariate false", "@ \t"), r"toy\.ts:4: a lone @"),
+        (HEADER.replace("@dimensions 2", f"@dimensions {'9' * 5000}"), "@dimensions 9{38}…: a whole number from 1"),
+        (HEADER.replace("@dimensions 2", f"@seriesLength {'9' * 5000}"), "@serieslength 9+…: a whole number from 1"),
+        (HEADER + f"{'9' * 5000},1:2,3:up\n", r"toy\.ts:9: an infinite value at step 1"),
+        (HEADER + f"{'x' * 5000},1:2,3:up\n", r"toy\.ts:9: not a number \('x{39}…'\)"),
+        (HEADER + "1_0,1:2,3:up\n", r"not a number \('1_0'\)"),
+        (TIMED + f"({'9' * 5000},1):(1,1):up\n", r"toy\.ts:9: a time that cannot be read"),
+        (VALUES + "1,2:3,4:much\n", r"the value to predict is not a finite number \('much'\)"),
+        (VALUES + "1,2:3,4:inf\n", r"the value to predict is not a finite number \('inf'\)"),
+        (VALUES + "1,2:3,4:?\n", "the label is missing"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_in_one_line(tmp_path: Path, content: str, said: str) -> None:
@@ -134,3 +158,55 @@ def test_the_archives_sets(name: str, sizes: tuple[int, int], n_channels: int, l
     assert (len(corpus.parts["train"]), len(corpus.parts["test"])) == sizes
     every = [len(values) for part in corpus.parts.values() for values in part.inputs]
     assert ((min(every), max(every)), len(corpus.channels)) == (lengths, n_channels)
+
+
+@pytest.mark.parametrize("mark", ["%", "#", "%%", "%# ", "\t% "])
+def test_comments_stand_anywhere(tmp_path: Path, mark: str) -> None:
+    lines = (HEADER + GOOD).splitlines()
+    commented = "\n".join(f"{mark}a comment of @ and 1,2:3\n{line}" for line in lines)
+    assert read(write(tmp_path / "toy.ts", commented)).parts["all"].inputs[0].shape == (3, 2)
+
+
+@pytest.mark.parametrize(
+    ("was", "header", "line", "told"),
+    [
+        ("@equalLength false", "@equalLength true", "", "@equalLength true, and series have 2 to 3 steps"),
+        ("@univariate false", "@missing false", "", "@missing false, and values are missing"),
+        ("@dimensions 2\n", "", "1:up\n", "@univariate false, and every series has one dimension"),
+    ],
+)
+def test_a_claim_that_the_series_contradict_is_said(
+    tmp_path: Path, was: str, header: str, line: str, told: str
+) -> None:
+    corpus = read(write(tmp_path / "toy.ts", HEADER.replace(was, header) + (line or GOOD)))
+    assert f"toy.ts: the header says {told}" in corpus.decisions
+
+
+def test_times_of_day_with_dashes_are_read(tmp_path: Path) -> None:
+    line = "(2016-02-01 00-10-00,1),(2016-02-01 00-20-00,2):(2016-02-01 00-10-00,3),(2016-02-01 00-20-00,4):"
+    assert read(write(tmp_path / "toy.ts", TIMED + line + "up\n")).parts["all"].inputs[0].tolist() == [[1, 3], [2, 4]]
+
+
+def test_rejected_rows_are_told_before_what_they_leave_too_few_of(tmp_path: Path) -> None:
+    header = HEADER.replace("@equalLength false", "@equalLength true\n@seriesLength 3")
+    path = write(tmp_path / "toy.ts", header + "1,2,3:4,5,6:up\n" * 2 + "1:1:down\n" * 3 + "1,2,3:4,5,6:down\n" * 4)
+    with pytest.raises(DataError) as caught:
+        parts_of(path, on_bad_row="skip")
+    assert str(caught.value) == (
+        "toy: 3 of 9 rows were rejected (the first is toy.ts:12: another length than @seriesLength says (1; it says "
+        "3)); label 'up' has 2 examples; cutting train, test and valid needs 3; add examples, or leave the label out"
+    )
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_info_on_values_to_predict(tmp_path: Path, asked: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write(tmp_path / "toy.ts", VALUES + "".join(f"{k},1:2,3:{k}\n" for k in range(40)) + "1:2:?\n")
+    assert run(["data", "info", str(path), *(["--task", "regression"] if asked else [])]) == 0
+    out = capsys.readouterr().out
+    assert ("train with --task regression" in out) is not asked
+    assert "\nvalue to predict " in out
+    assert "\nmissing: 1 rows without a value\n" in out
+    shown = [line.split() for line in out.splitlines() if line.startswith(("train ", "valid ", "test "))][:3]
+    assert sum(int(row[1]) for row in shown) == 40
+    assert min(float(row[4]) for row in shown) == 0
+    assert max(float(row[-1]) for row in shown) == 39

@@ -14,7 +14,7 @@ from lstmkit.data.sources.clips import Archives, read_clip
 from lstmkit.data.sources.corpus import Clip
 from lstmkit.data.speech import Sound
 
-_ALLOWED = "a path, the bytes of a WAV or FLAC file, a pair (samples, rate), or an array of samples"
+_ALLOWED = "a path, the bytes of an audio file, a pair (samples, rate), or an array of samples"
 
 
 def sounds_of(items: Iterable[Any], rate: int) -> Iterator[Sound]:

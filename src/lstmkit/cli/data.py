@@ -67,12 +67,17 @@ def info(
         _print([_json(found_in_panel(panel))] if json else panel_lines(panel))
         return
     corpus = load_corpus(resolved.data)
+    is_by_label = resolved.task.goal == "classify" and not corpus.has_targets
     if json:
-        parts = cut(corpus, resolved.data, resolved.split_seed)
+        parts = cut(corpus, resolved.data, resolved.split_seed, by_label=is_by_label)
         _print([_json(found_in(corpus, parts, resolved.task.goal))])
         return
-    if resolved.task.goal == "regression":
-        raise RequestError("data info counts labels, and numbers are none; leave --task out to see the sequences")
+    if not is_by_label:
+        from lstmkit.data.info import regression_lines
+
+        parts = cut(corpus, resolved.data, resolved.split_seed, by_label=False)
+        _print(regression_lines(corpus, parts, asked=resolved.task.goal == "regression"))
+        return
     parts = cut(corpus, resolved.data, resolved.split_seed)
     about_cut = {"seed": resolved.split_seed, **resolved.data.model_dump(include={"valid_fraction", "test_fraction"})}
     encoded = encode(corpus, parts, resolved.encoder, about_cut)

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from lstmkit.core.errors import ArtifactError, StorageError
+from lstmkit.core.errors import ArtifactError, DataError, StorageError
 
 PARTIAL = ".partial"  # how the names of files and folders end that are being written
 _PARTIAL_NAME = re.compile(r"\..+\.[^.]+" + re.escape(PARTIAL))
@@ -212,6 +212,25 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     except BaseException:
         remove(fresh)
         raise
+
+
+def check_regular(path: Path) -> None:
+    """See that a path is a file or a folder: a pipe or a device could be waited for without an end.
+
+    Raises:
+        DataError: it is something else, or cannot be looked at.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"{path}: cannot be read ({reason}); give a file that exists and that you may read") from error
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        kinds = {stat.S_IFIFO: "a pipe", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device", stat.S_IFSOCK: "a socket"}
+        raise DataError(
+            f"{path}: {kinds.get(stat.S_IFMT(mode), 'no regular file')}; a regular file is needed, which can be read "
+            "twice; save its content to one"
+        )
 
 
 def sha256_of(path: Path) -> str:

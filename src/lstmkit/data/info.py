@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lstmkit.data.duplicates import digest_of_input
+from lstmkit.data.numbers import targets_of
 from lstmkit.data.sources import Corpus, Part
 from lstmkit.data.sources.corpus import Clip
+from lstmkit.data.sources.plan import LABEL_MISSING
 
 _PERCENTILES = (1, 5, 25, 50, 75, 95, 99)
 _MOST_EXAMPLES = 3  # ids shown of each sort
@@ -50,7 +52,10 @@ def found_in(corpus: Corpus, parts: Mapping[str, Part], task: str) -> dict[str, 
 
 
 def describe(
-    corpus: Corpus, parts: Mapping[str, Part] | None = None, coverage: Mapping[str, Any] | None = None
+    corpus: Corpus,
+    parts: Mapping[str, Part] | None = None,
+    coverage: Mapping[str, Any] | None = None,
+    has_targets: bool = False,
 ) -> dict[str, Any]:
     """All that `lstmkit data info` shows, as plain data that JSON can hold.
 
@@ -62,6 +67,10 @@ def describe(
         corpus: what `load_corpus` gave.
         parts: what `cut` gave; None: the corpus' own parts.
         coverage: what the encoder's vocabulary covers, name -> value; shown as it is.
+        has_targets: whether labels are values to predict: their distribution is told, and they are not counted.
+
+    Raises:
+        DataError: a label is a value to predict, and not a finite number.
     """
     parts = corpus.parts if parts is None else parts
     lengths: dict[str, list[int]] = {}
@@ -86,11 +95,12 @@ def describe(
         "splits": {
             split: {
                 "n": len(part),
-                "labels": dict(sorted(Counter(part.labels).items())),
+                "labels": {} if has_targets else dict(sorted(Counter(part.labels).items())),
                 "lengths": _summary(lengths[split]),
             }
             for split, part in parts.items()
         },
+        "targets": _targets(corpus, parts) if has_targets else None,
         "duplicates": {split: _within(groups, split) for split in parts},
         "leaks": {f"{one}/{other}": _across(groups, one, other) for one, other in combinations(parts, 2)},
         "conflicts": _conflicts(groups),
@@ -100,6 +110,23 @@ def describe(
         "channels": _channels(corpus.channels, parts) if corpus.kind == "series" else None,
         "recordings": _recordings(parts) if corpus.kind == "audio" else None,
     }
+
+
+def _targets(corpus: Corpus, parts: Mapping[str, Part]) -> dict[str, Any]:
+    """The distribution of the values to predict, by part, and how many rows have none."""
+    splits = {}
+    for split, part in parts.items():
+        values = targets_of(part)
+        ranks = np.percentile(values, _PERCENTILES).tolist()
+        splits[split] = {
+            "n": len(values),
+            "mean": float(values.mean()),
+            "std": float(values.std()),
+            "min": float(values.min()),
+            **{f"{rank}%": value for rank, value in zip(_PERCENTILES, ranks, strict=True)},
+            "max": float(values.max()),
+        }
+    return {"splits": splits, "missing": sum(row["reason"] == LABEL_MISSING for row in corpus.rejected)}
 
 
 def _length(item: Any) -> int:
@@ -159,7 +186,7 @@ def _channels(names: Sequence[str], parts: Mapping[str, Part]) -> list[dict[str,
 def render(info: Mapping[str, Any]) -> list[str]:
     """`describe`'s result as lines of plain text."""
     lines = [f"{info['source']}: {info['kind']}", *(f"  {line}" for line in info["decisions"])]
-    lines += ["", *_label_table(info["splits"])]
+    lines += ["", *(_target_table(info["targets"]) if info["targets"] else _label_table(info["splits"]))]
     lines += ["", *_length_table(info["splits"], info["unit"])]
     lines += ["", *_channel_table(info["channels"])] if info["channels"] else []
     lines += ["", *_recording_table(info["recordings"])] if info["recordings"] else []
@@ -183,6 +210,19 @@ def render(info: Mapping[str, Any]) -> list[str]:
             for name, value in info["coverage"].items()
         ]
     return lines
+
+
+def regression_lines(corpus: Corpus, parts: Mapping[str, Part], asked: bool) -> list[str]:
+    """Lines on a source whose labels are values to predict: its sequences, and the distribution of the values.
+
+    Args:
+        corpus: what `load_corpus` gave.
+        parts: what `cut` gave.
+        asked: whether the task was said to be regression; else a line says how to say so.
+    """
+    lines = render(describe(corpus, parts, has_targets=True))
+    remedy = "labels are values to predict (@targetLabel): train with --task regression"
+    return lines if asked else [lines[0], f"  {remedy}", *lines[1:]]
 
 
 def _summary(lengths: Sequence[int]) -> dict[str, float]:
@@ -269,6 +309,17 @@ def _label_table(splits: Mapping[str, Any]) -> Iterator[str]:
         rows.insert(len(most), [f"… {n_hidden} labels between …", *("" for _ in splits)])
     rows.append(["all", *(f"{split['n']:,}" for split in splits.values())])
     return table(["label", *splits], rows)
+
+
+def _target_table(targets: Mapping[str, Any]) -> Iterator[str]:
+    splits = targets["splits"]
+    columns = list(next(iter(splits.values())))
+    rows = [
+        [split, *(f"{row[column]:,}" if column == "n" else f"{row[column]:.4g}" for column in columns)]
+        for split, row in splits.items()
+    ]
+    yield from table(["value to predict", *columns], rows)
+    yield f"missing: {targets['missing']:,} rows without a value"
 
 
 def _channel_table(channels: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -20,6 +20,7 @@ from lstmkit.data.sources.panel import Panel
 from lstmkit.data.sources.plan import READING_KEYS, Reading, SourceFile
 from lstmkit.data.sources.tables import is_table, looked_at, open_table
 from lstmkit.data.sources.times import check_interval
+from lstmkit.data.sources.ucr import is_ucr
 
 _HELD = {"series": "numeric series", "tokens": "lists of tokens", "text": "texts", "audio": "recordings"}
 
@@ -85,7 +86,7 @@ def part_asked(
 
 def _own_label(column: str, source: Path) -> str:
     """The label column that the run was told, where a table has it too; else it is found as ever."""
-    if not column or not source.is_file() or not is_table(source):
+    if not column or not source.is_file() or not is_table(source) or is_ucr(source):
         return ""
     names, *_ = looked_at(open_table(SourceFile(source, source.name), Reading(DataConfig())))
     return column if column in names else ""

@@ -30,13 +30,16 @@ def holed(at: int) -> bytes:
 
 
 FAULTS: dict[str, tuple[bytes, str]] = {
-    "text": (b"zero, one\n" * 99, r"a text file \(it begins with 'zero, one'\); WAV or FLAC is read; give"),
+    "text": (
+        b"zero, one\n" * 99,
+        r"a text file \(it begins with 'zero, one'\); WAV, FLAC, MP3, Ogg, AIFF, AU, CAF or Wave64 is read; give",
+    ),
     "riff-text": (b"RIFF of guitars\n" * 99, "a text file"),
     "empty": (b"", r"empty \(0 bytes\)"),
-    "zeros": (bytes(999), "bytes of zero; WAV or FLAC"),
+    "zeros": (bytes(999), "bytes of zero; WAV, FLAC"),
     "random": (b"\xfe\x01\x02\x03" * 99, r"no recording \(it begins with the bytes fe 01 02 03\)"),
-    "ogg": (packed(SAMPLES, form="OGG", width="VORBIS"), "Ogg, whatever it is called; WAV or FLAC is read"),
-    "mp3": (b"ID3\x04" + bytes(99), "MP3, whatever it is called"),
+    "aac": (b"\xff\xf1\x50\x80" * 99, "AAC, whatever it is called; WAV, FLAC, MP3"),
+    "mp3": (b"ID3\x04" + bytes(99), "no MP3: no two of its frames are found; put a whole copy"),
     "m4a": (b"\0\0\0\x20ftypM4A ", "MPEG-4, whatever it is called"),
     "no-samples": (packed(SAMPLES[:0]), "no samples in it; at least one is needed"),
     "flac-no-samples": (FLAC[:42], "not a sound recording|damaged or cut short"),

@@ -1,24 +1,32 @@
-"""What a file says of itself before it is decoded: whether it is WAV or FLAC, and whether all of it is there.
+"""What a file says of itself before it is decoded: what kind of recording it is, and whether all of it is there.
 
 libsndfile reads a WAV file that was cut short without a word, as a shorter recording. So the header is read here too.
 """
 
-import io
 import struct
+from collections.abc import Callable
 from typing import NamedTuple
 
 from lstmkit.core.errors import DataError
+from lstmkit.data.audio.containers import (
+    REMEDY,
+    Stream,
+    check_aiff,
+    check_au,
+    check_caf,
+    check_mpeg,
+    check_ogg,
+    check_w64,
+    frame_of,
+)
 
-Stream = io.BytesIO | io.FileIO
-
-_FOREIGN = {  # what people give in place of WAV and FLAC, by how it begins
-    b"OggS": "Ogg",
-    b"ID3": "MP3",
-    b"\xff\xfb": "MP3",
-    b"\xff\xf3": "MP3",
-    b"\xff\xf2": "MP3",
-    b"FORM": "AIFF",
-    b"riff": "Wave64",
+_FOREIGN = {  # what people give in place of a recording that is read, by how it begins
+    b"\xff\xf1": "AAC",
+    b"\xff\xf9": "AAC",
+    b"FORM": "an IFF file that is no AIFF",
+    b"#!AMR": "AMR",
+    b"0&\xb2u": "WMA",
+    b"\x1aE\xdf\xa3": "WebM or Matroska",
     b"PK\x03\x04": "a zip archive",
     b"\x1f\x8b": "a gzip archive",
 }
@@ -26,7 +34,8 @@ _FOREIGN = {  # what people give in place of WAV and FLAC, by how it begins
 _LENGTH_UNKNOWN = (0xFFFFFFFF, 0x7FFFF000)
 _PCM, _FLOAT = 1, 3
 _MOST_CHUNKS = 1000
-REMEDY = "put a whole copy in its place"
+READ = "WAV, FLAC, MP3, Ogg, AIFF, AU, CAF or Wave64 is read"
+_WAVE64 = b"riff\x2e\x91\xcf\x11"  # the first bytes of the identifier that a Wave64 file begins with
 
 
 class _Chunk(NamedTuple):
@@ -36,25 +45,38 @@ class _Chunk(NamedTuple):
 
 
 def check_header(stream: Stream, name: str) -> None:
-    """See that a file is a WAV or FLAC file with all of the samples that its header promises.
+    """See that a file is a recording of a kind that is read, with all of the samples that its header promises.
 
     Args:
         stream: the file, from its beginning; where it is left is not defined.
         name: for errors.
 
     Raises:
-        DataError: it is something else, or cut short, or its header contradicts itself. A FLAC file's length shows in
-            decoding alone.
+        DataError: it is something else, damaged or cut short, or its header contradicts itself. A FLAC file's length
+            shows in decoding alone.
     """
     start = stream.read(512)
     if not start:
-        raise DataError(f"{name}: empty (0 bytes); a WAV or FLAC recording is needed; {REMEDY}")
+        raise DataError(f"{name}: empty (0 bytes); a recording is needed; {REMEDY}")
     if start.startswith(b"fLaC"):
         return
     if start[:4] in (b"RIFF", b"RIFX", b"RF64") and start[8:12] == b"WAVE":
         _check_wav(stream, name, start[:4])
         return
-    raise DataError(f"{name}: {_told(start)}; WAV or FLAC is read; give the recording in one of these")
+    if check := _check_of(start):
+        check(stream, name)
+        return
+    raise DataError(f"{name}: {_told(start)}; {READ}; give the recording in one of these")
+
+
+def _check_of(start: bytes) -> Callable[[Stream, str], None] | None:
+    """How to check a file that is neither WAV nor FLAC, by how it begins; None where it is of no kind that is read."""
+    if start.startswith(b"FORM") and start[8:12] in (b"AIFF", b"AIFC"):
+        return check_aiff
+    if start.startswith(b"ID3") or frame_of(start[:4]):
+        return check_mpeg
+    kinds = {b"OggS": check_ogg, b".snd": check_au, b"caff": check_caf, _WAVE64: check_w64}
+    return next((check for beginning, check in kinds.items() if start.startswith(beginning)), None)
 
 
 def _told(start: bytes) -> str:

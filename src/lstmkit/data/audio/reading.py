@@ -1,4 +1,4 @@
-"""Recordings from WAV and FLAC files, bytes and arrays to mono float32 at one rate, a block held at a time."""
+"""Recordings from files, bytes and arrays to mono float32 at one rate, a block held at a time."""
 
 import io
 import math
@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from lstmkit.core.errors import DataError, RequestError
+from lstmkit.core.files import check_regular
 from lstmkit.data.audio.arrays import as_channels, as_mono, full_scale_of, scaled
 from lstmkit.data.audio.headers import REMEDY, check_header
 from lstmkit.data.audio.levels import Facts, Levels
@@ -92,7 +93,7 @@ def read_audio(
     end: int | float | None = None,
     name: str | None = None,
 ) -> Recording:
-    """A WAV or FLAC file of any rate, width and number of channels.
+    """A WAV, FLAC, MP3, Ogg, AIFF, AU, CAF or Wave64 file of any rate, width and number of channels.
 
     Args:
         source: its path, or its content.
@@ -102,7 +103,7 @@ def read_audio(
         name: for errors; None: the path.
 
     Raises:
-        DataError: the file cannot be read, is not WAV or FLAC, is damaged or cut short, has no samples, a sampling
+        DataError: the file cannot be read, is of another kind, is damaged or cut short, has no samples, a sampling
             rate beyond 1,000 to 384,000 Hz, a sample that is not finite, or ends before `start`.
         RequestError: soundfile is not installed, or the wanted rate is not from 1,000 to 384,000.
     """
@@ -156,6 +157,8 @@ def open_audio(
     soundfile = _soundfile(shown)
     with ExitStack() as stack:
         try:
+            if not isinstance(source, bytes):
+                check_regular(Path(source))
             stream = (
                 io.BytesIO(source) if isinstance(source, bytes) else stack.enter_context(Path(source).open("rb", 0))
             )
@@ -169,13 +172,18 @@ def open_audio(
             # A descriptor (hence no buffer before it), for a file's name would have a say in what its content is.
             handle = stream if isinstance(stream, io.BytesIO) else stream.fileno()
             file = stack.enter_context(soundfile.SoundFile(handle, closefd=False))
+            n_samples = _length(file, shown)
+            if file.format == "MP3":  # whose length a header tells, or an estimate; and seeking is not exact
+                n_samples = _measured(file, shown)
+                stream.seek(0)
+                file = stack.enter_context(soundfile.SoundFile(handle, closefd=False))
         except soundfile.LibsndfileError as error:
             raise DataError(f"{shown}: not a sound recording ({_reason(error)}); {REMEDY}") from error
         content = _Content(
             shown,
             checked_rate(file.samplerate, shown, DataError),
             file.channels,
-            _length(file, shown),
+            n_samples,
             _FULL_SCALE.get(file.subtype, _FULL_SCALE_16),
             lambda first, last: _decoded(file, first, last, shown, soundfile.LibsndfileError),
         )
@@ -196,9 +204,22 @@ def _length(file: Any, name: str) -> int:
     return file.frames
 
 
+def _measured(file: Any, name: str) -> int:
+    """Count the samples of each channel by decoding all of them."""
+    n_samples, size = 0, max(1, _BLOCK_VALUES // file.channels)
+    while n_new := len(file.read(size, dtype="float32", always_2d=True)):
+        n_samples += n_new
+    if not n_samples:
+        raise DataError(f"{name}: no samples in it; at least one is needed; leave it out, or {REMEDY}")
+    return n_samples
+
+
 def _decoded(file: Any, first: int, last: int, name: str, failure: type[Exception]) -> np.ndarray:
     try:
-        if file.tell() != first:
+        if file.format == "MP3":  # decoding from the beginning alone gives the same samples each time
+            while n_before := first - file.tell():
+                file.read(min(n_before, _BLOCK_VALUES), dtype="float32")
+        elif file.tell() != first:
             file.seek(first)
         samples = file.read(last - first, dtype="float32", always_2d=True)
     except failure as error:

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from lstmkit.config.schema import DataConfig
 from lstmkit.core.cache import entry_folder, not_kept, read_entry, read_sealed, write_sealed, writing_entry
 from lstmkit.core.errors import DataError, LstmkitError
-from lstmkit.core.files import digest_of, sha256_of
+from lstmkit.core.files import check_regular, digest_of, sha256_of
 from lstmkit.data.sources.collect import Collected, collect
 from lstmkit.data.sources.corpus import Blob, ClipBlob, ColumnsFound, Corpus, Kind, Part, SeriesBlob
 from lstmkit.data.sources.plan import DIALECT_KEYS, READING_KEYS, Plan, SourceFile, printable, readable
 from lstmkit.data.sources.times import Interval
 
-_FORMAT = 3  # raise it when the readers make other examples of a file; no earlier run then knows its data again
+_FORMAT = 4  # raise it when the readers make other examples of a file; no earlier run then knows its data again
 _LAYOUT = 5  # raise it when anything else changes that the cache keeps
 # A file changed in the same tick of the clock in which it was hashed can keep its mtime (git's "racy" index entries).
 _RACY_NS = 2_000_000_000
@@ -129,6 +129,7 @@ def _stamp(file: SourceFile, known: Stamp | None) -> Stamp:
 
 
 def _state(file: SourceFile) -> Stamp:
+    check_regular(file.path)
     with readable(file.path):
         state = file.path.stat()
     return Stamp(state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino)

@@ -11,11 +11,12 @@ from lstmkit.core.cache import cache_folder, made_cache_folder
 from lstmkit.core.errors import DataError
 from lstmkit.data.sources.archive import plan_archive
 from lstmkit.data.sources.corpus import Kind
-from lstmkit.data.sources.folders import plan_folder, plan_tables
+from lstmkit.data.sources.folders import plan_folder
 from lstmkit.data.sources.idx import plan_mnist
 from lstmkit.data.sources.lines import lines_of
 from lstmkit.data.sources.plan import Plan, Reading, Row, SourceFile
 from lstmkit.data.sources.recordings import plan_spoken_digits
+from lstmkit.data.sources.split_tables import plan_tables
 from lstmkit.data.sources.ts import archive_sets, plan_archive_set
 
 Progress = Callable[[int, int | None], None]
@@ -120,8 +121,9 @@ def _plan_sst2(folder: Path) -> Plan | None:
 
 
 def _plan_banking77(folder: Path) -> Plan | None:
-    tables = {split: folder / f"{split}.csv" for split in ("train", "test")}
-    return plan_tables(folder, "banking77", tables) if all(path.is_file() for path in tables.values()) else None
+    tables = {split: [folder / f"{split}.csv"] for split in ("train", "test")}
+    is_here = all(path.is_file() for (path,) in tables.values())
+    return plan_tables(folder, "banking77", tables) if is_here else None
 
 
 def _plan_ts(name: str) -> Callable[[Path], Plan | None]:

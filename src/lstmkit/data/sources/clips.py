@@ -3,22 +3,31 @@
 import hashlib
 import zipfile
 import zlib
+from collections.abc import Generator
 from contextlib import AbstractContextManager
+from itertools import islice
 from pathlib import Path
 
 from lstmkit.core.errors import DataError
 from lstmkit.data.audio.levels import Facts
 from lstmkit.data.audio.reading import Blocks, open_audio
 from lstmkit.data.sources.corpus import Clip
+from lstmkit.data.sources.parquet import parquet_bytes
 
-AUDIO_SUFFIXES = (".wav", ".flac")
+AUDIO_SUFFIXES = (
+    ".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".aiff", ".aif", ".aifc", ".au", ".snd", ".caf", ".w64",
+)  # fmt: skip
 
 
 class Archives:
-    """The zip archives that clips lie in, each opened once; a context manager, which closes them."""
+    """The zip archives and Parquet tables that clips lie in; a context manager, which closes them.
+
+    Each archive is opened once. Of a table the rows are read in order, a few held at a time.
+    """
 
     def __init__(self) -> None:
         self._open: dict[str, zipfile.ZipFile] = {}
+        self._rows: dict[tuple[str, str], tuple[int, Generator[bytes | None]]] = {}
 
     def __enter__(self) -> "Archives":
         return self
@@ -26,7 +35,10 @@ class Archives:
     def __exit__(self, *_: object) -> None:
         for archive in self._open.values():
             archive.close()
+        for _row, rows in self._rows.values():
+            rows.close()
         self._open.clear()
+        self._rows.clear()
 
     def names(self, path: str) -> list[str]:
         """The files in an archive.
@@ -37,11 +49,13 @@ class Archives:
         return [one.filename for one in self._archive(path).infolist() if not one.is_dir()]
 
     def content(self, path: str, member: str) -> bytes:
-        """The bytes of a file in an archive.
+        """The bytes of a file in an archive, or of a table's row (`COLUMN:ROW`, counted from 1).
 
         Raises:
             DataError: the archive or this file in it is absent or damaged.
         """
+        if path.lower().endswith(".parquet"):
+            return self._row(path, member)
         try:
             return self._archive(path).read(member)
         except KeyError as error:
@@ -50,6 +64,20 @@ class Archives:
             raise DataError(
                 f"{path}: {member}: damaged in the archive ({error}); put a whole copy in its place"
             ) from error
+
+    def _row(self, path: str, member: str) -> bytes:
+        column, _, number = member.rpartition(":")
+        row = int(number) - 1
+        opened = self._rows.get((path, column))
+        if opened and opened[0] > row:  # rows come in order: begin again
+            opened[1].close()
+            opened = None
+        at, rows = opened or (row, parquet_bytes(Path(path), column, row))
+        content = next(islice(rows, row - at, None), None)
+        self._rows[path, column] = row + 1, rows
+        if content is None:
+            raise DataError(f"{path}: {member}: no bytes in the row; write the table with its sounds embedded")
+        return content
 
     def _archive(self, path: str) -> zipfile.ZipFile:
         if path not in self._open:

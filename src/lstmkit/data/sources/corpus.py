@@ -80,13 +80,13 @@ class Clip:
     """Where a recording or a stretch of one is, and what reading it once told; its samples are read when needed.
 
     Args:
-        path: the WAV or FLAC file, or the zip archive that holds it.
+        path: the file, or the zip archive or Parquet table that holds it.
         rate: of the file, in Hz.
         channels: of the file; they are averaged.
         n_samples: of each channel, in the stretch.
         clipped: share of the samples in runs of two or more at full scale.
         digest: hexadecimal, of rate and averaged samples: two with one digest sound alike.
-        member: the file's name in the archive; empty: `path` is the file.
+        member: the file's name in the archive, `COLUMN:ROW` of a table; empty: `path` is the file.
         start, end: of the stretch, in seconds; an end of None is the file's.
     """
 
@@ -227,7 +227,7 @@ class Corpus:
         has_targets: whether the source says that its labels are values to predict, and no classes.
         columns: of tables, what each column holds.
         layout: how the source is laid out: "texts", "long", "wide" or "lists" of a table, "manifest" of recordings,
-            "ts", "idx", "folder", "archive", "bundled".
+            "sounds" of a table that holds them, "ts", "ucr", "idx", "folder", "archive", "bundled".
     """
 
     name: str

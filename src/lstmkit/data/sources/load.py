@@ -1,5 +1,6 @@
 """From a SOURCE to a `Corpus`: a catalogue name, a file or a folder; through the cache where files are read."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,16 +10,18 @@ from lstmkit.config.applies import Found
 from lstmkit.config.resolve import nearest
 from lstmkit.config.schema import DataConfig
 from lstmkit.core.errors import DataError, LstmkitError
-from lstmkit.core.files import digest_of
+from lstmkit.core.files import check_regular, digest_of
 from lstmkit.data.sources.archive import is_archive, plan_archive
 from lstmkit.data.sources.cache import read_through_cache
 from lstmkit.data.sources.catalogue import CATALOGUE, Progress, obtain
+from lstmkit.data.sources.channels import few
 from lstmkit.data.sources.corpus import Corpus, Part
-from lstmkit.data.sources.folders import plan_folder, plan_table
+from lstmkit.data.sources.folders import READ_FOLDERS, held_by, plan_folder, plan_table, split_folder_within
 from lstmkit.data.sources.plan import Plan, readable
 from lstmkit.data.sources.recordings import plan_spoken_digits
 from lstmkit.data.sources.tables import TABLE_SUFFIXES, is_table, kind_of_table
 from lstmkit.data.sources.ts import SUFFIX, archive_sets, plan_archive_set, plan_ts
+from lstmkit.data.sources.ucr import is_ucr, plan_ucr, ucr_sets
 
 
 def load_corpus(data: DataConfig, progress: Progress | None = None) -> Corpus:
@@ -69,7 +72,10 @@ def look_at(data: DataConfig) -> Found | None:
 
 
 def _plan_of(source: str, data: DataConfig) -> Plan:
-    path = Path(source).expanduser()
+    try:
+        path = Path(source).expanduser()
+    except RuntimeError as error:  # no such user, or a user without a home
+        raise DataError(f"{source}: no such file or folder ({error}); write the path without ~") from error
     if not source or not _exists(path):
         names = ", ".join(CATALOGUE)
         what = "no source" if not source else f"{source}: no such file or folder"
@@ -77,7 +83,7 @@ def _plan_of(source: str, data: DataConfig) -> Plan:
         raise DataError(f"{what}; SOURCE is a name of the catalogue ({names}), a file or a folder{guess}")
     name = path.resolve().name
     if path.is_dir():
-        if plan := _plan_of_archive(path):
+        if plan := _plan_of_archive(path, data):
             return plan
         plans = (entry.plan(path) for entry in CATALOGUE.values() if entry.plan)
         # Its one folder of recordings would be taken for a label's.
@@ -85,11 +91,12 @@ def _plan_of(source: str, data: DataConfig) -> Plan:
             return plan
         if plan := next((plan for plan in plans if plan), None):
             return plan
-        raise DataError(
-            f"{path}: no examples found; a folder holds LABEL/*.txt (or .wav, .flac), train/LABEL/*.txt and "
-            f"test/LABEL/*.txt, tables named train and test ({' '.join(TABLE_SUFFIXES)}), or NAME_TRAIN{SUFFIX} and "
-            f"NAME_TEST{SUFFIX}"
-        )
+        if (within := split_folder_within(path)) and (plan := plan_folder(within, name, data)):
+            return plan
+        raise DataError(f"{path}: no examples found; {held_by(path)}; a folder may hold {READ_FOLDERS}")
+    check_regular(path)
+    if is_ucr(path):
+        return plan_ucr(path, data)
     if is_archive(path):
         return plan_archive(path, name.split(".")[0])
     if is_table(path):
@@ -100,13 +107,21 @@ def _plan_of(source: str, data: DataConfig) -> Plan:
     raise DataError(f"{path}: not a kind of file that is read; allowed: {allowed} .tar.gz, a folder")
 
 
-def _plan_of_archive(folder: Path) -> Plan | None:
-    """The one set in `.ts` files of a folder; None where there is none."""
-    names = archive_sets(folder)
+def _plan_of_archive(folder: Path, data: DataConfig) -> Plan | None:
+    """The one set in files of the UEA and UCR archives in a folder; None where there is none."""
+    if sets := archive_sets(folder):
+        (name, suffix), *_ = sets.items()
+        _require_one(folder, list(sets), f"{name}_TRAIN{suffix}")
+        return plan_archive_set(folder, name, suffix)
+    if paths := ucr_sets(folder):
+        _require_one(folder, [path.stem for path in paths], paths[0].name)
+        return plan_ucr(paths[0], data)
+    return None
+
+
+def _require_one(folder: Path, names: Sequence[str], first: str) -> None:
     if len(names) > 1:
-        first = folder / f"{names[0]}_TRAIN{SUFFIX}"
-        raise DataError(f"{folder}: {len(names)} sets ({', '.join(names)}); name one, as {first}")
-    return plan_archive_set(folder, names[0]) if names else None
+        raise DataError(f"{folder}: {len(names)} sets ({few(names)}); name one, as {folder / first}")
 
 
 def _exists(path: Path) -> bool:

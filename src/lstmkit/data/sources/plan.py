@@ -26,6 +26,8 @@ SPLIT_NAMES = {
     "dev": "valid",
     "test": "test",
 }
+LABEL_MISSING = "the label is missing"
+"""Reason of a row without a label, in whatever source."""
 _SHOWN_CHARACTERS = 200  # of a rejected row's text
 
 
@@ -250,11 +252,11 @@ def _label_of(value: Any) -> tuple[str, str]:
     if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
         return "", str(value)
     if value is None or isinstance(value, float):
-        return "the label is missing", ""
+        return LABEL_MISSING, ""
     if not isinstance(value, str):
         return "the label is neither a string nor a number", ""
     label = value.strip()
-    return _encodable(label) if label else ("the label is missing", "")
+    return _encodable(label) if label else (LABEL_MISSING, "")
 
 
 def _encodable(text: str) -> tuple[str, str]:

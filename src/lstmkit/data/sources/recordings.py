@@ -20,7 +20,7 @@ _SPOKEN_DIGIT = re.compile(r"(?:.*/)?recordings/(\d)_([^/_]+)_(\d+)\.wav")
 _N_TEST = 5  # recordings of each speaker and digit, the first ones: the set's own split
 
 
-class _Place(NamedTuple):
+class Place(NamedTuple):
     """Where a recording is, as its source names it, and its label."""
 
     split: str
@@ -44,15 +44,15 @@ class Manifest(NamedTuple):
 
 
 def is_recording(name: str) -> bool:
-    """Whether a file's name ends as a WAV or FLAC file's does."""
+    """Whether a file's name ends as that of a recording does."""
     return name.lower().endswith(AUDIO_SUFFIXES)
 
 
 def manifest_of(file: SourceFile, data: DataConfig) -> Manifest | None:
     """The columns of a table of recordings; None where it is no such table.
 
-    It is one where it has a column called path, or as `PATH_NAMES` has it, of which half the values or more end in .wav
-    or .flac, no text column is asked for, and no column has the usual name of one.
+    It is one where it has a column called path, or as `PATH_NAMES` has it, of which half the values or more end as
+    recordings do, no text column is asked for, and no column has the usual name of one.
 
     Raises:
         DataError: the label's column is not there.
@@ -77,25 +77,29 @@ def manifest_of(file: SourceFile, data: DataConfig) -> Manifest | None:
     return Manifest(path, label, start, end)
 
 
-def plan_manifests(root: Path, name: str, tables: Mapping[str, Path], data: DataConfig) -> Plan | None:
+def plan_manifests(root: Path, name: str, tables: Mapping[str, Sequence[Path]], data: DataConfig) -> Plan | None:
     """How to read tables that list recordings, one for each split; None where the first is none.
 
     Args:
         root: the file or folder that the user named.
         name: the corpus' name.
-        tables: by split; the training table first. Paths in them are relative to their own folder.
+        tables: of each split, the training part's first. Paths in them are relative to their own folder.
         data: columns asked for.
 
     Raises:
         DataError: a table cannot be read, or lacks a column that the first has.
     """
-    files = {split: SourceFile(tables[split], tables[split].name) for split in ("all", *SPLITS) if split in tables}
-    columns = manifest_of(next(iter(files.values())), data)
+    files = [
+        (split, SourceFile(path, path.relative_to(root).as_posix() if root in path.parents else path.name))
+        for split in ("all", *SPLITS)
+        for path in tables.get(split, ())
+    ]
+    columns = manifest_of(files[0][1], data)
     if columns is None:
         return None
     listed = {
         _path_in(file, record.values[columns.path]): str(record.values[columns.path]).strip()
-        for file in files.values()
+        for _, file in files
         for record in _records(file, columns, data)
         if isinstance(record.values.get(columns.path), str)
     }
@@ -104,7 +108,7 @@ def plan_manifests(root: Path, name: str, tables: Mapping[str, Path], data: Data
     def read(reading: Reading) -> Iterator[Row]:
         places = (
             place
-            for split, file in files.items()
+            for split, file in files
             for record in _records(file, columns, data)
             if (place := _place_of(split, file, record, columns, reading))
         )
@@ -112,7 +116,8 @@ def plan_manifests(root: Path, name: str, tables: Mapping[str, Path], data: Data
 
     shown = ", ".join(repr(name) for name in columns if name)
     decision = f"layout: a row for each recording; columns {shown}"
-    return Plan(name, root, (*files.values(), *heard), read, (decision,), kind="audio", layout="manifest")
+    every = (*(file for _, file in files), *heard)
+    return Plan(name, root, every, read, (decision,), kind="audio", layout="manifest")
 
 
 def plan_spoken_digits(folder: Path, name: str) -> Plan | None:
@@ -143,21 +148,21 @@ def plan_spoken_digits(folder: Path, name: str) -> Plan | None:
     return Plan(name, folder, files, read, kind="audio")
 
 
-def _of_archive(archive: Path) -> list[_Place]:
+def _of_archive(archive: Path) -> list[Place]:
     with Archives() as archives:
         members = archives.names(str(archive))
     return _spoken_digits((name, SourceFile(archive / name, name), archive, name) for name in members)
 
 
-def _of_files(files: Sequence[SourceFile]) -> list[_Place]:
+def _of_files(files: Sequence[SourceFile]) -> list[Place]:
     return _spoken_digits((file.name, file, file.path, "") for file in files)
 
 
-def _spoken_digits(found: Iterator[tuple[str, SourceFile, Path, str]]) -> list[_Place]:
+def _spoken_digits(found: Iterator[tuple[str, SourceFile, Path, str]]) -> list[Place]:
     """Those that are named as spoken digits are, by digit, speaker and number."""
     digits = [(told, file, path, member) for name, file, path, member in found if (told := _digit(name))]
     return [
-        _Place(
+        Place(
             "test" if number < _N_TEST else "train",
             file,
             None,
@@ -170,7 +175,7 @@ def _spoken_digits(found: Iterator[tuple[str, SourceFile, Path, str]]) -> list[_
     ]
 
 
-def rows_of(places: Iterator[_Place], reading: Reading) -> Iterator[Row]:
+def rows_of(places: Iterator[Place], reading: Reading) -> Iterator[Row]:
     """The recordings that can be used, read through one by one; at the end, what was found of all of them is told."""
     rates: Counter[int] = Counter()
     n, n_mixed, n_clipped, n_short, seconds = 0, 0, 0, 0, 0.0
@@ -183,9 +188,8 @@ def rows_of(places: Iterator[_Place], reading: Reading) -> Iterator[Row]:
             except DataError as error:
                 name = str(place.path.resolve())
                 reason, detail = fault_of(error, f"{name}: {place.member}" if place.member else name)
-                reading.reject(
-                    place.file, place.line, reason, detail if place.line is None else f"{detail}, in {place.id}"
-                )
+                told = place.line is None or place.id == f"{place.file.name}:{place.line}"
+                reading.reject(place.file, place.line, reason, detail if told else f"{detail}, in {place.id}")
                 continue
             if row := reading.clip_row(place.split, place.file, place.line, clip, place.label, place.id):
                 rates[clip.rate] += 1
@@ -200,9 +204,7 @@ def rows_of(places: Iterator[_Place], reading: Reading) -> Iterator[Row]:
 
 def folder_rows(files: Sequence[tuple[str, str, SourceFile]], reading: Reading) -> Iterator[Row]:
     """The recordings of a folder for each label: split, label and file of each."""
-    yield from rows_of(
-        (_Place(split, file, None, label, file.name, file.path) for split, label, file in files), reading
-    )
+    yield from rows_of((Place(split, file, None, label, file.name, file.path) for split, label, file in files), reading)
 
 
 def _told(rates: Counter[int], n: int, seconds: float, n_mixed: int, n_clipped: int, n_short: int) -> Iterator[str]:
@@ -242,7 +244,7 @@ def _path_in(file: SourceFile, value: str) -> Path:
     return file.path.parent / value.strip()
 
 
-def _place_of(split: str, file: SourceFile, record: Record, columns: Manifest, reading: Reading) -> _Place | None:
+def _place_of(split: str, file: SourceFile, record: Record, columns: Manifest, reading: Reading) -> Place | None:
     """Where a row's recording is; None, with the reason noted, where the row does not tell."""
     if record.fault:
         reading.reject(file, record.line, record.fault, record.detail, record.raw)
@@ -265,7 +267,7 @@ def _place_of(split: str, file: SourceFile, record: Record, columns: Manifest, r
         if start is None and end is None
         else f"{path.strip()}:{start or 0:g}-{'' if end is None else f'{end:g}'}"
     )
-    return _Place(
+    return Place(
         split, file, record.line, values.get(columns.label), shown, _path_in(file, path), "", start or 0.0, end
     )
 

@@ -22,6 +22,7 @@ from lstmkit.data.sources.series_tables import (
 from lstmkit.data.sources.tables import looked_at, open_whole, steps_of
 from lstmkit.data.sources.times import Interval
 from lstmkit.data.sources.ts import SUFFIX, ts_series
+from lstmkit.data.sources.ucr import is_ucr, ucr_series
 
 
 class _Faults(Reading):
@@ -48,7 +49,7 @@ def series_in(
 
     Args:
         path: a file, or a pipe such as /dev/stdin.
-        format: csv, tsv, jsonl or parquet; None: by the file's suffix, `.ts` among them.
+        format: csv, tsv, jsonl or parquet; None: by the file's suffix, `.ts` and the UCR archive's files among them.
         data: how the model's own source was read; its columns of labels, series and times are taken where a table has
             them, and found by their usual names else. None of them is needed: a table with a row for each step and no
             column that names a series is one.
@@ -73,6 +74,9 @@ def series_in(
         )
         note = [f"channels by their place: {few(channels)}"] if are_named(channels) else []
         return Inputs(_checked(found, file, faults, channels, ("label",)), {"label": None}, note)
+    if format is None and is_ucr(path):
+        series = (Found(line, "", values, {"label": label}) for line, values, label in ucr_series(file, faults))
+        return Inputs(_checked(series, file, faults, channels, ("label",)), {"label": None})
     format = format_of(path, format)  # noqa: A001
     if format == "lines":
         raise RequestError(

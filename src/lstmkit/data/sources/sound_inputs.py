@@ -6,11 +6,14 @@ from typing import Any
 
 from lstmkit.config.schema import DataConfig
 from lstmkit.core.errors import DataError, RequestError
-from lstmkit.data.sources.clips import Archives, fault_of, read_clip
+from lstmkit.data.sources.clips import AUDIO_SUFFIXES, Archives, fault_of, read_clip
 from lstmkit.data.sources.columns import by_name, require_column
+from lstmkit.data.sources.folders import files_within, held_by
 from lstmkit.data.sources.inputs import Input, Inputs, format_of
 from lstmkit.data.sources.lines import lines_of
-from lstmkit.data.sources.plan import Reading, SourceFile, readable
+from lstmkit.data.sources.parquet import parquet_rows, parquet_types
+from lstmkit.data.sources.parquet_sounds import sound_column
+from lstmkit.data.sources.plan import Reading, SourceFile
 from lstmkit.data.sources.recordings import PATH_NAMES, is_recording, seconds_of
 from lstmkit.data.sources.tables import Record, looked_at, open_table
 
@@ -24,9 +27,9 @@ def recordings_in(path: Path, format: str | None = None, path_column: str = "") 
     """The recordings that a folder holds, or a table or a list of paths names, in its order.
 
     Args:
-        path: a folder, in which all .wav and .flac files are taken, sub-folders' too; a table with a column of paths
-            and perhaps of `start` and `end` in seconds; or a file or pipe of paths, one a line. Paths are relative to
-            the file's own folder, in a pipe to the working folder.
+        path: a folder, in which all recordings are taken, sub-folders' too; a table with a column of paths and perhaps
+            of `start` and `end` in seconds; a Parquet table that holds recordings; or a file or pipe of paths, one a
+            line. Paths are relative to the file's own folder, in a pipe to the working folder.
         format: lines, csv, tsv or jsonl; None: by the file's suffix, lines where that says nothing.
         path_column: the column of paths; empty: found by name.
 
@@ -35,21 +38,46 @@ def recordings_in(path: Path, format: str | None = None, path_column: str = "") 
         RequestError: the format is unknown, or Parquet.
     """
     if path.is_dir():
-        with readable(path):
-            files = sorted(one for one in path.rglob("*") if is_recording(one.name) and one.is_file())
+        files = sorted(path / name for name in files_within(path) if is_recording(name))
         if not files:
-            raise DataError(f"{path}: holds no .wav and no .flac file; give a folder with recordings")
+            raise DataError(f"{path}: holds no recording ({' '.join(AUDIO_SUFFIXES)}); {held_by(path)}")
         named = (Input(line, str(one.relative_to(path))) for line, one in enumerate(files, start=1))
         return Inputs(_heard(named, path))
     format = format_of(path, format)  # noqa: A001
-    if format == "parquet":
-        raise RequestError(f"{path}: recordings are named by lines, csv, tsv or jsonl; convert the table")
     file = SourceFile(path, path.name)
+    if format == "parquet":
+        return _of_parquet(file, path_column)
     base = Path() if path == Path("/dev/stdin") else path.parent
     if format == "lines":
         lines = (Input(number, text.strip(), fault + detail) for number, text, fault, detail in lines_of(file))
         return Inputs(_heard((row for row in lines if row.text), base))
     return _of_table(file, format, path_column, base)
+
+
+def _of_parquet(file: SourceFile, asked: str) -> Inputs:
+    """The recordings that a table holds; others are named by tables of text."""
+    column = sound_column(file, asked)
+    if not column:
+        raise RequestError(
+            f"{file.path}: no column of recordings (structs of bytes and path); paths of recordings are read from "
+            "lines, csv, tsv or jsonl; convert the table"
+        )
+    others = {name: kind for name, kind in parquet_types(file.path).items() if name != column}
+    return Inputs(_within(file, column, list(others)), others, (f"column of recordings: {column!r}",))
+
+
+def _within(file: SourceFile, column: str, others: list[str]) -> Iterator[Input]:
+    """Each row of a table with its recording in `item`, or with the fault that it has."""
+    with Archives() as archives:
+        for row, values in enumerate(parquet_rows(file.path, others), start=1):
+            member = f"{column}:{row}"
+            try:
+                clip, _ = read_clip(file.path, archives, member=member)
+            except DataError as error:
+                reason, detail = fault_of(error, f"{file.path}: {member}")
+                yield Input(row, "", f"{reason}{detail}", values)
+            else:
+                yield Input(row, f"{file.name}:{row}", others=values, item=clip)
 
 
 def _of_table(file: SourceFile, format: str, path_column: str, base: Path) -> Inputs:  # noqa: A002

@@ -34,6 +34,16 @@ def cut(corpus: Corpus, data: DataConfig, seed: int, by_label: bool = True) -> d
             f"{corpus.name}: its labels are values to predict (@targetLabel), and here they are classes; use lstmkit "
             "train with --task regression"
         )
+    try:
+        return _cut(corpus, data, seed, by_label)
+    except DataError as error:
+        # What is missing may have been there, in rows that could not be used.
+        if not (told := _rejected(corpus)):
+            raise
+        raise DataError(f"{corpus.name}: {told}; {str(error).removeprefix(f'{corpus.name}: ')}") from error
+
+
+def _cut(corpus: Corpus, data: DataConfig, seed: int, by_label: bool) -> dict[str, Part]:
     parts = dict(corpus.parts)
     if "all" in parts:
         parts["train"] = parts.pop("all")
@@ -53,6 +63,16 @@ def cut(corpus: Corpus, data: DataConfig, seed: int, by_label: bool = True) -> d
         parts[split] = train.take(np.flatnonzero(chosen))
         parts["train"] = train.take(np.flatnonzero(~chosen))
     return {split: parts[split] for split in SPLITS}
+
+
+def _rejected(corpus: Corpus) -> str:
+    """Return how many rows were rejected and why the first was; nothing where none was."""
+    if not corpus.rejected:
+        return ""
+    n, first = len(corpus.rejected), corpus.rejected[0]
+    where = f"{first['file']}:{first['line']}" if first["line"] else first["file"]
+    n_rows = n + sum(map(len, corpus.parts.values()))
+    return f"{n:,} of {n_rows:,} rows were rejected (the first is {where}: {first['reason']})"
 
 
 def _check_labels(name: str, parts: dict[str, Part]) -> None:

@@ -10,11 +10,12 @@ from typing import Any, Literal, NamedTuple
 
 from lstmkit.config.schema import DataConfig
 from lstmkit.core.errors import DataError
+from lstmkit.data.sources.channels import few
 from lstmkit.data.sources.columns import choose_columns, require_column
 from lstmkit.data.sources.corpus import Kind
 from lstmkit.data.sources.gathered import Step
 from lstmkit.data.sources.lines import Line, lines_of
-from lstmkit.data.sources.parquet import parquet_columns, parquet_rows, parquet_types
+from lstmkit.data.sources.parquet import class_names, parquet_columns, parquet_features, parquet_rows, parquet_types
 from lstmkit.data.sources.plan import Reading, Row, SourceFile
 from lstmkit.data.sources.series_tables import series_layout, series_rows
 
@@ -201,10 +202,19 @@ def _objects(file: SourceFile) -> Iterator[Record]:
 
 def _open_parquet(file: SourceFile, reading: Reading) -> Table:
     names = parquet_columns(file.path)
-    sample = list(parquet_rows(file.path, most=_SAMPLE_ROWS))
+    sample = list(parquet_rows(file.path, most=_SAMPLE_ROWS, named=True))
     layout = reading.layout or series_layout(file, names, sample, reading.data)
     chosen = layout.read_columns() if layout else list(choose_columns(file, names, sample, reading))
-    return Table(names, (Record(number, row) for number, row in enumerate(parquet_rows(file.path, chosen), start=1)))
+    classes = class_names(parquet_features(file.path))
+    reading.decisions += [
+        told
+        for column in chosen
+        if column in classes
+        and (told := f"names of classes in {column!r}: as the Parquet file has them ({few(classes[column])})")
+        not in reading.decisions
+    ]
+    rows = enumerate(parquet_rows(file.path, chosen, named=True), start=1)
+    return Table(names, (Record(number, row) for number, row in rows))
 
 
 _OPENERS: dict[str, Callable[[SourceFile, Reading], Table]] = {
