@@ -43,7 +43,8 @@ def predict_forecast(
 
     from lstmkit.api.forecaster import forecast_after, forecast_fault, last_read
     from lstmkit.artifact import find_model, load_forecaster
-    from lstmkit.data.sources.panel import PanelColumns, load_panel
+    from lstmkit.data.sources.panel import load_panel
+    from lstmkit.data.sources.panel_columns import PanelColumns
 
     if threads:
         import torch
@@ -52,7 +53,7 @@ def predict_forecast(
     model = load_forecaster(find_model(run), engine or "auto")
     encoder, reading = model.encoder, model.reading
     data = validate({"data": {"source": input, "on_bad_row": "skip" if skip else "fail"}}).data
-    columns = PanelColumns(encoder.columns[0], encoder.columns[1:], reading["series"], reading["time"])
+    columns = PanelColumns.of_run(encoder.columns, reading)
     panel = load_panel(data, columns, model.interval)
     panel = panel.without({series.name: forecast_fault(encoder, series.values) for series in panel.series}, skip)
     for rejected in panel.rejected:

@@ -74,8 +74,7 @@ def run_forecast(folder: Path, data: CutPanel, config: Config, listener: Listene
         network, result = train_and_refit(folder, lesson, both, config, device, listener)
         longest = network.recurrence.chrono_length
         architecture = architecture_of(config, data.encoder.shape, n_outputs(data.cut.horizon), longest)
-        reading = {"series": data.panel.series_column, "time": data.panel.time}
-        task = {"kind": "forecast", "reading": reading}
+        task = {"kind": "forecast", "reading": dict(data.panel.reading)}
         save_artifact(folder / "model", network, architecture, data.encoder, [], task, data.panel.interval)
         scoring = datetime.now(UTC)
         test = data.windows("test")

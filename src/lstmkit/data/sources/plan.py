@@ -12,7 +12,9 @@ import numpy as np
 
 from lstmkit.config.schema import DataConfig
 from lstmkit.core.errors import DataError
+from lstmkit.data.sources.cells import number_format
 from lstmkit.data.sources.corpus import Clip, ColumnsFound, Kind, Series
+from lstmkit.data.sources.dates import PLAIN
 from lstmkit.data.sources.times import Interval
 
 if TYPE_CHECKING:
@@ -93,12 +95,14 @@ class Reading:
 
     def __init__(self, data: DataConfig, model_interval: Interval | None = None) -> None:
         self.data = data
+        self.numbers = number_format(data)
         self.kind: Kind | None = None
         self.columns: tuple[str, str] | None = None
         self.found = ColumnsFound()
         self.channels: list[str] = []
         self.layout: SeriesLayout | None = None  # of the tables of numbers read so far
         self.interval = model_interval  # None: that of most series of the first table that has times
+        self.time_form = PLAIN  # of the times of the last table that has some
         self.whose_interval = "the model's is" if model_interval else "most have"
         self.has_targets = False  # whether the source says that labels are values to predict
         self.decisions: list[str] = []

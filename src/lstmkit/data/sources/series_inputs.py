@@ -6,9 +6,9 @@ from typing import Any
 
 from lstmkit.config.schema import DataConfig
 from lstmkit.core.errors import DataError, RequestError
+from lstmkit.data.sources.cells import is_number
 from lstmkit.data.sources.channels import are_named, few
 from lstmkit.data.sources.columns import LABEL_NAMES, by_name, require_column
-from lstmkit.data.sources.gathered import is_number
 from lstmkit.data.sources.inputs import Input, Inputs, format_of
 from lstmkit.data.sources.plan import Reading, SourceFile, fault_of_series
 from lstmkit.data.sources.series_tables import (

@@ -8,9 +8,10 @@ import numpy as np
 
 from lstmkit.config.schema import DataConfig
 from lstmkit.data.numeric import beyond_float32
+from lstmkit.data.sources.cells import is_missing, is_number, number_of
 from lstmkit.data.sources.columns import LABEL_NAMES, TEXT_NAMES, by_name, require_column
 from lstmkit.data.sources.corpus import ColumnsFound, Series
-from lstmkit.data.sources.gathered import TOO_LARGE, Step, gather, is_missing, is_number, number_of, timed
+from lstmkit.data.sources.gathered import TOO_LARGE, Step, gather, timed
 from lstmkit.data.sources.plan import Reading, Row, SourceFile
 
 SERIES_NAMES = (
