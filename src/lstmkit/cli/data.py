@@ -54,10 +54,12 @@ def info(
     asked = {**asked, "on_bad_row": asked["on_bad_row"] or "skip"}
     resolved = o.configuration("default", source, asked, any_task=True)
     if resolved.task.goal == "forecast":
+        from lstmkit.data.cutting import season_of
         from lstmkit.data.panel_info import panel_lines
         from lstmkit.data.sources.panel import load_panel
 
-        for line in panel_lines(load_panel(resolved.data)):
+        panel = load_panel(resolved.data)
+        for line in panel_lines(panel, season_of(panel, resolved.task, resolved.data)):
             sys.stdout.write(line + "\n")
         return
     if resolved.task.goal == "regression":

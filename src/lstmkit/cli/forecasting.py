@@ -52,15 +52,21 @@ def predict_forecast(
         torch.set_num_threads(threads)
     model = load_forecaster(find_model(run), engine or "auto")
     encoder, reading = model.encoder, model.reading
-    data = validate({"data": {"source": input, "on_bad_row": "skip" if skip else "fail"}}).data
+    dialect = _dialect_of(find_model(run).parent)
+    data = validate({"data": dialect | {"source": input, "on_bad_row": "skip" if skip else "fail"}}).data
     columns = PanelColumns.of_run(encoder.columns, reading)
     panel = load_panel(data, columns, model.interval)
+    for line in panel.decisions:
+        sys.stderr.write(line + "\n")
     panel = panel.without({series.name: forecast_fault(encoder, series.values) for series in panel.series}, skip)
     for rejected in panel.rejected:
         sys.stderr.write(f"skipped {rejected['file']}:{rejected['line']}: {rejected['reason']}\n")
     answers = forecast_after(model.network, encoder, [series.values for series in panel.series])
     origins = [last_read(encoder, series.values) for series in panel.series]
-    rows = _rows(panel.series, origins, answers)
+    times, blank = _times_after(panel, origins, encoder.horizon)
+    if blank:
+        sys.stderr.write(blank + "\n")
+    rows = _rows(panel.series, times, answers)
     if target is None:
         for line in jsonl_lines(rows):
             sys.stdout.write(line)
@@ -71,11 +77,42 @@ def predict_forecast(
     sys.stderr.write(f"predictions: {target}\n")
 
 
-def _rows(series: Any, origins: list[int], answers: Any) -> Iterator[dict[str, Any]]:
-    from lstmkit.data.sources.calendar import following
+def _dialect_of(home: Path) -> dict[str, Any]:
+    """How the table that a run was trained on is written; nothing of a model that has no run."""
+    from lstmkit.config.resolve import load_config
+    from lstmkit.data.sources.plan import DIALECT_KEYS
 
-    for one, origin, forecast in zip(series, origins, answers, strict=True):
-        times = following(one.times[: origin + 1], len(forecast)) or [None] * len(forecast)
-        for step, (time, row) in enumerate(zip(times, forecast.tolist(), strict=True), start=1):
+    path = home / "config.toml"
+    if not path.is_file():
+        return {}
+    own = load_config(path).data
+    return {key: getattr(own, key) for key in DIALECT_KEYS}
+
+
+def _times_after(panel: Any, origins: list[int], horizon: int) -> tuple[list[list[Any]], str]:
+    """The times of each series' forecast, None where they cannot be told, and a line that says so where it is so.
+
+    Rows of covariates known ahead have their times; others go on as those before them.
+    """
+    from lstmkit.data.sources.calendar import calendar_of
+
+    found, faults = [], {}
+    for one, origin in zip(panel.series, origins, strict=True):
+        ahead = list(one.times[origin + 1 : origin + 1 + horizon])
+        if len(ahead) < horizon:
+            times, fault = calendar_of(one.times[: origin + 1], panel.form).following(horizon)
+            if times is None:
+                faults[one.name] = fault
+            ahead = times or [None] * horizon
+        found.append(ahead)
+    if not faults:
+        return found, ""
+    name, fault = next(iter(faults.items()))
+    return found, f"time: blank for {len(faults):,} of {len(panel.series):,} series, such as {name!r}: {fault}"
+
+
+def _rows(series: Any, times: list[list[Any]], answers: Any) -> Iterator[dict[str, Any]]:
+    for one, after, forecast in zip(series, times, answers, strict=True):
+        for step, (time, row) in enumerate(zip(after, forecast.tolist(), strict=True), start=1):
             shown = time if time is None or isinstance(time, str | int | float) else str(time)
             yield {"series": one.name, "step": step, "time": shown, **dict(zip(QUANTILE_NAMES, row, strict=True))}

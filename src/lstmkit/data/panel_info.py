@@ -5,21 +5,26 @@ from collections.abc import Iterator
 import numpy as np
 
 from lstmkit.data.info import table
+from lstmkit.data.sources.calendar import calendar_of
 from lstmkit.data.sources.panel import Panel
 
+_SHOWN_TIMES = 3
 _MOST_SERIES = 24  # in the table of a terminal
 _MOST_REJECTED = 3
 
 
-def panel_lines(panel: Panel) -> Iterator[str]:
+def panel_lines(panel: Panel, season: tuple[int, str]) -> Iterator[str]:
     """Columns with their ranges, series with their lengths and times, what is missing, still or cannot be used.
 
     Args:
         panel: what `load_panel` gave.
+        season: steps of the season and why, see `lstmkit.data.cutting.season_of`.
     """
     every = panel.interval
     yield f"{panel.name}: a table to forecast" + (f"; {every} between two steps" if every else "")
     yield from (f"  {line}" for line in panel.decisions)
+    yield f"  season: {season[1]}"
+    yield f"  next times: {next_times(panel)}"
     yield ""
     rows = np.concatenate([one.values for one in panel.series])
     yield from table(
@@ -54,6 +59,27 @@ def panel_lines(panel: Panel) -> Iterator[str]:
     yield f"series that do not change: {len(still):,}" + (f" (such as {still[0]})" if still else "")
     yield f"rejected series: {len(panel.rejected):,}"
     yield from (f"  {row['file']}:{row['line']}: {row['reason']}" for row in panel.rejected[:_MOST_REJECTED])
+
+
+def next_times(panel: Panel, n: int = _SHOWN_TIMES) -> str:
+    """Return the times that follow the longest series with the rule that gives them, or why there are none.
+
+    Args:
+        panel: what `load_panel` gave.
+        n: how many to show.
+    """
+    series = max(panel.series, key=len)
+    calendar = calendar_of(series.times, panel.form)
+    times, fault = calendar.following(n)
+    if times is None:
+        told = f"none can be told ({fault})"
+    else:
+        told = f"{', '.join(map(str, times))}, …" + (f" ({calendar.words})" if panel.time else "")
+    others = sum(
+        calendar_of(one.times, panel.form).following(n)[0] is None for one in panel.series if one is not series
+    )
+    of = f", of series {series.name!r}" if len(panel.series) > 1 else ""
+    return told + of + (f"; none of {others:,} others" if others else "")
 
 
 def _range(values: np.ndarray) -> list[str]:

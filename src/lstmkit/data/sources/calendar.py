@@ -25,6 +25,7 @@ _LEAST_DAYS = 5  # days of business, with a weekend among them, until weekends a
 _LEAST_MONTHS = 3  # months until their business days or days of the week are taken for a rule
 _MOSTLY = 0.9  # of the steps: where so many are alike, the others do not hide the rule
 _RARELY = 0.2  # of the weeks: a day of the week that comes in fewer is an exception, such as an opened Saturday
+_GAP = 1.5  # usual steps, where no rule is found: a longer one is a gap
 _WEEKEND = frozenset({5, 6})
 _DAY_NAMES = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _PERIODS = {1: "months", 3: "quarters", 12: "years"}
@@ -37,6 +38,7 @@ class Calendar:
     Attributes:
         words: the rule, such as "business days"; empty: there is none.
         season: steps of a season that the calendar suggests; 0: it suggests none.
+        n_gaps: steps after which times are missing that the rule has.
         fault: why no time follows; empty: some do.
         after: all that follow, as moments or numbers.
         write: them as the column has its times.
@@ -45,6 +47,7 @@ class Calendar:
     words: str = ""
     season: int = 0
     fault: str = ""
+    n_gaps: int = 0
     after: Callable[[], Iterator[Any]] = lambda: iter(())
     write: Callable[[Sequence[Any]], list[Any]] = list
 
@@ -94,14 +97,19 @@ def _of_numbers(numbers: list[float]) -> Calendar:
     is_usual = np.isclose(steps, usual, rtol=1e-6, atol=0.0)
     places = steps / usual if usual else steps
     if not usual or is_usual.sum() * 2 <= len(steps) or not np.allclose(places, places.round(), rtol=1e-6, atol=1e-6):
-        shown = [f"{number:g}" for number in numbers]
-        return Calendar(fault=_irregular(shown, is_usual | np.isclose(places, places.round()), f"{usual:g}"))
+        fault = _irregular(
+            [f"{number:g}" for number in numbers], is_usual | np.isclose(places, places.round()), f"{usual:g}"
+        )
+        return Calendar(fault=fault, n_gaps=int((steps > _GAP * usual).sum()))
 
     def written(after: Sequence[float]) -> list[Any]:
         whole = all(number == int(number) for number in (*numbers, *after))
         return [int(number) for number in after] if whole else list(after)
 
-    return Calendar(f"every {usual:g}", after=lambda: (float(last + k * usual) for k in count(1)), write=written)
+    n_gaps = len(steps) - int(is_usual.sum())
+    return Calendar(
+        f"every {usual:g}", n_gaps=n_gaps, after=lambda: (float(last + k * usual) for k in count(1)), write=written
+    )
 
 
 def _of_dates(dates: list[datetime]) -> Calendar:
@@ -134,7 +142,7 @@ def _by_clock(dates: list[datetime]) -> Calendar | None:
     """Return the rule of times that come at the same hours of a day, on the same days of a week or month."""
     hours = {_within_day(moment) for moment in dates}
     if len(hours) == 1:
-        return _by_month(dates) or _by_day(dates)
+        return _by_month(dates) or _by_day(dates) or _by_step(dates)
     return _by_session(dates)
 
 
@@ -179,7 +187,8 @@ def _by_weekday(dates: list[datetime]) -> Calendar | None:
 def _monthly(dates: list[datetime], words: str, day_of: Callable[[int, int], int]) -> Calendar | None:
     """Return the rule of times on one day of each month, or of each few months; None where it is not so."""
     months = [12 * moment.year + moment.month - 1 for moment in dates]
-    usual = _usual(_steps(months))
+    steps = _steps(months)
+    usual = _usual(steps)
     if not usual or any(moment.day != day_of(moment.year, moment.month) for moment in dates):
         return None
 
@@ -189,14 +198,15 @@ def _monthly(dates: list[datetime], words: str, day_of: Callable[[int, int], int
             yield dates[-1].replace(year=year, month=month_of_year, day=day_of(year, month_of_year))
 
     season = 12 // usual if usual < 12 and 12 % usual == 0 else 0
-    return Calendar(_PERIODS.get(usual, f"every {usual} months") + words, season, after=after)
+    return Calendar(_PERIODS.get(usual, f"every {usual} months") + words, season, "", _n_gaps(steps, usual), after)
 
 
 def _by_day(dates: list[datetime]) -> Calendar | None:
     """Return the rule of times on some days of each week."""
     days = [moment.toordinal() for moment in dates]
     weekdays = _weekdays(days)
-    if len(weekdays) == 7 or _usual(_steps([_place(day, weekdays) for day in days if _is_on(day, weekdays)])) != 1:
+    steps = _steps([_place(day, weekdays) for day in days if _is_on(day, weekdays)])
+    if len(weekdays) == 7 or _usual(steps) != 1:
         return None
 
     def after() -> Iterator[datetime]:
@@ -204,7 +214,7 @@ def _by_day(dates: list[datetime]) -> Calendar | None:
             if (moment := dates[-1] + timedelta(days=day)).weekday() in weekdays:
                 yield moment
 
-    return Calendar(_days_in_words(weekdays), len(weekdays), after=after)
+    return Calendar(_days_in_words(weekdays), len(weekdays), "", _n_gaps(steps, 1), after)
 
 
 def _by_session(dates: list[datetime]) -> Calendar | None:
@@ -222,7 +232,8 @@ def _by_session(dates: list[datetime]) -> Calendar | None:
         for moment in dates
         if _is_on(moment.toordinal(), weekdays)
     ]
-    if _usual(_steps(places)) != 1:
+    steps = _steps(places)
+    if _usual(steps) != 1:
         return None
 
     def after() -> Iterator[datetime]:
@@ -234,7 +245,7 @@ def _by_session(dates: list[datetime]) -> Calendar | None:
 
     season = len(hours) if len(hours) <= _MOST_OF_A_DAY else 0
     on = "" if len(weekdays) == 7 else f" on {_days_in_words(weekdays)}"
-    return Calendar(f"{len(hours)} times a day{on}", season, after=after)
+    return Calendar(f"{len(hours)} times a day{on}", season, "", _n_gaps(steps, 1), after)
 
 
 def _by_step(dates: list[datetime]) -> Calendar | None:
@@ -255,7 +266,7 @@ def _by_step(dates: list[datetime]) -> Calendar | None:
         season = _SEASONS_OF_DAYS.get(usual // _DAY, 0) if usual % _DAY == 0 else 0
     last, step = dates[-1], usual * _MICROSECOND
     words = {1: "days", 7: "weeks"}.get(usual // _DAY if usual % _DAY == 0 else 0, f"every {_span(usual)}")
-    return Calendar(words, season, after=lambda: (last + k * step for k in count(1)))
+    return Calendar(words, season, "", _n_gaps(steps, usual), lambda: (last + k * step for k in count(1)))
 
 
 def _without_rule(dates: list[datetime]) -> Calendar:
@@ -263,7 +274,7 @@ def _without_rule(dates: list[datetime]) -> Calendar:
     usual = middle(steps)
     season = next((n for seconds, n in _SEASONS if abs(usual / 1e6 - seconds) <= 0.1 * seconds), 0)
     fault = _irregular([str(one) for one in dates], steps % (usual or 1) == 0, _span(usual))
-    return Calendar(season=season, fault=fault)
+    return Calendar("", season, fault, int((steps > _GAP * usual).sum()))
 
 
 def _irregular(times: Sequence[str], is_regular: np.ndarray, usual: str) -> str:
@@ -279,6 +290,10 @@ def _usual(steps: Sequence[int]) -> int:
         return 0
     usual, n = Counter(steps).most_common(1)[0]
     return usual if 2 * n > len(steps) and all(step % usual == 0 for step in steps) else 0
+
+
+def _n_gaps(steps: Sequence[int], usual: int) -> int:
+    return sum(step > usual for step in steps)
 
 
 def _steps(places: Sequence[int]) -> list[int]:

@@ -41,10 +41,12 @@ class TimeForm:
         format: as strptime takes it, and %q for a quarter's number; empty: numbers, ISO 8601, and what files hold as
             dates.
         note: what is to be said of the reading; empty: nothing.
+        is_asked: whether it was asked for.
     """
 
     format: str = ""
     note: str = ""
+    is_asked: bool = False
 
     def read(self, value: Any) -> datetime | float:
         """Return a time as a moment, or as the number that it is.
@@ -93,7 +95,7 @@ def forms_of(values: Iterable[Any], date_format: str = "") -> tuple[TimeForm, ..
     """
     if date_format:
         _check_format(date_format)
-        return (TimeForm(date_format),)
+        return (TimeForm(date_format, is_asked=True),)
     there = list(dict.fromkeys(value for value in values if isinstance(value, str | int | float) and value != ""))
     texts = [str(value).strip() for value in there if isinstance(value, str | int)]
     if not texts:
@@ -145,15 +147,16 @@ def doubt_of(forms: Sequence[TimeForm], values: Iterable[Any]) -> str:
     return f"times such as {example!r} have {len(forms)} readings; say which with {ways}"
 
 
-def unreadable(value: Any, date_format: str = "") -> str:
-    """Return why a cell is no time, and which option reads it."""
-    if date_format:
-        return f" ({value!r} does not have the form {date_format!r} of --date-format)"
-    text = str(value).strip()
-    numbers = _NUMBERS.fullmatch(text)
-    hint = "--date-format '%d.%m.%Y', or as it is written, reads other forms"
+def unreadable(value: Any, form: TimeForm = PLAIN) -> str:
+    """Return why a cell is no time of a column, and which option reads it."""
+    if form.is_asked:
+        return f" ({value!r} does not have the form {form.format!r} of --date-format)"
+    numbers = _NUMBERS.fullmatch(str(value).strip())
+    hint = "other forms are read with --date-format, such as '%d.%m.%Y'"
     if numbers and numbers[2] == "." and numbers[4]:
         hint = "--date-format '%d.%m.%Y' reads such, where the day comes first"
+    if form.format:
+        return f" ({value!r}; other times of the column have the form {form.format!r}; {hint})"
     return f" ({value!r}; a number, 2024-05-01T12:00, 2024-05, 2024Q2 or May 2024 is needed; {hint})"
 
 

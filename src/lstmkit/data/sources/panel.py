@@ -13,13 +13,13 @@ from jaxtyping import Float
 from lstmkit.config.schema import DataConfig
 from lstmkit.core.errors import DataError
 from lstmkit.core.files import digest_of, sha256_of
+from lstmkit.data.sources.calendar import calendar_of
 from lstmkit.data.sources.columns import require_column
 from lstmkit.data.sources.corpus import ColumnsFound
 from lstmkit.data.sources.dates import PLAIN, TimeForm, forms_of
 from lstmkit.data.sources.gathered import Gathered, Step, gather, timed
 from lstmkit.data.sources.panel_columns import EACH, PanelColumns, called_by_place, found_columns, many
 from lstmkit.data.sources.plan import DIALECT_KEYS, Reading, SourceFile
-from lstmkit.data.sources.series_tables import GAP
 from lstmkit.data.sources.tables import is_table, looked_at, open_whole, steps_of
 from lstmkit.data.sources.times import Interval, times_of
 
@@ -269,14 +269,12 @@ def _tell_of_times(series: Iterable[Gathered], columns: PanelColumns, reading: R
     """Tell of gaps, and of clocks that were set back."""
     n_gaps = n_set_back = 0
     for own in series if columns.time else ():
-        at, _ = times_of(own.times, reading.time_form)
-        steps = np.diff(at)
-        n_gaps += int((steps > GAP * np.median(steps)).sum()) if len(steps) else 0
+        n_gaps += calendar_of(own.times, reading.time_form).n_gaps
         moments = [reading.time_form.read(time) for time in own.times]
         n_set_back += sum(later <= earlier for earlier, later in pairwise(_on_the_clock(moments)))
     if n_set_back:
         reading.decisions.append(
-            f"time: a clock that was set back, {n_set_back:,} times; the hour that comes twice is read as two hours"
+            f"time: a clock is set back {n_set_back:,}×; the hour that comes twice is read as two hours"
         )
     if n_gaps:
         reading.decisions.append(

@@ -147,8 +147,8 @@ class _Finder:
         asked_series = self._asked(data.series_column)
         if asked_target == EACH and asked_series:
             raise RequestError(
-                "data.label_column = '*' makes each column of numbers a series, and data.series_column names one; leave one "
-                "of the two out"
+                "data.label_column = '*' makes each column of numbers a series, and data.series_column names one; "
+                "leave one out"
             )
         asked = {asked_target, asked_series, self._asked(data.time_column)}
         self.unnamed = [name for name in self.names if _UNNAMED.fullmatch(name) and name not in asked]
@@ -188,7 +188,7 @@ class _Finder:
             return named or dated[0]
         if dated:
             raise DataError(
-                f"{self.file.path}: which column has the times? {few(dated)} hold dates; name one with --time-column"
+                f"{self.file.path}: which column has the times? {', '.join(map(repr, dated))} hold dates; name one with --time-column"
             )
         named_free = [name for name in free if name not in self.unnamed]
         if found := by_name(named_free, _TIMES, taken=""):
@@ -220,7 +220,7 @@ class _Finder:
         others = [name for name in self.names if name.strip().casefold() in _PARTS and name != series]
         if others and not self._are_apart(time, (series,) if series else ()):
             raise DataError(
-                f"{self.file.path}: {time!r} and {few(others)} are parts of the time; write the time in one column, "
+                f"{self.file.path}: {time!r} and {', '.join(map(repr, others))} are parts of the time; write the time in one column, "
                 "such as 2024-01 or 2024-01-31, and name it with --time-column"
             )
 
@@ -254,7 +254,7 @@ class _Finder:
             self.notes.append(f"series by {apart[0]!r}: its names repeat, and each has its own times")
             return apart[0]
         if apart:
-            raise self._asks(time, f"{few(apart)} may name them", apart[0])
+            raise self._asks(time, f"{', '.join(map(repr, apart))} may name them", apart[0])
         for n in (2, 3):
             for several in combinations([*named, *maybe, *texts], n):
                 if self._are_apart(time, several):
@@ -266,7 +266,11 @@ class _Finder:
                         "NAME",
                     )
         if named or maybe or texts:
-            raise self._asks(time, f"{few([*named, *maybe, *texts])} may name them, and no one of these alone does", "")
+            raise self._asks(
+                time,
+                f"{', '.join(map(repr, [*named, *maybe, *texts]))} may name them, and no one of these alone does",
+                "",
+            )
         return ""
 
     def _repeats(self, name: str) -> bool:
@@ -281,7 +285,7 @@ class _Finder:
         """
         if len(maybe) > 1:
             raise DataError(
-                f"{self.file.path}: which column names the series? {few(maybe)} have values that repeat; name one with "
+                f"{self.file.path}: which column names the series? {', '.join(map(repr, maybe))} have values that repeat; name one with "
                 "--series-column, or add one column that joins them"
             )
         return maybe[0] if maybe else ""
@@ -400,7 +404,7 @@ class _Finder:
     def _options(self, names: Sequence[str], time: str) -> str:
         """The options that read a table whose columns hold no numbers as they stand."""
         options = [how_to_read(self._cells(name), self.reading.numbers) for name in names]
-        told = [f" ({option} reads column {name!r})" for name, option in zip(names, options, strict=True) if option][:1]
+        told = [f"; read {name!r} with {option}" for name, option in zip(names, options, strict=True) if option][:1]
         if time:
             cells = self._cells(time)
             forms = forms_of(cells, self.reading.data.date_format)
@@ -408,7 +412,7 @@ class _Finder:
             if len(forms) > 1:
                 told.append(f"; column {time!r}: {doubt_of(forms, cells)}")
             elif bad is not None:
-                told.append(f"; column {time!r} has a time that cannot be read{unreadable(bad, forms[0].format)}")
+                told.append(f"; column {time!r} has a time that cannot be read{unreadable(bad, forms[0])}")
         return "".join(told)
 
 

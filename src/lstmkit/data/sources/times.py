@@ -76,7 +76,7 @@ def times_of(
             moment = form.read(value)
             found[k], sort = _counted(moment)
         except (ValueError, OverflowError):
-            return np.zeros(0), TimeFault("a time that cannot be read", unreadable(value, form.format), k)
+            return np.zeros(0), TimeFault("a time that cannot be read", unreadable(value, form), k)
         first = first or sort
         if sort != first:
             return np.zeros(0), TimeFault(_MIXED[{sort, first} == _DATES], f" ({values[0]!r} and {value!r})", k)
