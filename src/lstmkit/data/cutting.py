@@ -148,7 +148,8 @@ def cut_panel(panel: Panel, task: TaskConfig, data: DataConfig, has_test: bool =
     encoder = replace(encoder, base=base)
     found = CutPanel(panel, cut, encoder, ())
     decisions = [
-        f"cut by time: of each series the last {n_test} steps are the test part, the {n_valid} before them validation",
+        f"cut by time: of each series the last {cut.n_test} steps are the test part, the {cut.n_valid} before "
+        "them validation",
         f"season: {how_season}; read before a forecast: up to {encoder.context} steps",
         f"what the network corrects: {how_base}",
     ]

@@ -188,7 +188,8 @@ class _Finder:
             return named or dated[0]
         if dated:
             raise DataError(
-                f"{self.file.path}: which column has the times? {', '.join(map(repr, dated))} hold dates; name one with --time-column"
+                f"{self.file.path}: which column has the times? {_quoted(dated)} hold dates; name one with "
+                "--time-column"
             )
         named_free = [name for name in free if name not in self.unnamed]
         if found := by_name(named_free, _TIMES, taken=""):
@@ -220,8 +221,8 @@ class _Finder:
         others = [name for name in self.names if name.strip().casefold() in _PARTS and name != series]
         if others and not self._are_apart(time, (series,) if series else ()):
             raise DataError(
-                f"{self.file.path}: {time!r} and {', '.join(map(repr, others))} are parts of the time; write the time in one column, "
-                "such as 2024-01 or 2024-01-31, and name it with --time-column"
+                f"{self.file.path}: {time!r} and {_quoted(others)} are parts of the time; write the time in one "
+                "column, such as 2024-01 or 2024-01-31, and name it with --time-column"
             )
 
     def _series(self, time: str, taken: set[str]) -> str:
@@ -254,7 +255,7 @@ class _Finder:
             self.notes.append(f"series by {apart[0]!r}: its names repeat, and each has its own times")
             return apart[0]
         if apart:
-            raise self._asks(time, f"{', '.join(map(repr, apart))} may name them", apart[0])
+            raise self._asks(time, f"{_quoted(apart)} may name them", apart[0])
         for n in (2, 3):
             for several in combinations([*named, *maybe, *texts], n):
                 if self._are_apart(time, several):
@@ -268,7 +269,7 @@ class _Finder:
         if named or maybe or texts:
             raise self._asks(
                 time,
-                f"{', '.join(map(repr, [*named, *maybe, *texts]))} may name them, and no one of these alone does",
+                f"{_quoted([*named, *maybe, *texts])} may name them, and no one of these alone does",
                 "",
             )
         return ""
@@ -285,8 +286,8 @@ class _Finder:
         """
         if len(maybe) > 1:
             raise DataError(
-                f"{self.file.path}: which column names the series? {', '.join(map(repr, maybe))} have values that repeat; name one with "
-                "--series-column, or add one column that joins them"
+                f"{self.file.path}: which column names the series? {_quoted(maybe)} have values that repeat; name one "
+                "with --series-column, or add one column that joins them"
             )
         return maybe[0] if maybe else ""
 
@@ -339,9 +340,7 @@ class _Finder:
         if not target and len(numeric) == 1:
             target = numeric[0]
         if not target:
-            found = (
-                f"the columns of numbers are {', '.join(map(repr, numeric))}" if numeric else "no column holds numbers"
-            )
+            found = f"the columns of numbers are {_quoted(numeric)}" if numeric else "no column holds numbers"
             each = f", or forecast each with --label-column '{EACH}'" if len(numeric) > 1 and not series else ""
             raise DataError(
                 f"{where}: which column is to be forecast? {found}{self._options(others, time)}; name one with "
@@ -414,6 +413,10 @@ class _Finder:
             elif bad is not None:
                 told.append(f"; column {time!r} has a time that cannot be read{unreadable(bad, forms[0])}")
         return "".join(told)
+
+
+def _quoted(names: Sequence[str]) -> str:
+    return few(list(map(repr, names)))
 
 
 def _reads(form: TimeForm, value: Any) -> bool:
