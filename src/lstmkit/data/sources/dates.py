@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -223,7 +223,7 @@ def _check_format(format_: str) -> None:
     """
     found = set(_DIRECTIVE.findall(format_))
     try:
-        _moment(_Styled(format_, []).written(datetime(2024, 12, 30, 13)), format_)
+        _moment(_Styled(format_, []).written(datetime(2024, 12, 30, 13, tzinfo=UTC)), format_)
     except (ValueError, re.error) as error:
         raise RequestError(
             f"data.date_format = {format_!r}: no format of strptime ({error}); give one as --date-format '%d/%m/%Y'"
