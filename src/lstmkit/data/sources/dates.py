@@ -83,7 +83,7 @@ class TimeForm:
 PLAIN = TimeForm()
 
 
-def forms_of(values: Iterable[Any], date_format: str = "") -> tuple[TimeForm, ...]:
+def forms_of(values: Iterable[Any], date_format: str = "") -> Sequence[TimeForm]:
     """Return the forms that read a column best: one, or several between which nobody but its writer can choose.
 
     Args:
