@@ -12,6 +12,7 @@ from lstmkit.core.errors import DataError, RequestError
 
 _FARTHEST = 1e300  # a time: differences of larger ones are infinite
 _MONTH_YEARS = range(1600, 2300)  # in which numbers such as 194901 are months
+_MOST_SHOWN = 40  # characters of a cell in an error
 _MOST_SHAPES = 4  # of one column that are tried on all of it
 _KEPT = 65_536  # texts whose dates are remembered: series of one panel share theirs
 
@@ -144,20 +145,26 @@ def doubt_of(forms: Sequence[TimeForm], values: Iterable[Any]) -> str:
     """Return what is to be asked where several forms read a column."""
     example = next(str(value).strip() for value in values if value not in (None, ""))
     ways = " or ".join(f"--date-format {form.format!r}" for form in forms)
-    return f"times such as {example!r} have {len(forms)} readings; say which with {ways}"
+    return f"times such as {shown(example)} have {len(forms)} readings; say which with {ways}"
 
 
 def unreadable(value: Any, form: TimeForm = PLAIN) -> str:
     """Return why a cell is no time of a column, and which option reads it."""
     if form.is_asked:
-        return f" ({value!r} does not have the form {form.format!r} of --date-format)"
+        return f" ({shown(value)} does not have the form {form.format!r} of --date-format)"
     numbers = _NUMBERS.fullmatch(str(value).strip())
     hint = "other forms are read with --date-format, such as '%d.%m.%Y'"
     if numbers and numbers[2] == "." and numbers[4]:
         hint = "--date-format '%d.%m.%Y' reads such, where the day comes first"
     if form.format:
-        return f" ({value!r}; other times of the column have the form {form.format!r}; {hint})"
-    return f" ({value!r}; a number, 2024-05-01T12:00, 2024-05, 2024Q2 or May 2024 is needed; {hint})"
+        return f" ({shown(value)}; other times of the column have the form {form.format!r}; {hint})"
+    return f" ({shown(value)}; a number, 2024-05-01T12:00, 2024-05, 2024Q2 or May 2024 is needed; {hint})"
+
+
+def shown(value: Any) -> str:
+    """Return a cell as an error shows it."""
+    text = repr(value)
+    return text if len(text) <= _MOST_SHOWN else f"{text[: _MOST_SHOWN - 1]}…"
 
 
 def _plain(value: float | str) -> datetime | float:

@@ -152,7 +152,9 @@ def timed(
             if fault.reason in UNORDERED:
                 was, came = own.times[fault.step - 1], own.times[fault.step]
                 remedy = "keep one row for each time" if fault.reason == UNORDERED[0] else order_remedy
-                detail = f" ({came!r} after {was!r} in column {time!r}); {remedy}" + ("" if series else SEVERAL)
+                detail = f" ({few_cells(came)} after {few_cells(was)} in column {time!r}); {remedy}" + (
+                    "" if series else SEVERAL
+                )
             own.refuse(reading, file, own.lines[fault.step], fault.reason, detail)
     if not time:
         return times

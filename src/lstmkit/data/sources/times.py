@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from lstmkit.core.errors import DataError
-from lstmkit.data.sources.dates import PLAIN, TimeForm, forms_of, unreadable
+from lstmkit.data.sources.dates import PLAIN, TimeForm, forms_of, shown, unreadable
 
 _UNITS = ((86_400.0, "d"), (3600.0, "h"), (60.0, "min"), (1.0, "s"))
 _HOUR_S = 3600.0
@@ -79,7 +79,9 @@ def times_of(
             return np.zeros(0), TimeFault("a time that cannot be read", unreadable(value, form), k)
         first = first or sort
         if sort != first:
-            return np.zeros(0), TimeFault(_MIXED[{sort, first} == _DATES], f" ({values[0]!r} and {value!r})", k)
+            return np.zeros(0), TimeFault(
+                _MIXED[{sort, first} == _DATES], f" ({shown(values[0])} and {shown(value)})", k
+            )
     return (_with_winter_time(found) if first == "local" else found), None
 
 
