@@ -180,7 +180,7 @@ def test_a_bad_series_can_be_skipped(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", LONG.replace("b,1,2", "b,0,2"))
     corpus = load_corpus(DataConfig(source=str(path), on_bad_row="skip"))
     assert list(corpus.parts["all"].ids) == ["a.csv:a"]
-    assert [(row["line"], row["reason"][:24]) for row in corpus.rejected] == [(3, "a time that occurs twice ")]
+    assert [(row["line"], row["reason"][:24]) for row in corpus.rejected] == [(3, "a time that occurs twice")]
 
 
 def test_of_two_intervals_in_one_table_the_first_is_known_and_the_other_named(tmp_path: Path) -> None:
