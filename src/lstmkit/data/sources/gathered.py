@@ -7,12 +7,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from lstmkit.core.errors import DataError
 from lstmkit.data.numeric import BEYOND_FLOAT32
-from lstmkit.data.sources.plan import Reading, SourceFile
+from lstmkit.data.sources.cells import NumberFormat, few_cells, how_to_read, number_of, spelled
+from lstmkit.data.sources.plan import LABEL_PER_STEP, TWO_LABELS, Reading, SourceFile
 from lstmkit.data.sources.times import checked_times, compact_dates, interval_of, middle, times_of
 
 TOO_LARGE = "a value beyond float32"
-_MISSING = frozenset({"", "?", "na", "nan", "null", "none"})
 
 
 class Step(NamedTuple):
@@ -20,33 +21,6 @@ class Step(NamedTuple):
 
     line: int
     values: Mapping[str, Any]
-
-
-def number_of(value: Any) -> float:
-    """A cell as a number, NaN where it is missing.
-
-    Raises:
-        ValueError: it is neither.
-    """
-    if value is None or (isinstance(value, str) and value.strip().lower() in _MISSING):
-        return np.nan
-    if isinstance(value, bool | list | dict):
-        raise ValueError("no number")  # noqa: TRY004  (what float says of a string that is none)
-    return float(value)
-
-
-def is_missing(value: Any) -> bool:
-    """Whether a cell is empty, or says that there is no value."""
-    return is_number(value) and bool(np.isnan(number_of(value)))
-
-
-def is_number(value: Any) -> bool:
-    """Whether a cell is a number or missing."""
-    try:
-        number_of(value)
-    except (TypeError, ValueError):
-        return False
-    return True
 
 
 @dataclass
@@ -71,12 +45,12 @@ class Gathered:
         self, reading: Reading, file: SourceFile, line: int, row: Mapping[str, Any], columns: Sequence[str], time: str
     ) -> None:
         """Take a row; one whose cells are no finite numbers leaves the series out."""
-        step = []
+        step, form = [], reading.numbers
         for column in columns:
             try:
-                step.append(number_of(row.get(column)))
+                step.append(number_of(row.get(column), form))
             except (TypeError, ValueError):
-                self.refuse(reading, file, line, "not a number", f" ({row.get(column)!r} in column {column!r})")
+                self.refuse(reading, file, line, "not a number", no_number(row.get(column), column, form))
                 step.append(np.nan)
             if np.isinf(step[-1]):
                 self.refuse(reading, file, line, "an infinite value", f" in column {column!r}")
@@ -90,6 +64,12 @@ class Gathered:
         if not self.is_bad:
             reading.reject(file, line, fault, detail)
         self.is_bad = True
+
+
+def no_number(value: Any, column: str, form: NumberFormat) -> str:
+    """Return the detail of a cell that is no number: what it is, and the options that read it where there are any."""
+    remedy = how_to_read([value], form)
+    return f" ({few_cells(value)} in column {column!r}{f'; read it with {remedy}' if remedy else ''})"
 
 
 def gather(
@@ -112,17 +92,26 @@ def gather(
         series: the column that names a series; empty: there is one, named by nothing.
         time: that of times; empty: steps are in the order of the rows.
         label: that of labels, the same in all rows of a series; empty: none.
+
+    Raises:
+        DataError: the table is one series, and its label changes.
     """
     found: dict[str, Gathered] = {}
     for line, row in rows:
         if series and row.get(series) in (None, ""):
             reading.reject(file, line, "the series has no name", f" (column {series!r} is empty)")
             continue
-        name = str(row.get(series)) if series else ""
+        name = spelled(row[series]) if series else ""
         own = found.setdefault(name, Gathered(line, row))
         if label and row.get(label) != (first := own.row.get(label)):
+            if not series:
+                raise DataError(
+                    f"{file.path}:{line}: the label changes from step to step within a series ({few_cells(first)}, "
+                    f"then {few_cells(row.get(label))}); {LABEL_PER_STEP}; if these are several series, name the column of "
+                    "their names with --series-column"
+                )
             detail = f" ({first!r} and {row.get(label)!r} in {name!r})"
-            own.refuse(reading, file, line, "two labels in one series", detail)
+            own.refuse(reading, file, line, TWO_LABELS, detail)
         own.add(reading, file, line, row, columns, time)
     return found
 

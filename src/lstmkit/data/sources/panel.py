@@ -11,11 +11,13 @@ from jaxtyping import Float
 from lstmkit.config.schema import DataConfig
 from lstmkit.core.errors import DataError
 from lstmkit.core.files import digest_of, sha256_of
-from lstmkit.data.sources.columns import by_name, require_column
-from lstmkit.data.sources.gathered import Step, gather, number_of, timed
+from lstmkit.data.sources.cells import is_missing, is_number
+from lstmkit.data.sources.columns import SERIES_NAMES, TIME_NAMES, by_name, require_column
+from lstmkit.data.sources.gathered import Step, gather, timed
+from lstmkit.data.sources.headers import index_columns, left_out_lines, with_names
 from lstmkit.data.sources.plan import Reading, SourceFile
-from lstmkit.data.sources.series_tables import GAP, SERIES_NAMES, TIME_NAMES, are_numbers
-from lstmkit.data.sources.tables import is_table, looked_at, open_whole, steps_of
+from lstmkit.data.sources.series_tables import GAP, are_numbers
+from lstmkit.data.sources.tables import is_table, looked_at, open_table, steps_of
 from lstmkit.data.sources.times import Interval, are_dates
 
 TARGET_NAMES = ("target", "y", "value", "label")
@@ -125,7 +127,7 @@ def load_panel(data: DataConfig, columns: PanelColumns | None = None, model_inte
         )
     file = SourceFile(path, path.name)
     reading = Reading(data, model_interval)
-    names, sample, records, _ = looked_at(open_whole(file, reading))
+    names, sample, records, *_ = looked_at(open_table(file, reading))
     if not sample:
         raise DataError(f"{path}: no rows; a row for each step with a number to predict is needed")
     if columns is None:
@@ -154,10 +156,10 @@ def load_panel(data: DataConfig, columns: PanelColumns | None = None, model_inte
 def _found_columns(
     file: SourceFile, names: Sequence[str], sample: Sequence[Mapping[str, Any]], reading: Reading
 ) -> PanelColumns:
-    data = reading.data
-    for name in (data.label_column, data.series_column, data.time_column):
-        if name:
-            require_column(file, name, names)
+    data = with_names(file, names, reading.data)
+    asked = (data.label_column, data.series_column, data.time_column)
+    indices = {name: why for name, why in index_columns(names, sample).items() if name not in asked}
+    names = [name for name in names if name not in indices]
     time = data.time_column or by_name(names, _TIME_NAMES, taken=data.label_column)
     dated = [name for name in names if name != data.label_column and are_dates(row.get(name) for row in sample)]
     if not time and len(dated) == 1:
@@ -166,7 +168,7 @@ def _found_columns(
     if not data.series_column and len({str(row.get(series)) for row in sample}) == len(sample):
         series = ""  # another name for the rows
     others = [name for name in names if name not in (time, series)]
-    numeric = [name for name in others if are_numbers(sample, name)]
+    numeric = [name for name in others if are_numbers(sample, name, reading.numbers)]
     target = data.label_column or by_name(numeric, TARGET_NAMES, taken="")
     how = "as asked" if data.label_column else "by its name" if target else "the only column of numbers"
     if not target and len(numeric) == 1:
@@ -174,7 +176,7 @@ def _found_columns(
     if not target:
         found = f"the columns of numbers are {', '.join(map(repr, numeric))}" if numeric else "no column holds numbers"
         raise DataError(f"{file.path}: which column is to be forecast? {found}; name one with --label-column")
-    if target not in numeric and not any(_is_number(row.get(target)) for row in sample):
+    if target not in numeric and not any(_is_number(row.get(target), reading) for row in sample):
         raise DataError(f"{file.path}: column {target!r} does not hold numbers; a forecast needs a numeric target")
     beside = tuple(name for name in numeric if name != target)
     reading.decisions.append(f"target: {target!r} ({how})")
@@ -184,6 +186,7 @@ def _found_columns(
         reading.decisions.append(f"covariates: {', '.join(beside)}")
     if unused := [name for name in others if name not in numeric]:
         reading.decisions.append(f"not read, no numbers: {', '.join(unused)}")
+    reading.decisions += left_out_lines(indices)
     return PanelColumns(target, beside, series, time)
 
 
@@ -211,8 +214,5 @@ def _series(
         )
 
 
-def _is_number(value: Any) -> bool:
-    try:
-        return not np.isnan(number_of(value))
-    except (TypeError, ValueError):
-        return False
+def _is_number(value: Any, reading: Reading) -> bool:
+    return not is_missing(value) and is_number(value, reading.numbers)
