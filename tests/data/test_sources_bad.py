@@ -39,8 +39,8 @@ FILES: dict[str, tuple[str, str | bytes, str]] = {
     "NUL in JSONL": ("a.jsonl", JSON_ROWS[0] + "\0\n", "{}/a.jsonl:2: a NUL byte at byte offset 32"),
     "CSV not UTF-8": ("a.csv", b"text,label\nx,a\ncaf\xe9,b\n", "{}/a.csv:3: not UTF-8 at byte offset 18 (0xe9)"),
     "Latin-1": ("a.csv", b"text,label\nx,a\ncaf\xe9,b\nna\xefve,b\n",
-        "{}/a.csv:3: not UTF-8 at byte offset 18 (0xe9), 'é' in Latin-1 (2 such rows); all rows are sound in Windows-1252: "
-        "read the file with --encoding cp1252, or save it as UTF-8, or leave"),
+        "{}/a.csv:3: not UTF-8 at byte offset 18 (0xe9), 'é' in Latin-1 (2 such rows); all rows are sound in "
+        "Windows-1252: read the file with --encoding cp1252, or save it as UTF-8, or leave"),
     "Windows-1252": ("a.csv", b"text,label\nx,a\nit\x92s,b\n", "{}/a.csv:3: not UTF-8 at byte offset 17 (0x92), "
         "'\N{RIGHT SINGLE QUOTATION MARK}' in Windows-1252; all rows are sound in Windows-1252: read "),
     "damaged UTF-8 is no Latin-1": ("a.csv", b"text,label\nx,a\n\xe6\xa5,b\n",

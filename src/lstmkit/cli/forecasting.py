@@ -16,6 +16,7 @@ def predict_forecast(
     threads: int | None,
     engine: str | None,
     refused: Mapping[str, Any],
+    asked: Mapping[str, Any],
 ) -> None:
     """Read series from a table and write a row for each step that follows each of them, quantiles with it.
 
@@ -26,6 +27,7 @@ def predict_forecast(
         skip: leave out series that cannot be used.
         threads, engine: the options.
         refused: options that are for other models, with what was given.
+        asked: dialect keys of the configuration's section `data` that options give.
 
     Raises:
         RequestError: an option is refused, or the series come through a pipe.
@@ -43,7 +45,9 @@ def predict_forecast(
 
     from lstmkit.api.forecaster import forecast_after, forecast_fault, last_read
     from lstmkit.artifact import find_model, load_forecaster
+    from lstmkit.cli.series_input import data_of
     from lstmkit.data.sources.panel import PanelColumns, load_panel
+    from lstmkit.data.sources.plan import dialect_of
 
     if threads:
         import torch
@@ -51,7 +55,9 @@ def predict_forecast(
         torch.set_num_threads(threads)
     model = load_forecaster(find_model(run), engine or "auto")
     encoder, reading = model.encoder, model.reading
-    data = validate({"data": {"source": input, "on_bad_row": "skip" if skip else "fail"}}).data
+    own = data_of(run, Path(input), None, asked)
+    about_file = {"source": input, "on_bad_row": "skip" if skip else "fail"}
+    data = validate({"data": dialect_of(own) | about_file}).data
     columns = PanelColumns(encoder.columns[0], encoder.columns[1:], reading["series"], reading["time"])
     panel = load_panel(data, columns, model.interval)
     panel = panel.without({series.name: forecast_fault(encoder, series.values) for series in panel.series}, skip)

@@ -140,6 +140,20 @@ def is_number(value: Any, form: NumberFormat = PLAIN) -> bool:
     return True
 
 
+def counted(values: Iterable[Any], form: NumberFormat = PLAIN) -> tuple[int, int]:
+    """Return how many cells hold something, and how many of them a number."""
+    n_there = n_numbers = 0
+    for value in values:
+        try:
+            number = number_of(value, form)
+        except (TypeError, ValueError):
+            n_there += 1
+        else:
+            n_there += number == number
+            n_numbers += number == number
+    return n_there, n_numbers
+
+
 def is_missing(value: Any) -> bool:
     """Whether a cell is empty, or says that there is no value."""
     if isinstance(value, str):

@@ -107,8 +107,8 @@ def gather(
             if not series:
                 raise DataError(
                     f"{file.path}:{line}: the label changes from step to step within a series ({few_cells(first)}, "
-                    f"then {few_cells(row.get(label))}); {LABEL_PER_STEP}; if these are several series, name the column of "
-                    "their names with --series-column"
+                    f"then {few_cells(row.get(label))}); {LABEL_PER_STEP}; if these are several series, name "
+                    "the column of their names with --series-column"
                 )
             detail = f" ({first!r} and {row.get(label)!r} in {name!r})"
             own.refuse(reading, file, line, TWO_LABELS, detail)

@@ -8,7 +8,7 @@ from typing import Any
 from lstmkit.core.errors import DataError, RequestError
 from lstmkit.data.sources.plan import readable
 
-_BATCH_ROWS, _BATCH_CELLS = 4096, 400_000
+_BATCH_ROWS, _BATCH_CELLS = 4096, 1_000_000
 
 
 def parquet_columns(path: Path) -> list[str]:

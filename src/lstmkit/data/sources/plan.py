@@ -85,6 +85,28 @@ class Plan:
 
 DIALECT_KEYS = ("encoding", "delimiter", "header", "date_format", "thousands", "decimal")
 """Keys of the configuration's section `data` that say how a file is written."""
+_BY_SUFFIX = {
+    ".csv": DIALECT_KEYS,
+    ".tsv": DIALECT_KEYS,
+    ".jsonl": ("encoding", "date_format", "thousands", "decimal"),
+    ".ndjson": ("encoding", "date_format", "thousands", "decimal"),
+    ".parquet": ("date_format", "thousands", "decimal"),
+    ".lines": ("encoding",),
+    ".ts": (),
+}
+
+
+def applying(suffix: str) -> tuple[str, ...]:
+    """Return the dialect keys that apply to a kind of file; `.lines` are files of texts; all for a folder."""
+    return _BY_SUFFIX.get(suffix.lower(), DIALECT_KEYS)
+
+
+def dialect_of(data: DataConfig) -> dict[str, Any]:
+    """Return the dialect keys that are not as usual."""
+    usual = DataConfig()
+    return {key: getattr(data, key) for key in DIALECT_KEYS if getattr(data, key) != getattr(usual, key)}
+
+
 READING_KEYS = ("text_column", "label_column", "series_column", "time_column", *DIALECT_KEYS, "on_bad_row")
 """Keys of the configuration's section `data` that decide what is read from a file."""
 
@@ -185,8 +207,8 @@ class Reading:
             DataError: a row is bad and bad rows are not to be skipped; or no row is usable.
         """
         told = encoding_told(self._not_decoded, self.data.encoding) if self._not_decoded else ""
+        n_undecoded = self._counts[self._undecoded]
         if told and self.data.on_bad_row == "skip":
-            n_undecoded = self._counts[self._undecoded]
             self.decisions.append(f"{self._undecoded}: {n_undecoded:,} rows left out; {told}")
         if self._first is None and n_rows:
             return
@@ -198,8 +220,10 @@ class Reading:
         count = f" ({n_such:,} such rows)" if n_such > 1 else ""
         if self.data.on_bad_row == "fail":
             remedy = remedies.get(reason, "mend it")
+            besides = f"; besides, {n_undecoded:,} rows are {self._undecoded}: {told}" if told else ""
+            besides = "" if reason == self._undecoded else besides
             raise DataError(
-                f"{where}: {reason}{detail}{count}; {remedy}, or leave such rows out with --on-bad-row skip"
+                f"{where}: {reason}{detail}{count}; {remedy}, or leave such rows out with --on-bad-row skip{besides}"
             )
         if not n_rows:
             remedy = f"; {remedies[reason]}" if reason in remedies else ""

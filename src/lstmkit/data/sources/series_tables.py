@@ -13,6 +13,7 @@ from lstmkit.data.sources.cells import (
     MOSTLY,
     PLAIN,
     NumberFormat,
+    counted,
     few_cells,
     how_to_read,
     is_missing,
@@ -151,7 +152,8 @@ def series_layout(
     wide = [name for name in others if name != series and name not in left_out]  # a column "t" among steps is a step
     if len(columns) < 2 or by_name(columns, TEXT_NAMES, taken=""):
         return None
-    if not _are_channels(sample, wide, form):
+    known = set(columns)
+    if not _are_channels(sample, [name for name in wide if name not in known], form, anyway=True):
         return None
     return SeriesLayout("wide", label, tuple(wide), series, left_out=told)
 
@@ -322,12 +324,11 @@ def _are_channels(
     """
     n_full, empty = 0, list[str]()
     for name in columns:
-        there = [row.get(name) for row in sample if not is_missing(row.get(name))]
-        least = 1.0 if by_name([name], TEXT_NAMES, taken="") else MOSTLY
-        if there and sum(is_number(value, form) for value in there) < least * len(there):
+        n_there, n_numbers = counted((row.get(name) for row in sample), form)
+        if n_numbers < n_there and n_numbers < (1.0 if name.casefold() in TEXT_NAMES else MOSTLY) * n_there:
             return False
-        n_full += bool(there)
-        empty += [] if there else [name]
+        n_full += bool(n_there)
+        empty += [] if n_there else [name]
     return not by_name(empty, TEXT_NAMES, taken="") and bool(anyway or n_full)
 
 
