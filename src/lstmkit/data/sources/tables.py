@@ -26,6 +26,7 @@ from lstmkit.data.sources.headers import (
     left_out_lines,
     listed,
     named_columns,
+    other_separator,
     require_column,
     with_names,
 )
@@ -199,6 +200,7 @@ def _delimited(file: SourceFile, delimiter: str, data: DataConfig, quoting: Lite
         return Table(file, names, rows, delimiter=delimiter, encoding=data.encoding)
     if fault:
         remedy = f"; {encoding_told(file.path, data.encoding)}" if fault == undecoded(data.encoding) else ""
+        remedy += f"; {hint}" if (hint := other_separator(fields)) else ""
         raise DataError(f"{file.path}:{line}: {fault}{detail}; the header line must be sound{remedy}")
     names = named_columns([name.strip() for name in fields])
     if all(isinstance(name, Unnamed) for name in names):
