@@ -81,8 +81,6 @@ _NUMBERS = st.one_of(st.integers(-(10**6), 10**6).map(float), st.floats(-1e6, 1e
 _CLASSES = st.sampled_from(
     [["up", "down"], [1, 2], [0.0, 1.0], [True, False], ["1.0", "2.5"], [0.5, 2.0], ["TRUE", "no"]]
 )
-    [["up", "down"], [1, 2], [0.0, 1.0], [True, False], ["1.0", "2.5"], [0.5, 2.0], ["TRUE", "no"]]
-)
 _CELLS = st.sampled_from(["floats", "integers", "booleans", "holes"])
 
 
