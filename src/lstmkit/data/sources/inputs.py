@@ -106,7 +106,10 @@ def _table(file: SourceFile, format: str, text_column: str, data: DataConfig) ->
             first = head[0]
             raise DataError(f"{file.path}:{first.line}: {first.fault or 'no column'}{first.detail}; a text is needed")
         return Inputs(iter(()))
-    column = choose_text_column(file, names, sample, text_column or found_column(data.text_column, names))
+    asked = text_column or found_column(data.text_column, names)
+    if not asked and not data.header and len(names) > 1:  # nothing but the number tells columns apart
+        asked = data.text_column
+    column = choose_text_column(file, names, sample, asked)
     empty = {name: why for name, why in index_columns(names, sample).items() if why == EMPTY and name != column}
     others = {name: table.types.get(name) for name in names if name != column and name not in empty}
     notes = [*reading.decisions, f"text column: {column!r}", *left_out_lines(empty)]
