@@ -273,7 +273,7 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], dict[str, Any], list[str]]] = {
     ),
     "numbers without a name": (
         lambda p: table(p, ["", "t0", "t1", "label"], [[k % 3 / 2, k, k, k % 2] for k in range(20)]), {},
-        ["column 1 has no name, and holds 0.0", "name it in the header line"],
+        ["column 1 has no name, and holds '0.0'", "name it in the header line"],
     ),
     "two columns of one name": (
         lambda p: table(p, ["a", "b", "b", "label"], [[k, k, k, k % 2] for k in range(9)]), {},

@@ -26,7 +26,6 @@ from lstmkit.data.sources.headers import (
     left_out_lines,
     listed,
     named_columns,
-    other_separator,
     require_column,
     with_names,
 )
@@ -200,7 +199,9 @@ def _delimited(file: SourceFile, delimiter: str, data: DataConfig, quoting: Lite
         return Table(file, names, rows, delimiter=delimiter, encoding=data.encoding)
     if fault:
         remedy = f"; {encoding_told(file.path, data.encoding)}" if fault == undecoded(data.encoding) else ""
-        remedy += f"; {hint}" if (hint := other_separator(fields)) else ""
+        others = [one for one in SEPARATORS if one != delimiter and one in "".join(fields)]
+        better = _better_delimiter(file, others, data.encoding, len(fields))
+        remedy += f"; its fields look separated by {SEPARATORS[better]}: {delimiter_option(better)}" if better else ""
         raise DataError(f"{file.path}:{line}: {fault}{detail}; the header line must be sound{remedy}")
     names = named_columns([name.strip() for name in fields])
     if all(isinstance(name, Unnamed) for name in names):
@@ -394,17 +395,22 @@ def _check_delimiter(table: Table, head: Sequence[Record]) -> None:
     others = [one for one in SEPARATORS if one != table.delimiter and one in first]
     if not (is_uneven or len(table.names) == 1 or any(one in name for one in others for name in table.names)):
         return
-    if not file.path.is_file():  # a pipe is read once
-        return
-    n_fields = {other: _n_fields(file, other, table.encoding) for other in others}
-    best = max(others, key=lambda other: n_fields[other], default="")
-    if best and n_fields[best] > (1 if is_uneven else len(table.names)):
+    if best := _better_delimiter(file, others, table.encoding, 1 if is_uneven else len(table.names)):
         came = f"one column ({table.names[0]!r})" if len(table.names) == 1 else f"columns {listed(table.names, 4)}"
         encoding = "" if table.encoding else encoding_option(file.path)
         raise DataError(
             f"{file.path}: {came}; its fields look separated by {SEPARATORS[best]}; read it with "
             f"{delimiter_option(best)}{f' {encoding} (it is not UTF-8)' if encoding else ''}"
         )
+
+
+def _better_delimiter(file: SourceFile, others: Sequence[str], encoding: str, n_fields: int) -> str:
+    """Which other character separates the first rows into more fields, each into as many; empty: none."""
+    if not others or not file.path.is_file():  # a pipe is read once
+        return ""
+    found = {other: _n_fields(file, other, encoding) for other in others}
+    best = max(found, key=lambda other: found[other])
+    return best if found[best] > n_fields else ""
 
 
 def _n_fields(file: SourceFile, delimiter: str, encoding: str) -> int:
