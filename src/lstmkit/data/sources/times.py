@@ -139,7 +139,7 @@ def _time_of(value: Any, are_compact: bool) -> tuple[float, Unit]:
     elif not isinstance(value, bool | date):
         try:
             number = float(value if isinstance(value, int | float) else str(value).strip())
-        except ValueError:
+        except (ValueError, OverflowError):  # an integer beyond all floats
             moment = str(value).strip()
         else:
             if not abs(number) < _FARTHEST:
