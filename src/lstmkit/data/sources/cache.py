@@ -20,7 +20,7 @@ from lstmkit.data.sources.plan import DIALECT_KEYS, READING_KEYS, Plan, SourceFi
 from lstmkit.data.sources.times import Interval
 
 _FORMAT = 3  # raise it when the readers make other examples of a file; no earlier run then knows its data again
-_LAYOUT = 5  # raise it when anything else changes that the cache keeps
+_LAYOUT = 6  # raise it when anything else changes that the cache keeps
 # A file changed in the same tick of the clock in which it was hashed can keep its mtime (git's "racy" index entries).
 _RACY_NS = 2_000_000_000
 _ENTRY, _MANIFEST = "corpus.json", "manifest.json"
