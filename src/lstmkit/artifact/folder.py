@@ -93,6 +93,7 @@ def save_artifact(
     labels: list[str],
     task: dict[str, Any] | None = None,
     interval: Interval | None = None,
+    dialect: dict[str, Any] | None = None,
 ) -> None:
     """Write the model folder, whole or not at all.
 
@@ -104,6 +105,7 @@ def save_artifact(
         labels: class names in the order of the network's outputs; none where it does not classify.
         task: where it does not: its `kind`, and what else a prediction needs.
         interval: of series, the sampling interval of the training source; None: not known.
+        dialect: how the training source is written, by key of the configuration's section `data`; empty: as usual.
     """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     contents = {
@@ -117,6 +119,7 @@ def save_artifact(
         "encoder": encoder.describe(),
         "labels": labels,
         **({"interval": interval._asdict()} if interval else {}),
+        **({"dialect": dialect} if dialect else {}),
         "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()},
         "versions": {
             "lstmkit": version("lstmkit"),

@@ -16,6 +16,7 @@ def predict_forecast(
     threads: int | None,
     engine: str | None,
     refused: Mapping[str, Any],
+    asked: Mapping[str, Any],
 ) -> None:
     """Read series from a table and write a row for each step that follows each of them, quantiles with it.
 
@@ -26,6 +27,7 @@ def predict_forecast(
         skip: leave out series that cannot be used.
         threads, engine: the options.
         refused: options that are for other models, with what was given.
+        asked: dialect keys of the configuration's section `data` that options give.
 
     Raises:
         RequestError: an option is refused, or the series come through a pipe.
@@ -43,8 +45,10 @@ def predict_forecast(
 
     from lstmkit.api.forecaster import forecast_after, forecast_fault, last_read
     from lstmkit.artifact import find_model, load_forecaster
+    from lstmkit.cli.series_input import data_of
     from lstmkit.data.sources.panel import load_panel
     from lstmkit.data.sources.panel_columns import PanelColumns
+    from lstmkit.data.sources.plan import dialect_of
 
     if threads:
         import torch
@@ -52,8 +56,9 @@ def predict_forecast(
         torch.set_num_threads(threads)
     model = load_forecaster(find_model(run), engine or "auto")
     encoder, reading = model.encoder, model.reading
-    dialect = _dialect_of(find_model(run).parent)
-    data = validate({"data": dialect | {"source": input, "on_bad_row": "skip" if skip else "fail"}}).data
+    own = data_of(run, Path(input), None, asked)
+    about_file = {"source": input, "on_bad_row": "skip" if skip else "fail"}
+    data = validate({"data": dialect_of(own) | about_file}).data
     columns = PanelColumns.of_run(encoder.columns, reading)
     panel = load_panel(data, columns, model.interval)
     for line in panel.decisions:
@@ -75,18 +80,6 @@ def predict_forecast(
     columns = {"series": "string", "step": "int64", "time": "string", **dict.fromkeys(QUANTILE_NAMES, "double")}
     write_table(target, rows, columns)
     sys.stderr.write(f"predictions: {target}\n")
-
-
-def _dialect_of(home: Path) -> dict[str, Any]:
-    """How the table that a run was trained on is written; nothing of a model that has no run."""
-    from lstmkit.config.resolve import load_config
-    from lstmkit.data.sources.plan import DIALECT_KEYS
-
-    path = home / "config.toml"
-    if not path.is_file():
-        return {}
-    own = load_config(path).data
-    return {key: getattr(own, key) for key in DIALECT_KEYS}
 
 
 def _times_after(panel: Any, origins: list[int], horizon: int) -> tuple[list[list[Any]], str]:

@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from lstmkit.core.errors import DataError
 from lstmkit.data.numeric import BEYOND_FLOAT32
-from lstmkit.data.sources.cells import NumberFormat, few_cells, how_to_read, number_of
+from lstmkit.data.sources.cells import NumberFormat, few_cells, how_to_read, number_of, spelled
 from lstmkit.data.sources.dates import PLAIN, form_of
-from lstmkit.data.sources.plan import Reading, SourceFile
+from lstmkit.data.sources.plan import LABEL_PER_STEP, TWO_LABELS, Reading, SourceFile
 from lstmkit.data.sources.times import UNORDERED, checked_times, interval_of, middle, times_of
 
 TOO_LARGE = "a value beyond float32"
@@ -97,17 +98,26 @@ def gather(
         series: the column that names a series; empty: there is one, named by nothing.
         time: that of times; empty: steps are in the order of the rows.
         label: that of labels, the same in all rows of a series; empty: none.
+
+    Raises:
+        DataError: the table is one series, and its label changes.
     """
     found: dict[str, Gathered] = {}
     for line, row in rows:
         if series and row.get(series) in (None, ""):
             reading.reject(file, line, "the series has no name", f" (column {series!r} is empty)")
             continue
-        name = str(row.get(series)) if series else ""
+        name = spelled(row[series]) if series else ""
         own = found.setdefault(name, Gathered(line, row))
         if label and row.get(label) != (first := own.row.get(label)):
+            if not series:
+                raise DataError(
+                    f"{file.path}:{line}: the label changes from step to step within a series ({few_cells(first)}, "
+                    f"then {few_cells(row.get(label))}); {LABEL_PER_STEP}; if these are several series, name "
+                    "the column of their names with --series-column"
+                )
             detail = f" ({first!r} and {row.get(label)!r} in {name!r})"
-            own.refuse(reading, file, line, "two labels in one series", detail)
+            own.refuse(reading, file, line, TWO_LABELS, detail)
         own.add(reading, file, line, row, columns, time)
     return found
 

@@ -14,13 +14,13 @@ from lstmkit.config.schema import DataConfig
 from lstmkit.core.errors import DataError
 from lstmkit.core.files import digest_of, sha256_of
 from lstmkit.data.sources.calendar import calendar_of
-from lstmkit.data.sources.columns import require_column
 from lstmkit.data.sources.corpus import ColumnsFound
 from lstmkit.data.sources.dates import PLAIN, TimeForm, forms_of
 from lstmkit.data.sources.gathered import Gathered, Step, gather, timed
-from lstmkit.data.sources.panel_columns import EACH, PanelColumns, called_by_place, found_columns, many
+from lstmkit.data.sources.headers import require_column
+from lstmkit.data.sources.panel_columns import EACH, PanelColumns, found_columns, many
 from lstmkit.data.sources.plan import DIALECT_KEYS, Reading, SourceFile
-from lstmkit.data.sources.tables import is_table, looked_at, open_whole, steps_of
+from lstmkit.data.sources.tables import is_table, looked_at, open_table, steps_of
 from lstmkit.data.sources.times import Interval, times_of
 
 _ONE_VALUE = "value"  # the column of a table in which each column is a series
@@ -141,29 +141,24 @@ def load_panel(data: DataConfig, columns: PanelColumns | None = None, model_inte
         )
     file = SourceFile(path, path.name)
     reading = Reading(data, model_interval)
-    stored, sample, records, _ = looked_at(open_whole(file, reading))
+    names, sample, records, *_ = looked_at(open_table(file, reading))
     if not sample:
         raise DataError(f"{path}: no rows; a row for each step with a number to predict is needed")
-    names = called_by_place(stored)
-
-    def named(values: Mapping[str, Any]) -> Mapping[str, Any]:
-        return values if names == stored else dict(zip(names, map(values.get, stored), strict=True))
 
     def every() -> Iterator[Mapping[str, Any]]:
         again = Reading(data)  # what cannot be used is told once
-        return (named(step.values) for step in steps_of(file, looked_at(open_whole(file, again)).records, again))
+        return (step.values for step in steps_of(file, looked_at(open_table(file, again)).records, again))
 
-    sampled = [named(values) for values in sample]
     if columns is None:
-        columns = found_columns(file, names, sampled, every, reading)
+        columns = found_columns(file, names, sample, every, reading)
     else:
         for name in (*columns.named, columns.series, columns.time):
             if name:
                 require_column(file, name, names)
         reading.time_form = TimeForm(columns.date_format)
         if columns.target == EACH:
-            columns = replace(columns, others=many(names, sampled, columns, reading))
-    steps = (Step(line, named(values)) for line, values in steps_of(file, records, reading))
+            columns = replace(columns, others=many(names, sample, columns, reading))
+    steps = steps_of(file, records, reading)
     read = _wide_series if columns.target == EACH else _series
     series = tuple(read(file, steps, columns, reading, path.stem))
     reading.finish(len(series), path)

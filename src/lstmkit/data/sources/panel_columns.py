@@ -13,10 +13,10 @@ import numpy as np
 from lstmkit.core.errors import DataError, RequestError
 from lstmkit.data.sources.cells import MOSTLY, how_to_read, is_missing, is_number
 from lstmkit.data.sources.channels import few
-from lstmkit.data.sources.columns import by_name, require_column
+from lstmkit.data.sources.columns import SERIES_NAMES, TIME_NAMES, by_name
 from lstmkit.data.sources.dates import TimeForm, doubt_of, forms_of, unreadable
+from lstmkit.data.sources.headers import require_column
 from lstmkit.data.sources.plan import Reading, SourceFile
-from lstmkit.data.sources.series_tables import SERIES_NAMES, TIME_NAMES
 from lstmkit.data.sources.times import are_dates, checked_times, times_of
 
 EACH = "*"
@@ -84,11 +84,6 @@ class PanelColumns:
             bool(reading.get("sort")),
             str(reading.get("date_format", "")),
         )
-
-
-def called_by_place(names: Sequence[str]) -> list[str]:
-    """Return names of columns, those without one called by their place, from 1."""
-    return [name or f"column {place}" for place, name in enumerate(names, start=1)]
 
 
 def found_columns(
@@ -168,13 +163,7 @@ class _Finder:
 
     def _asked(self, asked: str) -> str:
         """The column that a user names: by its name, else by its number, counted from 1."""
-        if asked.isascii() and asked.isdecimal() and asked not in self.names:
-            if 0 < int(asked[:9]) <= len(self.names):
-                return self.names[int(asked) - 1]
-        elif not asked:
-            return ""
-        require_column(self.file, asked, self.names)
-        return asked
+        return require_column(self.file, asked, self.names) if asked else ""
 
     def _cells(self, name: str) -> list[Any]:
         return [row.get(name) for row in self.sample]
