@@ -25,6 +25,7 @@ from lstmkit.data.sources.cells import (
 )
 from lstmkit.data.sources.columns import LABEL_NAMES, SERIES_NAMES, TEXT_NAMES, TIME_NAMES, by_name
 from lstmkit.data.sources.corpus import ColumnsFound, Series
+from lstmkit.data.sources.dates import forms_of
 from lstmkit.data.sources.gathered import TOO_LARGE, Step, gather, no_number, timed
 from lstmkit.data.sources.headers import Unnamed, left_out_lines
 from lstmkit.data.sources.plan import Reading, Row, SourceFile
@@ -207,8 +208,9 @@ def _placed(
 def _rise(sample: Sequence[Mapping[str, Any]], time: str, series: str) -> bool:
     """Whether the times of each series rise from row to row."""
     last: dict[str, float] = {}
+    form = forms_of([row.get(time) for row in sample])[0]
     for row in sample:
-        at, fault = times_of([row.get(time)])
+        at, fault = times_of([row.get(time)], form)
         name = str(row.get(series)) if series else ""
         if fault or at[0] <= last.get(name, -np.inf):
             return False
