@@ -3,12 +3,15 @@ again as it was."""
 
 import re
 from datetime import UTC, date, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lstmkit.config.schema import DataConfig
 from lstmkit.core.errors import DataError, RequestError
+from lstmkit.data.sources import load_corpus
 from lstmkit.data.sources.dates import PLAIN, TimeForm, form_of, forms_of
 from lstmkit.data.sources.times import are_dates, times_of
 
@@ -222,3 +225,31 @@ def test_what_a_format_writes_it_reads(moments: list[datetime], format_: str) ->
     form = TimeForm(format_)
     texts = form.write(moments, [form.write([moment], ["-"])[0] for moment in moments])
     assert form.write([one for text in texts if isinstance(one := form.read(text), datetime)], texts) == texts
+
+
+@pytest.mark.parametrize(("date_format", "said"), [("", "--date-format '%d.%m.%Y'"), ("%d.%m.%Y", ""), ("%Y", "'%Y'")])
+def test_a_table_of_series_to_classify_is_read_by_the_format_too(tmp_path: Path, date_format: str, said: str) -> None:
+    days = [date(2024, 1, 30) + timedelta(days=k) for k in range(4)]
+    rows = [
+        f"{name},{day:%d.%m.%Y},{k},{label}" for name, label in ("au", "bv", "cu", "dv") for k, day in enumerate(days)
+    ]
+    path = tmp_path / "a.csv"
+    path.write_text("series_id,time,x,label\n" + "\n".join(rows) + "\n")
+    data = DataConfig(source=str(path), date_format=date_format)
+    if said:
+        with pytest.raises(DataError, match=re.escape(said)) as caught:
+            load_corpus(data)
+        assert "a.csv:2: a time that cannot be read ('30.01.2024'" in str(caught.value)
+    else:
+        corpus = load_corpus(data)
+        assert (corpus.kind, corpus.interval) == ("series", (86_400, "seconds"))
+
+
+def test_a_later_table_of_a_source_is_read_as_the_first(tmp_path: Path) -> None:
+    for name, first in (("train", date(2024, 1, 10)), ("test", date(2024, 1, 1))):
+        days = [first + timedelta(days=k) for k in range(5)]  # of the second table both readings are dates
+        rows = [f"{who},{day:%d/%m/%Y},{k},{who[-1]}" for who in ("au", "bv", "cu", "dv") for k, day in enumerate(days)]
+        (tmp_path / f"{name}.csv").write_text("series_id,time,x,label\n" + "\n".join(rows) + "\n")
+    corpus = load_corpus(DataConfig(source=str(tmp_path)))
+    assert corpus.interval == (86_400, "seconds")
+    assert {part: len(of) for part, of in corpus.parts.items()} == {"train": 4, "test": 4}
