@@ -76,11 +76,11 @@ BAD: dict[str, tuple[Callable[[Path], Path], str]] = {
     ),
     "unsorted times": (
         lambda d: table(d, HEAD + rows() + "z,1,1,1,a\nz,0,2,2,a\nz,2,3,3,a\n"),
-        "series.csv:102: times that do not rise (step 2)",
+        "series.csv:103: times that do not rise ('0' after '1' in column 'time'); sort the rows by it; mend it",
     ),
     "repeated times": (
         lambda d: table(d, HEAD + rows() + "z,0,1,1,a\nz,1,2,2,a\nz,1,3,3,a\n"),
-        "series.csv:102: a time that occurs twice (step 3)",
+        "series.csv:104: a time that occurs twice ('1' after '1' in column 'time'); keep one row for each time",
     ),
     "mixed sampling rates": (
         lambda d: table(d, HEAD + rows() + rows(5, begin=90, n_series=2)),

@@ -310,3 +310,66 @@ def test_data_info_shows_a_table_to_forecast(sales: Path, capsys: pytest.Capture
     assert "series that do not change: 1 (such as d)" in lines
     assert "rejected series: 1" in lines
     assert lines[-1] == "sales.csv:122: every value to predict is missing (series 'c', column 'y')"
+
+
+def test_each_column_a_series_in_all_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    """Train, predict and evaluate read a column a series; times go on in the form of the table."""
+    months = [f"{2015 + k // 12}/{k % 12 + 1:02d}" for k in range(60)]
+    rows = [
+        [month, *(f"{100 * shop + 9 * math.sin(k / 2):.2f}" for shop in (1, 2, 3))] for k, month in enumerate(months)
+    ]
+    Path("wide.csv").write_text("\n".join(["month,north,south,west", *map(",".join, rows)]) + "\n")
+    assert run(["train", "wide.csv", "--out", "a", "--label-column", "*", *SMALL]) == 0
+    assert "season: 12 steps, by the calendar (months)" in capsys.readouterr().err
+    assert load("a").columns == ["value"]
+    assert run(["predict", "a", "--input", "wide.csv"]) == 0
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(row["series"], row["time"]) for row in found] == [
+        (shop, f"2020/0{month}") for shop in ("north", "south", "west") for month in (1, 2, 3)
+    ]
+    assert run(["evaluate", "a"]) == 0
+    assert "agrees with evaluation.json" in capsys.readouterr().err
+    Path("one.csv").write_text("\n".join(["month,east", *(",".join(row[:2]) for row in rows)]) + "\n")
+    assert run(["evaluate", "a", "one.csv"]) == 0
+    assert json.loads(capsys.readouterr().out)["n_series"] == 1
+    assert run(["train", "wide.csv", "--out", "b", *SMALL]) == 2
+    assert "or forecast each with --label-column '*'" in capsys.readouterr().err
+
+
+def test_blank_times_have_a_line_and_others_go_on_as_the_table_has_them(capsys: pytest.CaptureFixture[str]) -> None:
+    days = [date(2024, 1, 1) + timedelta(days=k) for k in range(60)]
+    lines = [f"{day:%d.%m.%Y},{9 * math.sin(k):.2f}" for k, day in enumerate(days)]
+    Path("daily.csv").write_text("\n".join(["day,y", *lines]) + "\n")
+    assert run(["train", "daily.csv", "--out", "a", *SMALL]) == 2
+    assert "--date-format '%d.%m.%Y'" in capsys.readouterr().err
+    assert run(["train", "daily.csv", "--out", "a", "--date-format", "%d.%m.%Y", *SMALL]) == 0
+    Path("gap.csv").write_text("\n".join(["day,y", *lines[:30], *lines[33:]]) + "\n")
+    bent = [line for k, line in enumerate(lines[:59]) if k % 3 < 2]  # as many steps of two days as of one
+    Path("bent.csv").write_text("\n".join(["day,y", *bent[:39]]) + "\n")
+    answers = {}
+    for name in ("daily", "gap", "bent"):
+        capsys.readouterr()
+        assert run(["predict", "a", "--input", f"{name}.csv"]) == 0
+        out, err = capsys.readouterr()
+        told = [line for line in err.splitlines() if line.startswith("time: blank")]
+        answers[name] = ([json.loads(line)["time"] for line in out.splitlines()], told)
+    after = ["01.03.2024", "02.03.2024", "03.03.2024"]
+    assert answers["daily"] == answers["gap"] == (after, [])
+    times, told = answers["bent"]
+    assert times == [None] * 3
+    assert told == [
+        "time: blank for 1 of 1 series, such as 'bent': fewer than half of the steps are the usual one, 1 d"
+    ]
+
+
+def test_rows_of_covariates_known_ahead_have_their_own_times(capsys: pytest.CaptureFixture[str]) -> None:
+    """A day off among those ahead is passed over, as the table does."""
+    days = [date(2024, 1, 1) + timedelta(days=k) for k in range(64)]
+    ahead = [days[60], *days[62:64]]
+    lines = [f"{day},{9 * math.sin(k):.2f},{k % 3}" for k, day in enumerate(days[:60])]
+    Path("daily.csv").write_text("\n".join(["date,y,price", *lines]) + "\n")
+    assert run(["train", "daily.csv", "--out", "a", *SMALL, "--set", "task.known_ahead=price"]) == 0
+    Path("planned.csv").write_text("\n".join(["date,y,price", *lines, *(f"{day},,1" for day in ahead)]) + "\n")
+    capsys.readouterr()
+    assert run(["predict", "a", "--input", "planned.csv"]) == 0
+    assert [json.loads(line)["time"] for line in capsys.readouterr().out.splitlines()] == list(map(str, ahead))

@@ -116,9 +116,9 @@ def test_columns_of_one_name_are_told_apart_or_left_out_aloud(lstmkit: Command, 
     source.write_text("text,id,,\nfine,1,,\n")
     done = lstmkit("predict", model, "--input", source)
     assert done.status == 0, done.err
-    assert "left out: 2 columns named ''\n" in done.err
+    assert "left out: 'column 3' (no name, empty), 'column 4' (no name, empty)\n" in done.err
     assert objects(done.out)[0]["id"] == "1"
     source.write_text("text,text\nfine,dull\n")
     done = lstmkit("predict", model, "--input", source)
     assert done.status == 2
-    assert "2 columns are named 'text'; rename all but one" in done.err
+    assert "2 columns are named 'text' (columns 1, 2); rename all but one" in done.err

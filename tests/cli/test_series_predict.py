@@ -198,7 +198,7 @@ BAD: dict[str, tuple[Callable[[Path], Path], str]] = {
     "no number": (written("n.csv", "case,x,y\na,1,2\na,fast,2\n"), "n.csv:3: not a number ('fast' in column 'x')"),
     "only missing": (written("n.csv", "case,x,y\na,,\na,,NaN\n"), "n.csv:2: every value is missing"),
     "an infinite value": (written("n.csv", "case,x,y\na,1,2\na,inf,2\n"), "n.csv:3: an infinite value in column 'x'"),
-    "times that fall": (written("n.csv", "case,time,x,y\na,1,1,2\na,0,1,2\n"), "n.csv:2: times that do not rise"),
+    "times that fall": (written("n.csv", "case,time,x,y\na,1,1,2\na,0,1,2\n"), "n.csv:3: times that do not rise"),
     "lists of two lengths": (written("n.jsonl", '{"x": [1, 2], "y": [1]}\n'), "n.jsonl:1: lists of different lengths"),
     "lines": (written("n.txt", "1,2\n"), "n.txt: lines hold texts, and the model reads series; give .ts, .csv"),
     "nothing there": (lambda d: d / "n.csv", "n.csv: cannot be read (No such file or directory)"),

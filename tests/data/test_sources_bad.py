@@ -27,7 +27,7 @@ FILES: dict[str, tuple[str, str | bytes, str]] = {
     "one label only": ("a.csv", "text,label\nx,1\ny,1\nz,1\n", "a: every training example has the label '1'; "),
     "one column": ("a.csv", "text\nx\ny\n", "{}/a.csv: one column ('text'); a text and a label"),
     "semicolons": ("a.csv", "text;label\nx, y;a\nz;b\n",
-        "{}/a.csv: one column ('text;label'); its fields look separated by semicolons; save it with commas as .csv"),
+        "{}/a.csv: one column ('text;label'); its fields look separated by semicolons; read it with --delimiter ';'"),
     "commas in a TSV": ("a.tsv", GOOD, "{}/a.tsv: one column ('text,label'); its fields look separated by commas; "),
     "no header": ("a.csv", "fine film,pos\nbad film,neg\ngood,pos\n", "{}/a.csv:1: the first line looks like data "),
     "no header, numbers": ("a.csv", "fine film,1\nbad film,0\n", "{}/a.csv:1: the first line looks like data"),
@@ -39,9 +39,10 @@ FILES: dict[str, tuple[str, str | bytes, str]] = {
     "NUL in JSONL": ("a.jsonl", JSON_ROWS[0] + "\0\n", "{}/a.jsonl:2: a NUL byte at byte offset 32"),
     "CSV not UTF-8": ("a.csv", b"text,label\nx,a\ncaf\xe9,b\n", "{}/a.csv:3: not UTF-8 at byte offset 18 (0xe9)"),
     "Latin-1": ("a.csv", b"text,label\nx,a\ncaf\xe9,b\nna\xefve,b\n",
-        "{}/a.csv:3: not UTF-8 at byte offset 18 (0xe9), 'é' in Latin-1 (2 such rows); save the file as UTF-8, "),
+        "{}/a.csv:3: not UTF-8 at byte offset 18 (0xe9), 'é' in Latin-1 (2 such rows); all rows are sound in "
+        "Windows-1252: read the file with --encoding cp1252, or save it as UTF-8, or leave"),
     "Windows-1252": ("a.csv", b"text,label\nx,a\nit\x92s,b\n", "{}/a.csv:3: not UTF-8 at byte offset 17 (0x92), "
-        "'\N{RIGHT SINGLE QUOTATION MARK}' in Windows-1252; save the file as UTF-8, or leave"),
+        "'\N{RIGHT SINGLE QUOTATION MARK}' in Windows-1252; all rows are sound in Windows-1252: read "),
     "damaged UTF-8 is no Latin-1": ("a.csv", b"text,label\nx,a\n\xe6\xa5,b\n",
         "{}/a.csv:3: not UTF-8 at byte offset 15 (0xe6); save"),
     "not UTF-8 within quotes": ("a.csv", b'text,label\n"x\ncaf\xe9\nz",b\n',
@@ -51,7 +52,8 @@ FILES: dict[str, tuple[str, str | bytes, str]] = {
     "offset after a mark": ("a.csv", b"\xef\xbb\xbftext,label\n\xff,b\n", "{}/a.csv:2: not UTF-8 at byte offset 14 "),
     "JSONL not UTF-8": ("a.jsonl", JSON_ROWS[0].encode() + b"\xff\n",
         "{}/a.jsonl:2: not UTF-8 at byte offset 32 (0xff)"),
-    "UTF-16": ("a.csv", GOOD.encode("utf-16"), "{}/a.csv:1: UTF-16 text; UTF-8 is allowed; save the file as UTF-8"),
+    "UTF-16": ("a.csv", GOOD.encode("utf-16"), "{}/a.csv:1: UTF-16 text, by its byte order mark; read it with "
+        "--encoding utf-16"),
     "JSONL, broken line": ("a.jsonl", JSON_ROWS[0] + '{"text": \n' + JSON_ROWS[1],
         "{}/a.jsonl:2: not JSON (Expecting value at character 11)"),
     "JSONL, too deep": ("a.jsonl", JSON_ROWS[0] + "[" * 100_000 + "\n", "{}/a.jsonl:2: not JSON ("),

@@ -120,9 +120,9 @@ def test_a_text_column_asked_for_is_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (LONG.replace("b,1,2", "b,0,2"), r"a\.csv:2: a time that occurs twice \(step 2\)"),
-        (LONG.replace("b,2,3", "b,0.5,3"), r"a\.csv:2: times that do not rise \(step 3\)"),
-        (LONG.replace("b,1,2", "b,noon,2"), r"a\.csv:2: a time that cannot be read \('noon'"),
+        (LONG.replace("b,1,2", "b,0,2"), r"a\.csv:3: a time that occurs twice \('0' after '0' in column 'time'\)"),
+        (LONG.replace("b,2,3", "b,0.5,3"), r"a\.csv:5: times that do not rise \('0.5' after '1' in column 'time'\)"),
+        (LONG.replace("b,1,2", "b,noon,2"), r"a\.csv:3: a time that cannot be read \('noon'"),
         (
             LONG.replace("b,2,3,30,up", "b,2,3,30,down"),
             r"a\.csv:5: two labels in one series \('up' and 'down' in 'b'\)",
@@ -180,7 +180,7 @@ def test_a_bad_series_can_be_skipped(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", LONG.replace("b,1,2", "b,0,2"))
     corpus = load_corpus(DataConfig(source=str(path), on_bad_row="skip"))
     assert list(corpus.parts["all"].ids) == ["a.csv:a"]
-    assert [row["reason"] for row in corpus.rejected] == ["a time that occurs twice (step 2)"]
+    assert [(row["line"], row["reason"][:24]) for row in corpus.rejected] == [(3, "a time that occurs twice")]
 
 
 def test_of_two_intervals_in_one_table_the_first_is_known_and_the_other_named(tmp_path: Path) -> None:

@@ -103,6 +103,7 @@ def save_artifact(
     task: dict[str, Any] | None = None,
     interval: Interval | None = None,
     axes: ArrayForm | None = None,
+    dialect: dict[str, Any] | None = None,
 ) -> None:
     """Write the model folder, whole or not at all.
 
@@ -115,6 +116,7 @@ def save_artifact(
         task: where it does not: its `kind`, and what else a prediction needs.
         interval: of series, the sampling interval of the training source; None: not known.
         axes: of series fitted from arrays, the order of their axes; None: not chosen.
+        dialect: how the training source is written, by key of the configuration's section `data`; empty: as usual.
     """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     contents = {
@@ -129,6 +131,7 @@ def save_artifact(
         "labels": labels,
         **({"interval": interval._asdict()} if interval else {}),
         **({"axes": axes} if axes else {}),
+        **({"dialect": dialect} if dialect else {}),
         "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()},
         "versions": {
             "lstmkit": version("lstmkit"),

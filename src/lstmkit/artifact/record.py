@@ -41,6 +41,9 @@ class Columns(_Record):
 
     series: str
     time: str
+    target: str = ""
+    sort: bool = False
+    date_format: str = ""
 
 
 class Forecasts(_Record):
@@ -196,6 +199,7 @@ class ModelRecord(_Record):
     labels: list[Name]
     interval: Step | None = None
     axes: Literal["nct", "ntc", "array"] | None = None
+    dialect: dict[str, str | bool] = {}
     sha256: dict[str, Sha256]
     versions: dict[str, str] = {}
 

@@ -60,11 +60,13 @@ def info(
     asked = {**asked, "on_bad_row": asked["on_bad_row"] or "skip"}
     resolved = o.configuration("default", source, asked, any_task=True)
     if resolved.task.goal == "forecast":
+        from lstmkit.data.cutting import season_of
         from lstmkit.data.panel_info import found_in_panel, panel_lines
         from lstmkit.data.sources.panel import load_panel
 
         panel = load_panel(resolved.data)
-        _print([_json(found_in_panel(panel))] if json else panel_lines(panel))
+        season = season_of(panel, resolved.task, resolved.data)
+        _print([_json(found_in_panel(panel, season[0]))] if json else panel_lines(panel, season))
         return
     corpus = load_corpus(resolved.data)
     is_by_label = resolved.task.goal == "classify" and not corpus.has_targets

@@ -105,7 +105,8 @@ def _of_file(run: Path, source: str, identity: str | None, about: ModelRecord, c
     from lstmkit.data.sources.times import check_interval
 
     config = _config_of(run)
-    data = config.data.model_copy(update={"source": source}) if config else DataConfig(source=source)
+    own = config.data if config else DataConfig(**about.dialect)
+    data = own.model_copy(update={"source": source})
     corpus = load_corpus(data)
     if corpus.kind != "series":
         raise DataError(f"{source}: holds {corpus.kind}, and this model reads numeric series; give a file with one")

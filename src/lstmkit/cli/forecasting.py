@@ -18,6 +18,7 @@ def predict_forecast(
     engine: str | None,
     quote_formulas: bool,
     refused: Mapping[str, Any],
+    asked: Mapping[str, Any],
 ) -> None:
     """Read series from a table and write a row for each step that follows each of them, quantiles with it.
 
@@ -28,6 +29,7 @@ def predict_forecast(
         skip: leave out series that cannot be used.
         threads, engine, quote_formulas: the options.
         refused: options that are for other models, with what was given.
+        asked: dialect keys of the configuration's section `data` that options give.
 
     Raises:
         RequestError: an option is refused, or the series come through a pipe.
@@ -45,7 +47,10 @@ def predict_forecast(
 
     from lstmkit.api.forecaster import forecast_after, forecast_fault, last_read
     from lstmkit.artifact import find_model, load_forecaster
-    from lstmkit.data.sources.panel import PanelColumns, load_panel
+    from lstmkit.cli.series_input import data_of
+    from lstmkit.data.sources.panel import load_panel
+    from lstmkit.data.sources.panel_columns import PanelColumns
+    from lstmkit.data.sources.plan import dialect_of
 
     if threads:
         import torch
@@ -53,15 +58,22 @@ def predict_forecast(
         torch.set_num_threads(threads)
     model = load_forecaster(find_model(run), engine or "auto")
     encoder, reading = model.encoder, model.reading
-    data = validate({"data": {"source": input, "on_bad_row": "skip" if skip else "fail"}}).data
-    columns = PanelColumns(encoder.columns[0], encoder.columns[1:], reading["series"], reading["time"])
+    own = data_of(run, Path(input), None, asked)
+    about_file = {"source": input, "on_bad_row": "skip" if skip else "fail"}
+    data = validate({"data": dialect_of(own) | about_file}).data
+    columns = PanelColumns.of_run(encoder.columns, reading)
     panel = load_panel(data, columns, model.interval)
+    for line in panel.decisions:
+        terminal.note(line)
     panel = panel.without({series.name: forecast_fault(encoder, series.values) for series in panel.series}, skip)
     for rejected in panel.rejected:
         terminal.skipped(rejected["file"], rejected["line"], rejected["reason"])
     answers = forecast_after(model.network, encoder, [series.values for series in panel.series])
     origins = [last_read(encoder, series.values) for series in panel.series]
-    rows = _rows(panel.series, origins, answers)
+    times, blank = _times_after(panel, origins, encoder.horizon)
+    if blank:
+        terminal.note(blank)
+    rows = _rows(panel.series, times, answers)
     if target is None:
         for line in jsonl_lines(rows):
             terminal.data_line(line)
@@ -72,11 +84,30 @@ def predict_forecast(
     terminal.note(f"predictions: {target}")
 
 
-def _rows(series: Any, origins: list[int], answers: Any) -> Iterator[dict[str, Any]]:
-    from lstmkit.data.sources.calendar import following
+def _times_after(panel: Any, origins: list[int], horizon: int) -> tuple[list[list[Any]], str]:
+    """The times of each series' forecast, None where they cannot be told, and a line that says so where it is so.
 
-    for one, origin, forecast in zip(series, origins, answers, strict=True):
-        times = following(one.times[: origin + 1], len(forecast)) or [None] * len(forecast)
-        for step, (time, row) in enumerate(zip(times, forecast.tolist(), strict=True), start=1):
+    Rows of covariates known ahead have their times; others go on as those before them.
+    """
+    from lstmkit.data.sources.calendar import calendar_of
+
+    found, faults = [], {}
+    for one, origin in zip(panel.series, origins, strict=True):
+        ahead = list(one.times[origin + 1 : origin + 1 + horizon])
+        if len(ahead) < horizon:
+            times, fault = calendar_of(one.times[: origin + 1], panel.form).following(horizon)
+            if times is None:
+                faults[one.name] = fault
+            ahead = times or [None] * horizon
+        found.append(ahead)
+    if not faults:
+        return found, ""
+    name, fault = next(iter(faults.items()))
+    return found, f"time: blank for {len(faults):,} of {len(panel.series):,} series, such as {name!r}: {fault}"
+
+
+def _rows(series: Any, times: list[list[Any]], answers: Any) -> Iterator[dict[str, Any]]:
+    for one, after, forecast in zip(series, times, answers, strict=True):
+        for step, (time, row) in enumerate(zip(after, forecast.tolist(), strict=True), start=1):
             shown = time if time is None or isinstance(time, str | int | float) else str(time)
             yield {"series": one.name, "step": step, "time": shown, **dict(zip(QUANTILE_NAMES, row, strict=True))}

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any
 
 import typer
@@ -13,6 +14,7 @@ from lstmkit.cli import terminal
 _CHUNK = 1024  # examples predicted at once: bounds memory, fills batches
 
 
+@o.taking(o.DIALECT)
 def predict(
     run: o.Run,
     texts: Annotated[
@@ -31,6 +33,7 @@ def predict(
         str | None, typer.Option(help="lines, csv, tsv, jsonl or parquet.  [default: by the suffix; lines for a pipe]")
     ] = None,
     text_column: o.TextColumn = None,
+    asked: o.Asked = MappingProxyType({}),
     on_bad_row: o.OnBadRow = None,
     quote_formulas: Annotated[
         bool,
@@ -81,6 +84,7 @@ def predict(
             "--output": output != "-",
             "--text-column": text_column,
             "--quote-formulas": quote_formulas,
+            **_given_options(asked),
         }
         predict_stream(run, input, input_format, on_bad_row, decide, rate, threads, engine, refused)
         return
@@ -93,6 +97,8 @@ def predict(
             "predict takes texts or --input, one of the two (recordings by their paths, series by --input alone); "
             'write predict RUN "a text", predict RUN yes.wav, --input FILE, or --input - for a pipe'
         )
+    if texts and (dialect := list(_given_options(asked))):
+        raise RequestError(f"{dialect[0]} says how a file is written, and arguments came; give the file with --input")
     skip = validate({"data": {"on_bad_row": on_bad_row or "fail"}}).data.on_bad_row == "skip"
     target = None if output == "-" else Path(output)
     if target:
@@ -104,13 +110,14 @@ def predict(
         from lstmkit.cli.forecasting import predict_forecast
 
         refused = {"--text-column": text_column, "--input-format": input_format}
-        predict_forecast(run, input, target, skip, threads, engine, quote_formulas, refused)
+        predict_forecast(run, input, target, skip, threads, engine, quote_formulas, refused, o.reading_keys(asked))
         return
     if input == "-" and input_format in ("tsv", "parquet"):
         raise RequestError(
             f"--input-format {input_format} cannot come through a pipe; give a file, or lines, csv or jsonl"
         )
     kind = kind_of_model(run)
+    written = ""
     called, place = {"audio": "path", "series": "id"}.get(kind, "text"), "stdin" if input == "-" else input
     if place is None:
         if kind == "series":
@@ -121,14 +128,16 @@ def predict(
         ]
         inputs = recordings_at(texts or []) if kind == "audio" else Inputs(iter(given))
     else:
-        path = Path("/dev/stdin") if input == "-" else Path(place)
-        if kind == "series":
-            from lstmkit.cli.series_input import series_inputs
+        from lstmkit.cli.series_input import data_of, series_inputs
 
-            inputs = series_inputs(run, path, input_format, text_column)
+        path = Path("/dev/stdin") if input == "-" else Path(place)
+        data = data_of(run, path, input_format, o.reading_keys(asked))
+        if kind == "series":
+            inputs = series_inputs(run, path, input_format, text_column, data)
         else:
             open_inputs = recordings_in if kind == "audio" else inputs_of
-            inputs = open_inputs(path, input_format, text_column or "")
+            inputs = open_inputs(path, input_format, text_column or "", data)
+        written = data.encoding
     for note in inputs.notes:
         terminal.note(note)
 
@@ -144,7 +153,7 @@ def predict(
     flat = [] if task == "regression" else [f"probability_{name}" for name in predictor.labels]
     name_of = _Names({"line", called, "probabilities", *answered, *flat})
     is_flat = target is not None and target.suffix.lower() != ".jsonl"
-    rows = _usable(inputs.rows, place, skip)
+    rows = _usable(inputs.rows, place, skip, written)
     kept = (lambda value: value) if is_flat else plain
     axes = "ntc" if kind == "series" else None  # files hold steps, whatever arrays the model was fitted on
     predictions = _predictions(partial(answers, predictor, axes), rows, called, name_of, kept)
@@ -171,6 +180,11 @@ def predict(
         terminal.note(f"predictions: {target}")
 
 
+def _given_options(asked: o.Asked) -> dict[str, Any]:
+    """Return the options of a group that were given, with their values."""
+    return {f"--{name.replace('_', '-')}": value for name, value in asked.items() if value not in (None, False)}
+
+
 def _task_of(run: Path) -> str:
     from lstmkit.artifact import find_model, task_of
 
@@ -194,15 +208,19 @@ class _Names(dict[str, str]):
         return self[name]
 
 
-def _usable(rows: Iterator[Any], place: str, skip: bool) -> Iterator[Any]:
+def _usable(rows: Iterator[Any], place: str, skip: bool, encoding: str) -> Iterator[Any]:
+    """Rows that can be used; the first other one ends the command, or all are told."""
     from lstmkit.core.errors import DataError
+    from lstmkit.data.sources.decoding import encoding_told, undecoded
 
     n_skipped = 0
     for row in rows:
         if not row.fault:
             yield row
         elif not skip:
-            raise DataError(f"{place}:{row.line}: {row.fault}; mend it, or leave such rows out with --on-bad-row skip")
+            is_undecoded = row.fault.startswith(undecoded(encoding))
+            remedy = encoding_told(Path(place), encoding) if is_undecoded else "mend it"
+            raise DataError(f"{place}:{row.line}: {row.fault}; {remedy}, or leave such rows out with --on-bad-row skip")
         else:
             n_skipped += 1
             terminal.skipped(place, row.line, row.fault)

@@ -11,8 +11,9 @@ from jaxtyping import Float
 from lstmkit.config.schema import DataConfig, TaskConfig
 from lstmkit.core.errors import DataError, RequestError
 from lstmkit.data.series import filled
-from lstmkit.data.sources.calendar import calendar_season
+from lstmkit.data.sources.calendar import calendar_of
 from lstmkit.data.sources.channels import few
+from lstmkit.data.sources.dates import TimeForm
 from lstmkit.data.sources.panel import Panel, Timed
 from lstmkit.data.windows import BASES, Base, WindowEncoder, Windows
 
@@ -120,14 +121,10 @@ def cut_panel(panel: Panel, task: TaskConfig, data: DataConfig, has_test: bool =
             "task.horizon = 0: a forecast looks 1 or more steps ahead; say how many with --horizon H, from Python with "
             "horizon=H"
         )
-    lengths = np.array([len(series) for series in panel.series])
-    typical = int(np.median(lengths))
-    n_test = max(task.horizon, round(data.test_fraction * typical)) if has_test else 0
-    n_valid = max(task.horizon, round(data.valid_fraction * (typical - n_test)))
-    cut = Cut(task.horizon, n_valid, n_test)
+    cut = _cut_of(panel, task.horizon, data, has_test)
     panel = _usable(panel, cut, data)
     training = [series.values[: cut.ends(len(series))["train"][1]] for series in panel.series]
-    season, how_season = _season(panel.series, training, task, cut)
+    season, how_season = _season(panel.series, training, task, cut, panel.form)
     longest = max(len(values) for values in training)
     context = task.context or min(longest - task.horizon, max(_LEAST_CONTEXT, 2 * season, 2 * task.horizon))
     values = np.concatenate(training)
@@ -151,7 +148,8 @@ def cut_panel(panel: Panel, task: TaskConfig, data: DataConfig, has_test: bool =
     encoder = replace(encoder, base=base)
     found = CutPanel(panel, cut, encoder, ())
     decisions = [
-        f"cut by time: of each series the last {n_test} steps are the test part, the {n_valid} before them validation",
+        f"cut by time: of each series the last {cut.n_test} steps are the test part, the {cut.n_valid} before "
+        "them validation",
         f"season: {how_season}; read before a forecast: up to {encoder.context} steps",
         f"what the network corrects: {how_base}",
     ]
@@ -162,6 +160,30 @@ def cut_panel(panel: Panel, task: TaskConfig, data: DataConfig, has_test: bool =
             f"origins: every {found.strides['train']} steps, so that they are not more than {_MOST_WINDOWS:,}"
         )
     return replace(found, decisions=decisions)
+
+
+def season_of(panel: Panel, task: TaskConfig, data: DataConfig) -> tuple[int, str]:
+    """Return the steps of the season that training would take, 1 for none, and why.
+
+    Args:
+        panel: as it was read.
+        task: horizon and season; a horizon of 0 is read as 1.
+        data: the fractions of the parts.
+    """
+    if task.season:
+        return task.season, f"{task.season} steps, as asked" if task.season > 1 else "none, as asked"
+    cut = _cut_of(panel, task.horizon or 1, data)
+    long = [series for series in panel.series if len(series) > cut.n_valid + cut.n_test + cut.horizon + 1]
+    if not long:
+        return 1, "none, as all series are too short to learn from"
+    training = [series.values[: cut.ends(len(series))["train"][1]] for series in long]
+    return _season(long, training, task.model_copy(update={"horizon": cut.horizon}), cut, panel.form)
+
+
+def _cut_of(panel: Panel, horizon: int, data: DataConfig, has_test: bool = True) -> Cut:
+    typical = int(np.median([len(series) for series in panel.series]))
+    n_test = max(horizon, round(data.test_fraction * typical)) if has_test else 0
+    return Cut(horizon, max(horizon, round(data.valid_fraction * (typical - n_test))), n_test)
 
 
 def check_known(data: CutPanel, parts: Sequence[str]) -> None:
@@ -212,7 +234,11 @@ def _known_ahead(panel: Panel, task: TaskConfig) -> tuple[int, ...]:
 
 
 def _season(
-    series: Sequence[Timed], training: Sequence[Float[np.ndarray, "time columns"]], task: TaskConfig, cut: Cut
+    series: Sequence[Timed],
+    training: Sequence[Float[np.ndarray, "time columns"]],
+    task: TaskConfig,
+    cut: Cut,
+    form: TimeForm,
 ) -> tuple[int, str]:
     shortest = min(len(values) for values in training) - task.horizon
     if task.season > shortest:
@@ -222,13 +248,20 @@ def _season(
         )
     if task.season:
         return task.season, f"{task.season} steps, as asked" if task.season > 1 else "none, as asked"
-    told = calendar_season(series[0].times[: cut.ends(len(series[0]))["train"][1]])
-    if 1 < told <= shortest:
-        return told, f"{told} steps, by the calendar"
+    longest = max(series, key=len)
+    calendar = calendar_of(longest.times[: cut.ends(len(longest))["train"][1]], form)
+    rule = f" ({calendar.words})" if calendar.words else ""
+    if 1 < calendar.season <= shortest:
+        return calendar.season, f"{calendar.season} steps, by the calendar{rule}"
+    beyond = ""
+    if calendar.season > 1:
+        beyond = (
+            f"; the {calendar.season} of the calendar{rule} are more than the {max(0, shortest)} steps to learn from"
+        )
     found, correlation = _season_within([values[:, 0] for values in training], shortest)
     if found == 1:
-        return 1, "none found in the training part"
-    return found, f"{found} steps, found in the training part (correlation {correlation:.2f})"
+        return 1, f"none found in the training part{beyond}"
+    return found, f"{found} steps, found in the training part (correlation {correlation:.2f}){beyond}"
 
 
 def _season_within(targets: Sequence[Float[np.ndarray, " time"]], most: int) -> tuple[int, float]:

@@ -46,7 +46,9 @@ def unmasked(value: Any) -> Any:
     if isinstance(value, np.ma.MaskedArray):
         if value.dtype.kind in _KINDS:
             return np.ma.filled(value.astype(np.float64), np.nan)
-        return np.where(np.ma.getmaskarray(value), None, value.data.astype(object))
+        found = value.data.astype(object)
+        found[np.ma.getmaskarray(value)] = None
+        return found
     if isinstance(value, list | tuple) and any(isinstance(one, np.ma.MaskedArray | list | tuple) for one in value):
         return [unmasked(one) for one in value]
     return value

@@ -1,27 +1,32 @@
 """What lstmkit sees in a table that is to be forecast, before training, as lines of plain text."""
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from lstmkit.data.info import table
-from lstmkit.data.sources.calendar import calendar_season
+from lstmkit.data.sources.calendar import calendar_of
 from lstmkit.data.sources.panel import Panel
 
+_SHOWN_TIMES = 3
 _MOST_SERIES = 24  # in the table of a terminal
 _MOST_REJECTED = 3
 
 
-def panel_lines(panel: Panel) -> Iterator[str]:
+def panel_lines(panel: Panel, season: tuple[int, str]) -> Iterator[str]:
     """Columns with their ranges, series with their lengths and times, what is missing, still or cannot be used.
 
     Args:
         panel: what `load_panel` gave.
+        season: steps of the season and why, see `lstmkit.data.cutting.season_of`.
     """
     every = panel.interval
     yield f"{panel.name}: a table to forecast" + (f"; {every} between two steps" if every else "")
     yield from (f"  {line}" for line in panel.decisions)
+    yield f"  season: {season[1]}"
+    yield f"  next times: {next_times(panel)}"
     yield ""
     rows = np.concatenate([one.values for one in panel.series])
     yield from table(
@@ -58,22 +63,47 @@ def panel_lines(panel: Panel) -> Iterator[str]:
     yield from (f"  {row['file']}:{row['line']}: {row['reason']}" for row in panel.rejected[:_MOST_REJECTED])
 
 
-def found_in_panel(panel: Panel) -> dict[str, Any]:
-    """Return what `lstmkit data info --task forecast --json` prints: what was found and how it will be read."""
-    target, *covariates = panel.columns
-    columns = {"text": "", "label": target, "series": panel.series_column, "time": panel.time, "channels": covariates}
+def found_in_panel(panel: Panel, season: int) -> dict[str, Any]:
+    """Return what `lstmkit data info --task forecast --json` prints: what was found and how it will be read.
+
+    Args:
+        panel: what `load_panel` gave.
+        season: steps of a season; 1 for none.
+    """
+    columns = asdict(panel.found)
     return {
         "source": panel.name,
         "modality": "series",
         "task": "forecast",
-        "layout": "panel",
-        "columns": columns | {"left_out": []},
+        "layout": panel.layout,
+        "columns": columns | {"channels": list(panel.found.channels), "left_out": list(panel.found.left_out)},
         "n_by_split": {"all": len(panel.series)},
-        "season": calendar_season(panel.series[0].times) or None,
+        "season": season,
         "decisions": list(panel.decisions),
         "n_rejected": len(panel.rejected),
         "fingerprint": panel.fingerprint,
     }
+
+
+def next_times(panel: Panel, n: int = _SHOWN_TIMES) -> str:
+    """Return the times that follow the longest series with the rule that gives them, or why there are none.
+
+    Args:
+        panel: what `load_panel` gave.
+        n: how many to show.
+    """
+    series = max(panel.series, key=len)
+    calendar = calendar_of(series.times, panel.form)
+    times, fault = calendar.following(n)
+    if times is None:
+        told = f"none can be told ({fault})"
+    else:
+        told = f"{', '.join(map(str, times))}, …" + (f" ({calendar.words})" if panel.time else "")
+    others = sum(
+        calendar_of(one.times, panel.form).following(n)[0] is None for one in panel.series if one is not series
+    )
+    of = f", of series {series.name!r}" if len(panel.series) > 1 else ""
+    return told + of + (f"; none of {others:,} others" if others else "")
 
 
 def _range(values: np.ndarray) -> list[str]:

@@ -14,6 +14,7 @@ from lstmkit.config.schema import Config
 from lstmkit.core.files import write_jsonl
 from lstmkit.data.cutting import CutPanel, check_known, cut_panel
 from lstmkit.data.sources.panel import load_panel
+from lstmkit.data.sources.plan import dialect_of
 from lstmkit.data.windows import Windows
 from lstmkit.evaluate.forecasting import baseline_quantiles, scoring_of, verdict
 from lstmkit.experiment.frame import Learned, details_of_training, run_in
@@ -74,9 +75,9 @@ def run_forecast(folder: Path, data: CutPanel, config: Config, listener: Listene
         network, result = train_and_refit(folder, lesson, both, config, device, listener)
         longest = network.recurrence.chrono_length
         architecture = architecture_of(config, data.encoder.shape, n_outputs(data.cut.horizon), longest)
-        reading = {"series": data.panel.series_column, "time": data.panel.time}
-        task = {"kind": "forecast", "reading": reading}
-        save_artifact(folder / "model", network, architecture, data.encoder, [], task, data.panel.interval)
+        task = {"kind": "forecast", "reading": dict(data.panel.reading)}
+        interval, dialect = data.panel.interval, dialect_of(config.data)
+        save_artifact(folder / "model", network, architecture, data.encoder, [], task, interval, dialect=dialect)
         scoring = datetime.now(UTC)
         test = data.windows("test")
         answers = test.values(quantile_forecasts(network, test.part))  # the test part is scored here, once

@@ -11,7 +11,8 @@ from lstmkit.artifact import ForecastArtifact, find_model, load_forecaster
 from lstmkit.config.resolve import load_config, validate
 from lstmkit.core.errors import DataError, RequestError
 from lstmkit.data.cutting import Cut, CutPanel, check_known, cut_panel
-from lstmkit.data.sources.panel import PanelColumns, load_panel
+from lstmkit.data.sources.panel import load_panel
+from lstmkit.data.sources.panel_columns import PanelColumns
 from lstmkit.data.sources.plan import DIALECT_KEYS
 from lstmkit.evaluate.forecasting import baseline_quantiles
 from lstmkit.experiment.folder import same_data
@@ -82,7 +83,7 @@ def evaluate_forecast(run: Path, request: Request, say: Callable[[str], None]) -
 def _whole(artifact: ForecastArtifact, asked: Any, own: CutPanel) -> CutPanel:
     """Another table as one test part: nothing of it was trained on."""
     encoder, reading = artifact.encoder, artifact.reading
-    columns = PanelColumns(encoder.columns[0], encoder.columns[1:], reading["series"], reading["time"])
+    columns = PanelColumns.of_run(encoder.columns, reading)
     panel = load_panel(asked.data, columns, artifact.interval)
     least_read = max(encoder.least_context, encoder.season)  # the rules beside it read a season too
     needed = least_read + encoder.horizon

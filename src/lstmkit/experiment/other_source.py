@@ -16,8 +16,9 @@ from lstmkit.data.encoding import AnyEncoder
 from lstmkit.data.series import SeriesEncoder
 from lstmkit.data.sources import Corpus, Part, load_corpus
 from lstmkit.data.sources.channels import few, places_of
+from lstmkit.data.sources.headers import found_column
 from lstmkit.data.sources.panel import Panel
-from lstmkit.data.sources.plan import READING_KEYS, Reading, SourceFile
+from lstmkit.data.sources.plan import DIALECT_KEYS, READING_KEYS, Reading, SourceFile, applying
 from lstmkit.data.sources.tables import is_table, looked_at, open_table
 from lstmkit.data.sources.times import check_interval
 from lstmkit.data.sources.ucr import is_ucr
@@ -64,9 +65,12 @@ def part_asked(
             were sampled at another interval.
     """
     source = request.source or ""
-    own = {key: getattr(config.data, key) for key in READING_KEYS if key != "text_column"}
-    if "label_column" not in request.reading:
-        own["label_column"] = _own_label(config.data.label_column, Path(source).expanduser())
+    path = Path(source).expanduser()
+    applying_keys = applying(path.suffix)
+    own = {key: getattr(config.data, key) for key in READING_KEYS if key not in DIALECT_KEYS or key in applying_keys}
+    written = {key: value for key, value in {**own, **request.reading}.items() if key in DIALECT_KEYS}
+    there = _own_columns(config.data, path, written)
+    own |= {key: column for key, column in there.items() if key not in request.reading}
     corpus = load_corpus(validate({"data": own | {"source": source} | dict(request.reading)}).data)
     for line in corpus.decisions:
         say(line)
@@ -84,12 +88,20 @@ def part_asked(
     return corpus, _in_order(corpus, corpus.parts[split], encoder, source, say), split
 
 
-def _own_label(column: str, source: Path) -> str:
-    """The label column that the run was told, where a table has it too; else it is found as ever."""
-    if not column or not source.is_file() or not is_table(source) or is_ucr(source):
-        return ""
-    names, *_ = looked_at(open_table(SourceFile(source, source.name), Reading(DataConfig())))
-    return column if column in names else ""
+def _own_columns(data: DataConfig, source: Path, written: Mapping[str, Any]) -> dict[str, str]:
+    """The columns of texts and labels that the run was told, where a table has them too; else they are found as ever.
+
+    Args:
+        data: the run's.
+        source: another source.
+        written: how it is written, by dialect key.
+    """
+    told = {"text_column": data.text_column, "label_column": data.label_column}
+    if not any(told.values()) or not source.is_file() or not is_table(source) or is_ucr(source):
+        return dict.fromkeys(told, "")
+    reading = Reading(validate({"data": dict(written)}).data)
+    names, *_ = looked_at(open_table(SourceFile(source, source.name), reading))
+    return {key: column if found_column(column, names) else "" for key, column in told.items()}
 
 
 def _in_order(corpus: Corpus, part: Part, encoder: AnyEncoder, source: str, say: Callable[[str], None]) -> Part:

@@ -17,6 +17,7 @@ from lstmkit.core.files import write_jsonl
 from lstmkit.data.encoded import EncodedPart
 from lstmkit.data.numbers import Numbered, numbered, targets_of
 from lstmkit.data.sources import Part, Progress, cut, load_corpus
+from lstmkit.data.sources.plan import dialect_of
 from lstmkit.evaluate.regression import number_baselines, number_scores
 from lstmkit.experiment.folder import same_data
 from lstmkit.experiment.frame import Learned, details_of_training, run_in, title_of
@@ -67,7 +68,8 @@ def run_regression(folder: Path, data: Numbered, config: Config, listener: Liste
         network, result = train_and_refit(folder, lesson, both, config, device, listener)
         architecture = architecture_of(config, final.encoder.shape, 1, network.recurrence.chrono_length)
         task = {"kind": "regression", "mean": final.mean, "deviation": final.deviation}
-        save_artifact(folder / "model", network, architecture, final.encoder, [], task, data.corpus.interval)
+        interval, dialect = data.corpus.interval, dialect_of(config.data)
+        save_artifact(folder / "model", network, architecture, final.encoder, [], task, interval, dialect=dialect)
         scoring = datetime.now(UTC)
         predicted = final.values(outputs(network, final.encoded["test"]))  # the test part is scored here, once
         training = details_of_training(config, result, len(lesson.train), scoring)

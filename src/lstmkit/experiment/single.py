@@ -14,6 +14,7 @@ from lstmkit.data.audio.augment import SpeechAugmentation
 from lstmkit.data.augment import Augment, Augmentation
 from lstmkit.data.encoding import AnyEncoder
 from lstmkit.data.series import SeriesEncoder
+from lstmkit.data.sources.plan import dialect_of
 from lstmkit.data.speech import SpeechEncoder
 from lstmkit.evaluate.audit import unfound
 from lstmkit.evaluate.baselines import commonest
@@ -74,8 +75,9 @@ def run_one(
         encoded = final.encoded
         longest = network.recurrence.chrono_length
         architecture = architecture_of(config, encoded.encoder.shape, len(encoded.labels), longest)
-        interval = prepared.corpus.interval
-        save_artifact(folder / "model", network, architecture, encoded.encoder, encoded.labels, interval=interval)
+        interval, dialect = prepared.corpus.interval, dialect_of(config.data)
+        model, labels = folder / "model", encoded.labels
+        save_artifact(model, network, architecture, encoded.encoder, labels, interval=interval, dialect=dialect)
         scoring = datetime.now(UTC)
         answers = probabilities(network, encoded.parts["test"])  # the test split is scored here, once
         training = details_of_training(config, result, len(prepared.encoded.parts["train"]), scoring)

@@ -15,11 +15,11 @@ from lstmkit.core.errors import DataError, LstmkitError
 from lstmkit.core.files import check_regular, digest_of, sha256_of
 from lstmkit.data.sources.collect import Collected, collect
 from lstmkit.data.sources.corpus import Blob, ClipBlob, ColumnsFound, Corpus, Kind, Part, SeriesBlob
-from lstmkit.data.sources.plan import DIALECT_KEYS, READING_KEYS, Plan, SourceFile, printable, readable
+from lstmkit.data.sources.plan import DIALECT_KEYS, READING_KEYS, Plan, SourceFile, dialect_of, printable, readable
 from lstmkit.data.sources.times import Interval
 
 _FORMAT = 4  # raise it when the readers make other examples of a file; no earlier run then knows its data again
-_LAYOUT = 5  # raise it when anything else changes that the cache keeps
+_LAYOUT = 6  # raise it when anything else changes that the cache keeps
 # A file changed in the same tick of the clock in which it was hashed can keep its mtime (git's "racy" index entries).
 _RACY_NS = 2_000_000_000
 _ENTRY, _MANIFEST = "corpus.json", "manifest.json"
@@ -51,12 +51,7 @@ Manifest = Mapping[str, Stamp]
 
 def _options(data: DataConfig) -> dict[str, Any]:
     """Return the keys that decide what is read, dialect keys only where they are set: older runs know their data."""
-    usual = DataConfig()
-    return {
-        key: getattr(data, key)
-        for key in READING_KEYS
-        if key not in DIALECT_KEYS or getattr(data, key) != getattr(usual, key)
-    }
+    return {key: getattr(data, key) for key in READING_KEYS if key not in DIALECT_KEYS} | dialect_of(data)
 
 
 def read_through_cache(plan: Plan, data: DataConfig) -> Corpus:

@@ -15,7 +15,8 @@ from lstmkit.config.schema import DataConfig
 from lstmkit.core.errors import DataError
 from lstmkit.data.sources.clips import AUDIO_SUFFIXES
 from lstmkit.data.sources.corpus import SPLITS
-from lstmkit.data.sources.lines import fault_in, lines_of
+from lstmkit.data.sources.decoding import checked_encoding, fault_in
+from lstmkit.data.sources.lines import lines_of
 from lstmkit.data.sources.parquet_sounds import plan_parquet_sounds
 from lstmkit.data.sources.plan import SPLIT_NAMES, Plan, Reading, Row, SourceFile, printable, readable
 from lstmkit.data.sources.recordings import folder_rows, is_recording, plan_manifests
@@ -254,14 +255,15 @@ def _by_lists(
 
 def text_row(reading: Reading, split: str, label: str, file: SourceFile, content: bytes) -> Row | None:
     """The example that is a whole text file; None, with the reason noted, where it cannot be used."""
+    encoding = checked_encoding(reading.data.encoding)
     mark = len(_BOM) if content.startswith(_BOM) else 0
     content = content[mark:]
-    fault, detail, position = fault_in(content, mark)
+    fault, detail, position = fault_in(content, mark, encoding)
     if fault:
         line = content.count(b"\n", 0, position) + 1
         reading.reject(file, line, fault, detail, content.decode(errors="replace").replace("\0", ""))
         return None
-    return reading.row(split, file, None, content.decode(), label)
+    return reading.row(split, file, None, content.decode(encoding), label)
 
 
 def _entries(folder: Path) -> list[Path]:

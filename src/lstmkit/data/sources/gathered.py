@@ -2,17 +2,21 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
+from lstmkit.core.errors import DataError
 from lstmkit.data.numeric import BEYOND_FLOAT32
-from lstmkit.data.sources.plan import Reading, SourceFile
-from lstmkit.data.sources.times import checked_times, compact_dates, interval_of, middle, times_of
+from lstmkit.data.sources.cells import NumberFormat, few_cells, how_to_read, number_of, spelled
+from lstmkit.data.sources.dates import PLAIN, form_of
+from lstmkit.data.sources.plan import LABEL_PER_STEP, TWO_LABELS, Reading, SourceFile
+from lstmkit.data.sources.times import UNORDERED, checked_times, interval_of, middle, times_of
 
 TOO_LARGE = "a value beyond float32"
-_MISSING = frozenset({"", "?", "na", "nan", "null", "none"})
+SEVERAL = ", or if these are several series, name the column of their names with --series-column"
 
 
 class Step(NamedTuple):
@@ -20,33 +24,6 @@ class Step(NamedTuple):
 
     line: int
     values: Mapping[str, Any]
-
-
-def number_of(value: Any) -> float:
-    """A cell as a number, NaN where it is missing.
-
-    Raises:
-        ValueError: it is neither.
-    """
-    if value is None or (isinstance(value, str) and value.strip().lower() in _MISSING):
-        return np.nan
-    if isinstance(value, bool | list | dict):
-        raise ValueError("no number")  # noqa: TRY004  (what float says of a string that is none)
-    return float(value)
-
-
-def is_missing(value: Any) -> bool:
-    """Whether a cell is empty, or says that there is no value."""
-    return is_number(value) and bool(np.isnan(number_of(value)))
-
-
-def is_number(value: Any) -> bool:
-    """Whether a cell is a number or missing."""
-    try:
-        number_of(value)
-    except (TypeError, ValueError):
-        return False
-    return True
 
 
 @dataclass
@@ -58,6 +35,7 @@ class Gathered:
         row: that row.
         times: of each step, as the table has them; their numbers, from 1, where it has none.
         values: of each step, NaN where one is missing.
+        lines: of each step.
         is_bad: whether it was left out.
     """
 
@@ -65,24 +43,26 @@ class Gathered:
     row: Mapping[str, Any]
     times: list[Any] = field(default_factory=list)
     values: list[list[float]] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
     is_bad: bool = False
 
     def add(
         self, reading: Reading, file: SourceFile, line: int, row: Mapping[str, Any], columns: Sequence[str], time: str
     ) -> None:
         """Take a row; one whose cells are no finite numbers leaves the series out."""
-        step = []
+        step, form = [], reading.numbers
         for column in columns:
             try:
-                step.append(number_of(row.get(column)))
+                step.append(number_of(row.get(column), form))
             except (TypeError, ValueError):
-                self.refuse(reading, file, line, "not a number", f" ({row.get(column)!r} in column {column!r})")
+                self.refuse(reading, file, line, "not a number", no_number(row.get(column), column, form))
                 step.append(np.nan)
             if np.isinf(step[-1]):
                 self.refuse(reading, file, line, "an infinite value", f" in column {column!r}")
             elif abs(step[-1]) >= BEYOND_FLOAT32:
                 self.refuse(reading, file, line, TOO_LARGE, f" ({step[-1]:g} in column {column!r})")
         self.values.append(step)
+        self.lines.append(line)
         self.times.append(row.get(time) if time else len(self.times) + 1)
 
     def refuse(self, reading: Reading, file: SourceFile, line: int, fault: str, detail: str) -> None:
@@ -90,6 +70,12 @@ class Gathered:
         if not self.is_bad:
             reading.reject(file, line, fault, detail)
         self.is_bad = True
+
+
+def no_number(value: Any, column: str, form: NumberFormat) -> str:
+    """Return the detail of a cell that is no number: what it is, and the options that read it where there are any."""
+    remedy = how_to_read([value], form)
+    return f" ({few_cells(value)} in column {column!r}{f'; read it with {remedy}' if remedy else ''})"
 
 
 def gather(
@@ -112,23 +98,37 @@ def gather(
         series: the column that names a series; empty: there is one, named by nothing.
         time: that of times; empty: steps are in the order of the rows.
         label: that of labels, the same in all rows of a series; empty: none.
+
+    Raises:
+        DataError: the table is one series, and its label changes.
     """
     found: dict[str, Gathered] = {}
     for line, row in rows:
         if series and row.get(series) in (None, ""):
             reading.reject(file, line, "the series has no name", f" (column {series!r} is empty)")
             continue
-        name = str(row.get(series)) if series else ""
+        name = spelled(row[series]) if series else ""
         own = found.setdefault(name, Gathered(line, row))
         if label and row.get(label) != (first := own.row.get(label)):
+            if not series:
+                raise DataError(
+                    f"{file.path}:{line}: the label changes from step to step within a series ({few_cells(first)}, "
+                    f"then {few_cells(row.get(label))}); {LABEL_PER_STEP}; if these are several series, name "
+                    "the column of their names with --series-column"
+                )
             detail = f" ({first!r} and {row.get(label)!r} in {name!r})"
-            own.refuse(reading, file, line, "two labels in one series", detail)
+            own.refuse(reading, file, line, TWO_LABELS, detail)
         own.add(reading, file, line, row, columns, time)
     return found
 
 
 def timed(
-    found: Mapping[str, Gathered], file: SourceFile, reading: Reading, time: str, series: str
+    found: Mapping[str, Gathered],
+    file: SourceFile,
+    reading: Reading,
+    time: str,
+    series: str,
+    order_remedy: str = "sort the rows by it",
 ) -> dict[str, Float[np.ndarray, " steps"]]:
     """The times of each series that can be used: they rise, and their usual step is the one that the reading knows.
 
@@ -138,24 +138,41 @@ def timed(
         reading: knows the usual step of a model, or of an earlier table; else it learns that of most series here.
         time: the column of times; empty: there is none, and nothing to compare.
         series: the column of the series' names; empty: the table is one series.
+        order_remedy: what to do where times do not rise.
+
+    Raises:
+        DataError: the times have several readings.
+        RequestError: the format asked for is none.
     """
     times: dict[str, np.ndarray] = {}
-    are_compact = bool(time) and compact_dates(value for own in found.values() for value in own.times) is not None
+    if time:
+        every, known = (value for own in found.values() for value in own.times), reading.time_form
+        form = form_of(every, reading.data.date_format, f"{file.path}: column {time!r}", known)
+        reading.decisions += [f"time: {form.note}"] if form.note and form != known else []
+        reading.time_form = form
+    form = reading.time_form if time else PLAIN
     for name, own in found.items():
         if not own.is_bad:
-            if time and not are_compact and compact_dates(own.times):  # numbers, as elsewhere in the column
-                own.times = [float(value) for value in own.times]
-            at, fault = times_of(own.times, are_compact)
-            if fault := fault or checked_times(at):
-                reason, detail = fault
-                if not series:
-                    detail += " (if these are several series, data.series_column must name the column of their names)"
-                own.refuse(reading, file, own.line, reason, detail)
-            else:
+            at, fault = times_of(own.times, form)
+            fault = fault or checked_times(at)
+            if not fault:
                 times[name] = at
+                continue
+            detail = fault.detail
+            if fault.reason in UNORDERED:
+                was, came = own.times[fault.step - 1], own.times[fault.step]
+                remedy = "keep one row for each time" if fault.reason == UNORDERED[0] else order_remedy
+                detail = f" ({few_cells(came)} after {few_cells(was)} in column {time!r}); {remedy}" + (
+                    "" if series else SEVERAL
+                )
+            own.refuse(reading, file, own.lines[fault.step], fault.reason, detail)
     if not time:
         return times
-    usual = {name: interval_of(found[name].times, at, are_compact) for name, at in times.items() if len(at) > 1}
+    usual = {
+        name: interval_of(at, not isinstance(form.read(found[name].times[0]), datetime))
+        for name, at in times.items()
+        if len(at) > 1
+    }
     if not usual:
         return times
     first = next(iter(usual.values()))

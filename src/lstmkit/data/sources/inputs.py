@@ -1,6 +1,5 @@
 """Examples without labels, streamed from a file or a pipe: what `predict` reads."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
 from itertools import chain, islice
 from pathlib import Path
@@ -10,10 +9,10 @@ from typing import Any, NamedTuple
 from lstmkit.config.schema import DataConfig
 from lstmkit.core.errors import DataError, RequestError
 from lstmkit.data.sources.columns import choose_text_column
+from lstmkit.data.sources.headers import EMPTY, found_column, index_columns, left_out_lines
 from lstmkit.data.sources.lines import lines_of
-from lstmkit.data.sources.parquet import parquet_rows, parquet_types
 from lstmkit.data.sources.plan import Reading, SourceFile, checked_text
-from lstmkit.data.sources.tables import Record, open_table
+from lstmkit.data.sources.tables import Record, looked_at, open_table
 
 _SAMPLE_ROWS = 200
 INPUT_FORMATS = ("lines", "csv", "tsv", "jsonl", "parquet")
@@ -52,14 +51,20 @@ class Inputs(NamedTuple):
     notes: Sequence[str] = ()
 
 
-def inputs_of(path: Path, format: str | None = None, text_column: str = "") -> Inputs:  # noqa: A002
+def inputs_of(
+    path: Path,
+    format: str | None = None,  # noqa: A002
+    text_column: str = "",
+    data: DataConfig | None = None,
+) -> Inputs:
     """The examples of a file in its order, a few rows held at a time.
 
     Args:
         path: a file, or a pipe such as /dev/stdin.
         format: lines (one text a line), csv, tsv, jsonl (an object a line) or parquet;
             None: by the file's suffix, lines where that says nothing.
-        text_column: the column to read; empty: found.
+        text_column: the column to read, by name or number; empty: that of `data` where the table has it, else found.
+        data: how the file is written, and the column of texts that the model's own source has.
 
     Raises:
         DataError: the file cannot be read, or has no such column.
@@ -67,11 +72,10 @@ def inputs_of(path: Path, format: str | None = None, text_column: str = "") -> I
     """
     format = format_of(path, format)  # noqa: A001
     file = SourceFile(path, path.name)
+    data = data or DataConfig()
     if format == "lines":
-        return Inputs(_lines(file))
-    if format == "parquet":
-        return _parquet(file, text_column)
-    return _table(file, format, text_column)
+        return Inputs(_lines(file, data.encoding))
+    return _table(file, format, text_column, data)
 
 
 def format_of(path: Path, asked: str | None) -> str:
@@ -87,42 +91,29 @@ def format_of(path: Path, asked: str | None) -> str:
     return found
 
 
-def _lines(file: SourceFile) -> Iterator[Input]:
-    for number, text, fault, detail in lines_of(file):
+def _lines(file: SourceFile, encoding: str) -> Iterator[Input]:
+    for number, text, fault, detail in lines_of(file, encoding):
         yield _checked(number, text.rstrip("\r\n"), fault + detail)
 
 
-def _table(file: SourceFile, format: str, text_column: str) -> Inputs:  # noqa: A002
-    table = open_table(file, Reading(DataConfig()), suffix=f".{format}")
+def _table(file: SourceFile, format: str, text_column: str, data: DataConfig) -> Inputs:  # noqa: A002
+    reading = Reading(data)
+    table = open_table(file, reading, suffix=f".{format}")
     head = list(islice(table.records, _SAMPLE_ROWS))
-    names = table.names or list(dict.fromkeys(name for record in head for name in record.values))
+    names, sample, records, *_ = looked_at(table._replace(records=chain(head, table.records)))
     if not names:
         if head:
             first = head[0]
             raise DataError(f"{file.path}:{first.line}: {first.fault or 'no column'}{first.detail}; a text is needed")
         return Inputs(iter(()))
-    column = choose_text_column(file, names, [record.values for record in head if not record.fault], text_column)
-    repeated = {name: n for name, n in Counter(names).items() if n > 1}
-    if column in repeated:
-        raise DataError(f"{file.path}: {repeated[column]} columns are named {column!r}; rename all but one")
-    notes = [_chosen(column), *(f"left out: {n} columns named {name!r}" for name, n in repeated.items())]
-    others = {name: None for name in names if name != column and name not in repeated}
-    left_out = {column, *repeated}
-    return Inputs((_of_record(record, column, left_out) for record in chain(head, table.records)), others, notes)
-
-
-def _parquet(file: SourceFile, text_column: str) -> Inputs:
-    types = parquet_types(file.path)
-    sample = list(parquet_rows(file.path, most=_SAMPLE_ROWS))
-    column = choose_text_column(file, list(types), sample, text_column)
-    rows = (
-        _checked(number, row.pop(column), others=row) for number, row in enumerate(parquet_rows(file.path), start=1)
-    )
-    return Inputs(rows, {name: kind for name, kind in types.items() if name != column}, [_chosen(column)])
-
-
-def _chosen(column: str) -> str:
-    return f"text column: {column!r}"
+    asked = text_column or found_column(data.text_column, names)
+    if not asked and not data.header and len(names) > 1:  # nothing but the number tells columns apart
+        asked = data.text_column
+    column = choose_text_column(file, names, sample, asked)
+    empty = {name: why for name, why in index_columns(names, sample).items() if why == EMPTY and name != column}
+    others = {name: table.types.get(name) for name in names if name != column and name not in empty}
+    notes = [*reading.decisions, f"text column: {column!r}", *left_out_lines(empty)]
+    return Inputs((_of_record(record, column, {column, *empty}) for record in records), others, notes)
 
 
 def _of_record(record: Record, column: str, left_out: Set[str]) -> Input:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from lstmkit.core.errors import DataError
+from lstmkit.data.sources.decoding import check_mark, checked_encoding, fault_in, is_by_byte
 from lstmkit.data.sources.plan import SourceFile, readable
 
 
@@ -17,49 +18,55 @@ class Line(NamedTuple):
     detail: str = ""
 
 
-def lines_of(file: SourceFile, encoding: str = "utf-8") -> Iterator[Line]:
+def lines_of(file: SourceFile, encoding: str = "") -> Iterator[Line]:
     """The lines of a file, split at line feeds alone: U+2028 and its like belong to the text.
 
-    A byte order mark of UTF-8 is dropped.
+    A byte order mark is dropped.
+
+    Args:
+        file: the file.
+        encoding: of its text; empty: UTF-8.
 
     Raises:
-        DataError: the file cannot be read, or is UTF-16.
+        DataError: the file cannot be read, or its byte order mark is that of another encoding.
+        RequestError: the encoding is unknown.
     """
+    encoding = checked_encoding(encoding)
+    if not is_by_byte(encoding):
+        yield from _wide_lines(file, encoding)
+        return
     offset = 0
     with readable(file.path), file.path.open("rb") as stream:
         for number, raw in enumerate(stream, start=1):
-            if number == 1 and raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-                raise DataError(f"{file.path}:1: UTF-16 text; UTF-8 is allowed; save the file as UTF-8")
+            if number == 1:
+                check_mark(file.path, raw, encoding)
             mark = len(codecs.BOM_UTF8) if number == 1 and raw.startswith(codecs.BOM_UTF8) else 0
             yield _decoded(number, raw[mark:], offset + mark, encoding)
             offset += len(raw)
 
 
-def fault_in(content: bytes, offset: int = 0, encoding: str = "utf-8") -> tuple[str, str, int]:
-    """(fault, detail, position) of the first byte that no text holds; the fault is empty where there is none.
-
-    Args:
-        content: the bytes to look at.
-        offset: where in the file they begin, for the detail.
-        encoding: what they should be.
-    """
-    position = content.find(b"\0")
-    if position >= 0:
-        return "a NUL byte", f" at byte offset {offset + position}", position
-    try:
-        content.decode(encoding)
-    except UnicodeDecodeError as error:
-        return f"not {encoding.upper()}", _of_byte(content, error.start, offset), error.start
-    return "", "", 0
-
-
-def _of_byte(content: bytes, position: int, offset: int) -> str:
-    """Where the byte is; and what it would be in a Western encoding, where it stands alone as accents do there."""
-    where = f" at byte offset {offset + position} (0x{content[position]:02x})"
-    if content[position + 1 : position + 2] >= b"\x80":  # part of a longer sequence: damaged UTF-8, or no Western text
-        return where
-    sign = content[position : position + 1].decode("cp1252", errors="ignore")
-    return f"{where}, {sign!r} in {'Latin-1' if content[position] >= 0xA0 else 'Windows-1252'}" if sign else where
+def _wide_lines(file: SourceFile, encoding: str) -> Iterator[Line]:
+    """The lines of a file in which a line feed is several bytes. Nothing is read beyond bytes at fault."""
+    with readable(file.path), file.path.open(encoding=encoding, newline="\n") as stream:
+        number = 0
+        while True:
+            number += 1
+            try:
+                text = stream.readline()
+            except UnicodeError as error:
+                raise DataError(
+                    f"{file.path}: not {encoding.upper()} after line {number - 1} ({error}); save the file as UTF-8, "
+                    "or name its encoding with --encoding"
+                ) from error
+            if not text:
+                return
+            text = text.removeprefix("\ufeff") if number == 1 else text
+            if "\0" in text:
+                yield Line(
+                    number, text.replace("\0", ""), "a NUL byte", f" in place {text.index(chr(0)) + 1} of the line"
+                )
+            else:
+                yield Line(number, text)
 
 
 def _decoded(number: int, raw: bytes, offset: int, encoding: str) -> Line:

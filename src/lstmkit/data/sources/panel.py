@@ -1,7 +1,9 @@
 """Tables of series to forecast: a row a step, a number to predict, other numbers beside it, perhaps times."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +13,17 @@ from jaxtyping import Float
 from lstmkit.config.schema import DataConfig
 from lstmkit.core.errors import DataError
 from lstmkit.core.files import digest_of, sha256_of
-from lstmkit.data.sources.columns import by_name, require_column
-from lstmkit.data.sources.gathered import Step, gather, number_of, timed
-from lstmkit.data.sources.plan import Reading, SourceFile
-from lstmkit.data.sources.series_tables import GAP, SERIES_NAMES, TIME_NAMES, are_numbers
-from lstmkit.data.sources.tables import is_table, looked_at, open_whole, steps_of
-from lstmkit.data.sources.times import Interval, are_dates
+from lstmkit.data.sources.calendar import calendar_of
+from lstmkit.data.sources.corpus import ColumnsFound
+from lstmkit.data.sources.dates import PLAIN, TimeForm, forms_of
+from lstmkit.data.sources.gathered import Gathered, Step, gather, timed
+from lstmkit.data.sources.headers import require_column
+from lstmkit.data.sources.panel_columns import EACH, PanelColumns, found_columns, many
+from lstmkit.data.sources.plan import DIALECT_KEYS, Reading, SourceFile
+from lstmkit.data.sources.tables import is_table, looked_at, open_table, steps_of
+from lstmkit.data.sources.times import Interval, times_of
 
-TARGET_NAMES = ("target", "y", "value", "label")
-_TIME_NAMES = (*TIME_NAMES, "ds", "period", "year")
+_ONE_VALUE = "value"  # the column of a table in which each column is a series
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +61,10 @@ class Panel:
         fingerprint: same content and options, same fingerprint.
         files: name -> SHA-256.
         interval: of most series, what usually lies between two steps; None where no times tell.
+        form: how the column of times writes them.
+        left_out: columns that are not read.
+        layout: panel: a row a step of one series; panel-wide: a row a step of all, a column a series.
+        reading: what a later table is read by, see `PanelColumns.reading`.
     """
 
     name: str
@@ -69,6 +77,22 @@ class Panel:
     fingerprint: str
     files: Mapping[str, str]
     interval: Interval | None = None
+    form: TimeForm = PLAIN
+    left_out: tuple[str, ...] = ()
+    layout: str = "panel"
+    reading: Mapping[str, Any] = field(default_factory=lambda: {"series": "", "time": ""})
+
+    @property
+    def found(self) -> ColumnsFound:
+        """What each of the table's columns holds: the label is the number to predict, channels are covariates."""
+        is_wide = self.layout == "panel-wide"
+        return ColumnsFound(
+            label=EACH if is_wide else self.columns[0],
+            series=self.series_column,
+            time=self.time,
+            channels=tuple(one.name for one in self.series) if is_wide else self.columns[1:],
+            left_out=self.left_out,
+        )
 
     def without(self, faults: Mapping[str, str], skip: bool) -> "Panel":
         """The panel but for the series that have a fault.
@@ -95,27 +119,19 @@ class Panel:
         return replace(self, series=good, rejected=[*self.rejected, *told])
 
 
-@dataclass(frozen=True)
-class PanelColumns:
-    """Which columns of a table are what; empty: none."""
-
-    target: str
-    others: tuple[str, ...]
-    series: str
-    time: str
-
-
 def load_panel(data: DataConfig, columns: PanelColumns | None = None, model_interval: Interval | None = None) -> Panel:
     """Read a table of series.
 
     Args:
-        data: the source, the columns asked for (`label_column` is the number to predict), what to do with bad rows.
+        data: the source, the columns asked for (`label_column` is the number to predict, `*` for each column of
+            numbers as a series), how it is written, what to do with bad rows.
         columns: those of a trained run, which a table to predict from must have; None: found.
         model_interval: of a trained run, the sampling interval that series must have; None: that of most.
 
     Raises:
         DataError: it is no table, has no column of numbers to predict, or a row or series cannot be used and is not to
             be skipped.
+        RequestError: columns or a format that were asked for cannot be.
     """
     path = Path(data.source).expanduser()
     if not data.source or not path.is_file() or not is_table(path):
@@ -125,94 +141,143 @@ def load_panel(data: DataConfig, columns: PanelColumns | None = None, model_inte
         )
     file = SourceFile(path, path.name)
     reading = Reading(data, model_interval)
-    names, sample, records, _ = looked_at(open_whole(file, reading))
+    names, sample, records, *_ = looked_at(open_table(file, reading))
     if not sample:
         raise DataError(f"{path}: no rows; a row for each step with a number to predict is needed")
+
+    def every() -> Iterator[Mapping[str, Any]]:
+        again = Reading(data)  # what cannot be used is told once
+        return (step.values for step in steps_of(file, looked_at(open_table(file, again)).records, again))
+
     if columns is None:
-        columns = _found_columns(file, names, sample, reading)
-    for name in (columns.target, *columns.others, columns.series, columns.time):
-        if name:
-            require_column(file, name, names)
-    series = tuple(_series(file, steps_of(file, records, reading), columns, reading, path.stem))
+        columns = found_columns(file, names, sample, every, reading)
+    else:
+        for name in (*columns.named, columns.series, columns.time):
+            if name:
+                require_column(file, name, names)
+        reading.time_form = TimeForm(columns.date_format)
+        if columns.target == EACH:
+            columns = replace(columns, others=many(names, sample, columns, reading))
+    steps = steps_of(file, records, reading)
+    read = _wide_series if columns.target == EACH else _series
+    series = tuple(read(file, steps, columns, reading, path.stem))
     reading.finish(len(series), path)
     sha256 = sha256_of(path)
     chosen = [columns.target, *columns.others, columns.series, columns.time]
+    written = {key: getattr(data, key) for key in DIALECT_KEYS if getattr(data, key) != getattr(DataConfig(), key)}
+    written |= {"sort": True} if columns.sort else {}
+    form = reading.time_form if columns.time else PLAIN
     return Panel(
         path.stem,
-        (columns.target, *columns.others),
+        (_ONE_VALUE,) if columns.target == EACH else (columns.target, *columns.others),
         columns.series,
         columns.time,
         series,
         reading.rejected,
         reading.decisions,
-        digest_of([sha256, chosen, data.on_bad_row]),
+        digest_of([sha256, chosen, data.on_bad_row, *([written] if written else [])]),
         {file.name: sha256},
         reading.interval,
+        form,
+        columns.left_out,
+        "panel-wide" if columns.target == EACH else "panel",
+        replace(columns, date_format=form.format if form.note or data.date_format else "").reading,
     )
-
-
-def _found_columns(
-    file: SourceFile, names: Sequence[str], sample: Sequence[Mapping[str, Any]], reading: Reading
-) -> PanelColumns:
-    data = reading.data
-    for name in (data.label_column, data.series_column, data.time_column):
-        if name:
-            require_column(file, name, names)
-    time = data.time_column or by_name(names, _TIME_NAMES, taken=data.label_column)
-    dated = [name for name in names if name != data.label_column and are_dates(row.get(name) for row in sample)]
-    if not time and len(dated) == 1:
-        (time,) = dated
-    series = data.series_column or by_name(names, SERIES_NAMES, taken=time)
-    if not data.series_column and len({str(row.get(series)) for row in sample}) == len(sample):
-        series = ""  # another name for the rows
-    others = [name for name in names if name not in (time, series)]
-    numeric = [name for name in others if are_numbers(sample, name)]
-    target = data.label_column or by_name(numeric, TARGET_NAMES, taken="")
-    how = "as asked" if data.label_column else "by its name" if target else "the only column of numbers"
-    if not target and len(numeric) == 1:
-        target = numeric[0]
-    if not target:
-        found = f"the columns of numbers are {', '.join(map(repr, numeric))}" if numeric else "no column holds numbers"
-        raise DataError(f"{file.path}: which column is to be forecast? {found}; name one with --label-column")
-    if target not in numeric and not any(_is_number(row.get(target)) for row in sample):
-        raise DataError(f"{file.path}: column {target!r} does not hold numbers; a forecast needs a numeric target")
-    beside = tuple(name for name in numeric if name != target)
-    reading.decisions.append(f"target: {target!r} ({how})")
-    by_series = f"series by {series!r}" if series else "one series"
-    reading.decisions.append(f"{by_series}; {f'time by {time!r}' if time else 'steps in the order of the rows'}")
-    if beside:
-        reading.decisions.append(f"covariates: {', '.join(beside)}")
-    if unused := [name for name in others if name not in numeric]:
-        reading.decisions.append(f"not read, no numbers: {', '.join(unused)}")
-    return PanelColumns(target, beside, series, time)
 
 
 def _series(
     file: SourceFile, steps: Iterable[Step], columns: PanelColumns, reading: Reading, only: str
 ) -> Iterator[Timed]:
-    found = gather(file, steps, (columns.target, *columns.others), reading, series=columns.series, time=columns.time)
-    n_gaps = 0
-    for name, times in timed(found, file, reading, columns.time, columns.series).items():
+    found = gather(file, steps, columns.named, reading, series=columns.series, time=columns.time)
+    if columns.sort:
+        _sort(found, columns, reading)
+    usable = {}
+    for name in timed(found, file, reading, columns.time, columns.series, _order_remedy(columns)):
         own = found[name]
         values = np.array(own.values, dtype=np.float64)
-        there = ~np.isnan(values[:, 0])
-        if not there.any():
+        if np.isnan(values[:, 0]).all():
             detail = f" (series {name or only!r}, column {columns.target!r})"
             own.refuse(reading, file, own.line, "every value to predict is missing", detail)
             continue
-        first = int(there.argmax())  # before the first value there is nothing to go on
-        steps_between = np.diff(times)
-        n_gaps += int((steps_between > GAP * np.median(steps_between)).sum()) if len(steps_between) else 0
+        first = int((~np.isnan(values[:, 0])).argmax())  # before the first value there is nothing to go on
+        usable[name] = own
         yield Timed(name or only, own.line, own.times[first:], values[first:])
-    if columns.time and n_gaps:
+    _tell_of_times(usable.values(), columns, reading)
+
+
+def _wide_series(
+    file: SourceFile, steps: Iterable[Step], columns: PanelColumns, reading: Reading, only: str
+) -> Iterator[Timed]:
+    """The series of a table with a column for each: from its first value to its last."""
+    del only
+    rows = Gathered(0, {})
+    own: dict[str, Gathered] = {}
+    for line, row in steps:
+        rows.add(reading, file, line, row, (), columns.time)
+        for name in columns.others:
+            own.setdefault(name, Gathered(line, row)).add(reading, file, line, row, (name,), columns.time)
+    table = {"": rows}
+    rows.line = rows.lines[0] if rows.lines else 0
+    if columns.sort:
+        _sort(table | own, columns, reading)
+    if not timed(table, file, reading, columns.time, "", _order_remedy(columns)):
+        return
+    _tell_of_times([rows], columns, reading)
+    n_shorter = 0
+    for name, one in own.items():
+        values = np.array(one.values, dtype=np.float64)
+        there = np.flatnonzero(~np.isnan(values[:, 0]))
+        if one.is_bad:
+            continue
+        if not len(there):
+            one.refuse(reading, file, one.line, "every value to predict is missing", f" (column {name!r})")
+            continue
+        first, end = int(there[0]), int(there[-1]) + 1
+        n_shorter += end < len(values)
+        yield Timed(name, one.line, one.times[first:end], values[first:end])
+    if n_shorter:
+        reading.decisions.append(f"series: {n_shorter:,} end before the table; each is forecast from its last value")
+
+
+def _sort(found: Mapping[str, Gathered], columns: PanelColumns, reading: Reading) -> None:
+    """Put the steps of series in the order of their times; times that cannot be read are left, to be refused."""
+    every = [value for own in found.values() for value in own.times]
+    form = forms_of(every, reading.data.date_format)[0]
+    n_sorted = 0
+    for own in found.values():
+        at, fault = times_of(own.times, form)
+        order = [] if fault else np.argsort(at, kind="stable").tolist()
+        if order != sorted(order):
+            n_sorted += 1
+            for of in (own.times, own.values, own.lines):
+                of[:] = [of[k] for k in order]
+    if n_sorted:
+        reading.decisions.append(f"order: rows are sorted by {columns.time!r}, as its column was asked for")
+
+
+def _order_remedy(columns: PanelColumns) -> str:
+    place = columns.time.removeprefix("column ")
+    return f"sort the rows by it, or give --time-column {place if place.isalnum() else repr(place)}, which sorts them"
+
+
+def _tell_of_times(series: Iterable[Gathered], columns: PanelColumns, reading: Reading) -> None:
+    """Tell of gaps, and of clocks that were set back."""
+    n_gaps = n_set_back = 0
+    for own in series if columns.time else ():
+        n_gaps += calendar_of(own.times, reading.time_form).n_gaps
+        moments = [reading.time_form.read(time) for time in own.times]
+        n_set_back += sum(later <= earlier for earlier, later in pairwise(_on_the_clock(moments)))
+    if n_set_back:
+        reading.decisions.append(
+            f"time: a clock is set back {n_set_back:,}×; the hour that comes twice is read as two hours"
+        )
+    if n_gaps:
         reading.decisions.append(
             f"time: {n_gaps:,} gaps; steps are read one after the other, as if there were none (give a row with an "
             "empty value for each step that is missing)"
         )
 
 
-def _is_number(value: Any) -> bool:
-    try:
-        return not np.isnan(number_of(value))
-    except (TypeError, ValueError):
-        return False
+def _on_the_clock(moments: Sequence[Any]) -> Sequence[Any]:
+    """The moments, where they are those of a local clock; else none."""
+    return moments if all(isinstance(one, datetime) and not one.tzinfo for one in moments) else ()

@@ -9,7 +9,7 @@ from typing import Any
 from lstmkit.core.errors import DataError, RequestError
 from lstmkit.data.sources.plan import readable
 
-_BATCH_ROWS = 4096
+_BATCH_ROWS, _BATCH_CELLS = 4096, 1_000_000
 _BATCH_FILES = 8  # rows that are whole files
 _BUFFER_BYTES = 1 << 20
 BYTES = {"bytes", "path"}
@@ -70,7 +70,9 @@ def parquet_rows(
         RequestError: pyarrow is not installed.
     """
     with _parquet(path) as file:
-        batches = file.iter_batches(batch_size=min(_BATCH_ROWS, most or _BATCH_ROWS), columns=columns)
+        n_columns = len(columns or file.schema_arrow.names)
+        n_batch = max(1, min(_BATCH_ROWS, _BATCH_CELLS // max(1, n_columns), most or _BATCH_ROWS))
+        batches = file.iter_batches(batch_size=n_batch, columns=columns)
         names = class_names(_features(file)) if named else {}
         n_rows = 0
         for batch in batches:

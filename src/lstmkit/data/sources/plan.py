@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,7 +13,10 @@ import numpy as np
 
 from lstmkit.config.schema import DataConfig
 from lstmkit.core.errors import DataError
+from lstmkit.data.sources.cells import HALF_A_PAIR, is_encodable, number_format, spelled
 from lstmkit.data.sources.corpus import Clip, ColumnsFound, Kind, Series
+from lstmkit.data.sources.dates import PLAIN
+from lstmkit.data.sources.decoding import encoding_told, undecoded
 from lstmkit.data.sources.times import Interval
 
 if TYPE_CHECKING:
@@ -28,6 +32,11 @@ SPLIT_NAMES = {
 }
 LABEL_MISSING = "the label is missing"
 """Reason of a row without a label, in whatever source."""
+TWO_LABELS = "two labels in one series"
+LABEL_PER_STEP = (
+    "a label for each step is another task, which lstmkit does not learn; give one label per series (or forecast the "
+    "series with --task forecast)"
+)
 _SHOWN_CHARACTERS = 200  # of a rejected row's text
 
 
@@ -79,6 +88,28 @@ class Plan:
 
 DIALECT_KEYS = ("encoding", "delimiter", "header", "date_format", "thousands", "decimal")
 """Keys of the configuration's section `data` that say how a file is written."""
+_BY_SUFFIX = {
+    ".csv": DIALECT_KEYS,
+    ".tsv": DIALECT_KEYS,
+    ".jsonl": ("encoding", "date_format", "thousands", "decimal"),
+    ".ndjson": ("encoding", "date_format", "thousands", "decimal"),
+    ".parquet": ("date_format", "thousands", "decimal"),
+    ".lines": ("encoding",),
+    ".ts": (),
+}
+
+
+def applying(suffix: str) -> tuple[str, ...]:
+    """Return the dialect keys that apply to a kind of file; `.lines` are files of texts; all for a folder."""
+    return _BY_SUFFIX.get(suffix.lower(), DIALECT_KEYS)
+
+
+def dialect_of(data: DataConfig) -> dict[str, Any]:
+    """Return the dialect keys that are not as usual."""
+    usual = DataConfig()
+    return {key: getattr(data, key) for key in DIALECT_KEYS if getattr(data, key) != getattr(usual, key)}
+
+
 READING_KEYS = ("text_column", "label_column", "series_column", "time_column", *DIALECT_KEYS, "on_bad_row")
 """Keys of the configuration's section `data` that decide what is read from a file."""
 
@@ -91,26 +122,35 @@ class Reading:
     Args:
         data: the columns asked for, and what to do with bad rows.
         model_interval: the sampling interval that series must have; None: that of most of them.
+
+    Raises:
+        RequestError: the encoding is unknown, or the characters asked for in numbers contradict each other.
     """
 
     def __init__(self, data: DataConfig, model_interval: Interval | None = None) -> None:
         self.data = data
+        self.numbers = number_format(data)
         self.kind: Kind | None = None
         self.columns: tuple[str, str] | None = None
         self.found = ColumnsFound()
         self.channels: list[str] = []
         self.layout: SeriesLayout | None = None  # of the tables of numbers read so far
         self.interval = model_interval  # None: that of most series of the first table that has times
+        self.time_form = PLAIN  # of the times of the last table that has some
         self.whose_interval = "the model's is" if model_interval else "most have"
         self.has_targets = False  # whether the source says that labels are values to predict
         self.decisions: list[str] = []
         self.rejected: list[dict[str, Any]] = []
         self._counts: Counter[str] = Counter()
         self._first: tuple[str, str, str] | None = None
+        self._undecoded = undecoded(data.encoding)
+        self._not_decoded: Path | None = None  # the first file with such bytes
 
     def reject(self, file: SourceFile, line: int | None, reason: str, detail: str = "", text: str = "") -> None:
         """Note a row that cannot be used. `reason` is the same for all rows of its sort; `detail` is this row's own."""
         self._counts[reason] += 1
+        if reason == self._undecoded and self._not_decoded is None:
+            self._not_decoded = file.path
         if self._first is None:
             self._first = (f"{file.path}:{line}" if line else str(file.path), reason, detail)
         if self.data.on_bad_row == "skip":
@@ -170,20 +210,30 @@ class Reading:
         Raises:
             DataError: a row is bad and bad rows are not to be skipped; or no row is usable.
         """
+        told = encoding_told(self._not_decoded, self.data.encoding) if self._not_decoded else ""
+        n_undecoded = self._counts[self._undecoded]
+        if told and self.data.on_bad_row == "skip":
+            self.decisions.append(f"{self._undecoded}: {n_undecoded:,} rows left out; {told}")
         if self._first is None and n_rows:
             return
         if self._first is None:
             raise DataError(f"{root}: no rows; an input and a label are needed for each example")
         where, reason, detail = self._first
+        remedies = {self._undecoded: told, TWO_LABELS: LABEL_PER_STEP}
         n_such = self._counts[reason]
         count = f" ({n_such:,} such rows)" if n_such > 1 else ""
         if self.data.on_bad_row == "fail":
-            remedy = "save the file as UTF-8" if reason == "not UTF-8" else "mend it"
+            remedy = remedies.get(reason, "mend it")
+            besides = f"; besides, {n_undecoded:,} rows are {self._undecoded}: {told}" if told else ""
+            besides = "" if reason == self._undecoded else besides
             raise DataError(
-                f"{where}: {reason}{detail}{count}; {remedy}, or leave such rows out with --on-bad-row skip"
+                f"{where}: {reason}{detail}{count}; {remedy}, or leave such rows out with --on-bad-row skip{besides}"
             )
         if not n_rows:
-            raise DataError(f"{where}: {reason}{detail}{count}; no row of {root} is usable, so none can be skipped")
+            remedy = f"; {remedies[reason]}" if reason in remedies else ""
+            raise DataError(
+                f"{where}: {reason}{detail}{count}; no row of {root} is usable, so none can be skipped{remedy}"
+            )
 
 
 def fault_of_series(values: Series, n_channels: int, having: str) -> tuple[str, str]:
@@ -246,22 +296,14 @@ def checked_text(value: Any) -> tuple[str, str]:
 
 
 def _label_of(value: Any) -> tuple[str, str]:
-    """(fault, label): JSON's numbers and booleans become their JSON text; white space around a label is dropped."""
-    if isinstance(value, bool):
-        return "", "true" if value else "false"
-    if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
-        return "", str(value)
-    if value is None or isinstance(value, float):
+    """(fault, label), in the spelling that all formats share."""
+    if value is None or (isinstance(value, float | Decimal) and not math.isfinite(value)):
         return LABEL_MISSING, ""
-    if not isinstance(value, str):
+    if not isinstance(value, str | int | float | Decimal):
         return "the label is neither a string nor a number", ""
-    label = value.strip()
+    label = spelled(value)
     return _encodable(label) if label else (LABEL_MISSING, "")
 
 
 def _encodable(text: str) -> tuple[str, str]:
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # JSON can spell half of a surrogate pair
-        return "half of a surrogate pair, which is no character", text.encode(errors="replace").decode()
-    return "", text
+    return ("", text) if is_encodable(text) else (HALF_A_PAIR, text.encode(errors="replace").decode())

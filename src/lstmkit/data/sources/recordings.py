@@ -12,6 +12,7 @@ from lstmkit.core.errors import DataError
 from lstmkit.data.sources.clips import AUDIO_SUFFIXES, Archives, fault_of, read_clip
 from lstmkit.data.sources.columns import LABEL_NAMES, TEXT_NAMES, by_name, require_column
 from lstmkit.data.sources.corpus import SPLITS
+from lstmkit.data.sources.headers import with_names
 from lstmkit.data.sources.plan import Plan, Reading, Row, SourceFile, readable
 from lstmkit.data.sources.tables import Record, looked_at, open_table
 
@@ -67,13 +68,13 @@ def manifest_of(file: SourceFile, data: DataConfig) -> Manifest | None:
     if 2 * sum(isinstance(value, str) and is_recording(value.strip()) for value in values) < len(values):
         return None
     start, end = (by_name(names, (name,), taken="") for name in ("start", "end"))
+    data = with_names(file, names, data)
     label = data.label_column or by_name(names, LABEL_NAMES, taken="")
     if not label:
         others = [name for name in names if name not in (path, start, end)]
         if len(others) != 1:
             raise DataError(f"{file.path}: which column is the label? Name it with --label-column")
         (label,) = others
-    require_column(file, label, names)
     return Manifest(path, label, start, end)
 
 

@@ -1,25 +1,24 @@
 """Series without labels, streamed from a file or a pipe: what `predict` reads with a model of series."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from lstmkit.config.schema import DataConfig
 from lstmkit.core.errors import DataError, RequestError
+from lstmkit.data.sources.cells import is_number, number_format
 from lstmkit.data.sources.channels import are_named, few
-from lstmkit.data.sources.columns import LABEL_NAMES, by_name, require_column
-from lstmkit.data.sources.gathered import is_number
+from lstmkit.data.sources.columns import LABEL_NAMES, SERIES_NAMES, TIME_NAMES, by_name
+from lstmkit.data.sources.headers import found_column, index_columns, require_column
 from lstmkit.data.sources.inputs import Input, Inputs, format_of
 from lstmkit.data.sources.plan import Reading, SourceFile, fault_of_series
 from lstmkit.data.sources.series_tables import (
-    SERIES_NAMES,
-    TIME_NAMES,
     Found,
     SeriesLayout,
     are_lists,
     found_series,
 )
-from lstmkit.data.sources.tables import looked_at, open_whole, steps_of
+from lstmkit.data.sources.tables import looked_at, open_table, steps_of
 from lstmkit.data.sources.times import Interval
 from lstmkit.data.sources.ts import SUFFIX, ts_series
 from lstmkit.data.sources.ucr import is_ucr, ucr_series
@@ -83,8 +82,8 @@ def series_in(
             f"{path}: lines hold texts, and the model reads series; give .ts, .csv, .tsv, .jsonl or .parquet, a pipe "
             "with --input-format csv or jsonl, or a single series that is still arriving with --stream"
         )
-    table = open_whole(file, faults, suffix=f".{format}")
-    names, sample, records, _ = looked_at(table)
+    table = open_table(file, faults, suffix=f".{format}")
+    names, sample, records, *_ = looked_at(table)
     if not sample:
         return Inputs(_checked(iter(()), file, faults, channels, ()))
     layout = _layout(file, names, sample, data, channels)
@@ -107,22 +106,26 @@ def _layout(
         DataError: it does not.
     """
 
-    def column(asked: str, usual: Sequence[str], others: Sequence[str]) -> str:
-        return asked if asked in others else by_name(others, usual, taken="")
+    def column(asked: str, usual: Sequence[str], taken: Collection[str]) -> str:
+        found = found_column(asked, names)
+        free = [name for name in names if name not in taken]
+        return found if found and found not in taken else by_name(free, usual, taken="")
 
-    label = column(data.label_column, LABEL_NAMES, [name for name in names if name not in channels])
-    others = [name for name in names if name != label]
-    series = column(data.series_column, SERIES_NAMES, [name for name in others if name not in channels])
-    has_all, named = all(name in others for name in channels), are_named(channels)
+    read, form = set(channels), number_format(data)
+    label = column(data.label_column, LABEL_NAMES, read)
+    series = column(data.series_column, SERIES_NAMES, read | {label})
+    indices = index_columns(names, sample)
+    others = [name for name in names if name != label and (name in read or name not in indices)]
+    has_all, named = read <= set(others), are_named(channels)
     lists = tuple(name for name in others if name != series and are_lists(sample, name))
     if lists:
         if named and has_all:
             return SeriesLayout("lists", label, tuple(channels), series)
-        if len(lists) in (1, len(channels)) and not (named and set(lists) & set(channels)):
+        if len(lists) in (1, len(channels)) and not (named and set(lists) & read):
             return SeriesLayout("lists", label, lists, series)
     else:
-        numbers = [name for name in others if name != series and all(is_number(row.get(name)) for row in sample)]
-        time = column(data.time_column, TIME_NAMES, [name for name in others if name not in (series, *channels)])
+        numbers = [name for name in others if name != series and all(is_number(row.get(name), form) for row in sample)]
+        time = column(data.time_column, TIME_NAMES, read | {label, series})
         steps = tuple(name for name in numbers if name != time)
         is_long = bool(series) and len({str(row.get(series)) for row in sample}) < len(sample)
         if named and has_all:
@@ -144,7 +147,8 @@ def _kept(names: Sequence[str], layout: SeriesLayout) -> tuple[str, ...]:
     """Columns that go with a series into what is written: of a table with a row for each step its label alone."""
     if layout.form == "long":
         return (layout.label,) if layout.label else ()
-    return tuple(name for name in names if name not in (*layout.columns, layout.series))
+    read = {*layout.columns, layout.series}
+    return tuple(name for name in names if name not in read)
 
 
 def _told(layout: SeriesLayout, channels: Sequence[str]) -> list[str]:

@@ -23,7 +23,12 @@ def recordings_at(paths: Sequence[str]) -> Inputs:
     return Inputs(_heard((Input(line, path) for line, path in enumerate(paths, start=1)), Path()))
 
 
-def recordings_in(path: Path, format: str | None = None, path_column: str = "") -> Inputs:  # noqa: A002
+def recordings_in(
+    path: Path,
+    format: str | None = None,  # noqa: A002
+    path_column: str = "",
+    data: DataConfig | None = None,
+) -> Inputs:
     """The recordings that a folder holds, or a table or a list of paths names, in its order.
 
     Args:
@@ -31,7 +36,8 @@ def recordings_in(path: Path, format: str | None = None, path_column: str = "") 
             of `start` and `end` in seconds; a Parquet table that holds recordings; or a file or pipe of paths, one a
             line. Paths are relative to the file's own folder, in a pipe to the working folder.
         format: lines, csv, tsv or jsonl; None: by the file's suffix, lines where that says nothing.
-        path_column: the column of paths; empty: found by name.
+        path_column: the column of paths, by name or number; empty: found by name.
+        data: how a table or list is written.
 
     Raises:
         DataError: it cannot be read, or has no such column.
@@ -43,15 +49,17 @@ def recordings_in(path: Path, format: str | None = None, path_column: str = "") 
             raise DataError(f"{path}: holds no recording ({' '.join(AUDIO_SUFFIXES)}); {held_by(path)}")
         named = (Input(line, str(one.relative_to(path))) for line, one in enumerate(files, start=1))
         return Inputs(_heard(named, path))
+    data = data or DataConfig()
     format = format_of(path, format)  # noqa: A001
     file = SourceFile(path, path.name)
     if format == "parquet":
         return _of_parquet(file, path_column)
     base = Path() if path == Path("/dev/stdin") else path.parent
     if format == "lines":
-        lines = (Input(number, text.strip(), fault + detail) for number, text, fault, detail in lines_of(file))
+        found = lines_of(file, data.encoding)
+        lines = (Input(number, text.strip(), fault + detail) for number, text, fault, detail in found)
         return Inputs(_heard((row for row in lines if row.text), base))
-    return _of_table(file, format, path_column, base)
+    return _of_table(file, format, path_column, base, data)
 
 
 def _of_parquet(file: SourceFile, asked: str) -> Inputs:
@@ -80,11 +88,9 @@ def _within(file: SourceFile, column: str, others: list[str]) -> Iterator[Input]
                 yield Input(row, f"{file.name}:{row}", others=values, item=clip)
 
 
-def _of_table(file: SourceFile, format: str, path_column: str, base: Path) -> Inputs:  # noqa: A002
-    names, _, records, _ = looked_at(open_table(file, Reading(DataConfig()), suffix=f".{format}"))
-    if path_column:
-        require_column(file, path_column, names)
-    column = path_column or by_name(names, PATH_NAMES, taken="")
+def _of_table(file: SourceFile, format: str, path_column: str, base: Path, data: DataConfig) -> Inputs:  # noqa: A002
+    names, _, records, *_ = looked_at(open_table(file, Reading(data), suffix=f".{format}"))
+    column = require_column(file, path_column, names) if path_column else by_name(names, PATH_NAMES, taken="")
     if not column:
         raise DataError(f"{file.path}: no column of paths; call it path, or name it with --text-column")
     ends = tuple(by_name(names, (name,), taken="") for name in ("start", "end"))

@@ -326,7 +326,7 @@ def _timed(dimensions: Sequence[str]) -> Series:
         times, fault = times_of([_DASHED_TIME.sub(r"\1:\2:\3", time.strip()) for time, _, _ in pairs])
         fault = fault or checked_times(times)
         if fault:
-            raise _Unusable(*fault)
+            raise _Unusable(fault.reason, fault.detail)
         tables.append(dict(zip(times.tolist(), values.tolist(), strict=True)))
     steps = sorted({time for table in tables for time in table})
     return np.array([[table.get(time, np.nan) for table in tables] for time in steps], dtype=np.float32).reshape(
