@@ -105,7 +105,7 @@ def _of_file(run: Path, source: str, identity: str | None, about: ModelRecord, c
     from lstmkit.data.sources.times import check_interval
 
     config = _config_of(run)
-    own = config.data if config else DataConfig(**about.dialect)
+    own = config.data if config else DataConfig.model_validate(about.dialect)
     data = own.model_copy(update={"source": source})
     corpus = load_corpus(data)
     if corpus.kind != "series":
