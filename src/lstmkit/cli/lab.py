@@ -34,6 +34,6 @@ def lab(
     with running(CLASSIFY, resolved, out, resume, cells=CELLS, anyway=anyway) as (folder, prepared, screen):
         record = run_lab(folder, prepared, resolved, screen, probe=not no_probe)
         screen.result(table(record["models"], record["baselines"]))
+        screen.say(f"report: {folder / 'report.html'}")
         for line in label_warnings(folder / "lstm"):
             screen.say(line)
-        screen.say(f"report: {folder / 'report.html'}")

@@ -55,10 +55,13 @@ def _of_classes(cell: str, model: dict[str, Any], evaluation: dict[str, Any]) ->
 
 
 def _of_forecasts(cell: str, model: dict[str, Any], evaluation: dict[str, Any]) -> list[list[str]]:
+    none = "none: one span" if evaluation["n_spans"] <= evaluation["n_series"] else "none"
     rows = [["forecast", "parameters", "MASE", "95% interval", "sMAPE", "RMSE", "quantile loss", "in 10-90%", "time"]]
-    rows.append([FULL_NAMES[cell], f"{model['parameters']:,}", *_measures(evaluation), duration(model["seconds"])])
+    rows.append(
+        [FULL_NAMES[cell], f"{model['parameters']:,}", *_measures(evaluation, none), duration(model["seconds"])]
+    )
     for name, measures in evaluation["baselines"].items():
-        rows.append([name.replace("_", "-"), "0", *_measures(measures), ""])
+        rows.append([name.replace("_", "-"), "0", *_measures(measures, none), ""])
     return rows
 
 
@@ -82,11 +85,11 @@ def _numbers(record: dict[str, Any]) -> list[str]:
     ]
 
 
-def _measures(record: dict[str, Any]) -> list[str]:
+def _measures(record: dict[str, Any], none: str) -> list[str]:
     interval = record["mase_ci95"]
     return [
         f"{record['mase']:.3f}",
-        "{:.3f} to {:.3f}".format(*interval) if interval else "none",
+        "{:.3f} to {:.3f}".format(*interval) if interval else none,
         f"{record['smape']:.2f}%",
         f"{record['rmse']:.4g}",
         f"{record['quantile_loss']:.4g}",

@@ -25,6 +25,6 @@ def train(source: o.Source, asked: o.Asked) -> None:
         screen.result(closing_table(folder, resolved, evaluation))
         if verdict := evaluation.get("verdict"):
             screen.say(verdict)
+        screen.say(f"report: {folder / 'report.html'}")
         for line in label_warnings(folder):
             screen.say(line)
-        screen.say(f"report: {folder / 'report.html'}")
