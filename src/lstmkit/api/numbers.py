@@ -11,6 +11,7 @@ from lstmkit.api.inputs import Item
 from lstmkit.artifact import NumberArtifact
 from lstmkit.data.encoded import EncodedPart
 from lstmkit.models.scoring import outputs
+from lstmkit.nn import Kept, frozen_weights
 
 
 class NumberPredictor:
@@ -22,6 +23,7 @@ class NumberPredictor:
 
     def __init__(self, artifact: NumberArtifact) -> None:
         self._artifact = artifact
+        self._kept = Kept()  # the weights are nobody else's, so what is made of them stays good
 
     @property
     def kind(self) -> str:
@@ -39,7 +41,8 @@ class NumberPredictor:
         n = len(offsets) - 1
         if not n:
             return np.zeros(0)
-        found = outputs(self._artifact.network, EncodedPart(rows, offsets, np.zeros(n, dtype=np.float32)))
+        with frozen_weights(self._kept):
+            found = outputs(self._artifact.network, EncodedPart(rows, offsets, np.zeros(n, dtype=np.float32)))
         return self._artifact.mean + self._artifact.deviation * found[:, 0]
 
     def describe(self) -> dict[str, Any]:

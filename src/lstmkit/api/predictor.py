@@ -15,6 +15,7 @@ from lstmkit.api.numbers import NumberPredictor
 from lstmkit.artifact import Artifact, find_model, find_twin, load_artifact, load_forecaster, load_regressor, task_of
 from lstmkit.data.encoded import EncodedPart
 from lstmkit.models.scoring import probabilities
+from lstmkit.nn import Kept, frozen_weights
 
 if TYPE_CHECKING:
     from lstmkit.analyze.explained import Explanation
@@ -32,6 +33,7 @@ class Predictor:
     def __init__(self, artifact: Artifact, twin: Callable[[], Artifact] | None = None) -> None:
         self._artifact = artifact
         self._twin = twin
+        self._kept = Kept()  # the weights are nobody else's, so what is made of them stays good
         self._streams: dict[tuple[int | float | None, int], StreamingModel] = {}
 
     @property
@@ -69,7 +71,8 @@ class Predictor:
         n = len(offsets) - 1
         if not n:
             return np.zeros((0, len(self._artifact.labels)))
-        return probabilities(self._artifact.network, EncodedPart(rows, offsets, np.zeros(n, dtype=np.int64)))
+        with frozen_weights(self._kept):
+            return probabilities(self._artifact.network, EncodedPart(rows, offsets, np.zeros(n, dtype=np.int64)))
 
     def explain(self, item: Item, *, most_classes: int = 10, n_orders: int = 20, seed: int = 0) -> "Explanation":
         """One prediction from the inside; the twin's beside it where the run is a lab folder.

@@ -20,11 +20,11 @@ from lstmkit.models import Classifier
 from lstmkit.models.pooling import Pooling
 from lstmkit.nn import EngineChoice
 from lstmkit.stream.memory import Memory
-from lstmkit.stream.native import NativeStack, NativeWeights
+from lstmkit.stream.native import NativeProduct, NativeStack, NativeWeights
 from lstmkit.stream.reading import Reading
 from lstmkit.stream.series_reading import SeriesReading
 from lstmkit.stream.sound_reading import SoundReading
-from lstmkit.stream.stack import Cell, FormulaStack, Stack, Weights
+from lstmkit.stream.stack import Cell, FormulaProduct, FormulaStack, Stack, Weights
 from lstmkit.stream.token_reading import TokenReading
 
 
@@ -76,11 +76,11 @@ class StreamingModel:
         self.cell: Cell = network.recurrence.cell
         self.pooling: Pooling = network.pooling
         self._layers = [_weights_of(network, k) for k in range(network.recurrence.num_layers)]
-        self.reading = _reading_of(artifact, self._layers[0], self.cell, rate, channels)
-        self._head = np.ascontiguousarray(_array(network.head.weight).T)
-        self._head_bias = _array(network.head.bias)
         found = network.recurrence.engine
         is_native = found.name == "native"
+        product = NativeProduct if is_native else FormulaProduct
+        self.reading = _reading_of(artifact, self._layers[0], self.cell, rate, channels, product)
+        self._head = product(np.ascontiguousarray(_array(network.head.weight).T), _array(network.head.bias))
         self._native = NativeWeights(self._layers) if is_native else None
         self.engine = found if is_native else EngineChoice("numpy", f"streams know native and numpy; {found.reason}")
 
@@ -102,7 +102,7 @@ class StreamingModel:
 
     def answer(self, pooled: Float[np.ndarray, "streams pooled"]) -> Float[np.ndarray, "streams classes"]:
         """Class probabilities, in float64."""
-        logits = (pooled @ self._head + self._head_bias).astype(np.float64)
+        logits = self._head(pooled).astype(np.float64)
         logits -= logits.max(1, keepdims=True)
         np.exp(logits, out=logits)
         logits /= logits.sum(1, keepdims=True)
@@ -118,7 +118,14 @@ class StreamingModel:
         return found
 
 
-def _reading_of(artifact: Artifact, lowest: Weights, cell: Cell, rate: int | float | None, channels: int) -> Reading:
+def _reading_of(
+    artifact: Artifact,
+    lowest: Weights,
+    cell: Cell,
+    rate: int | float | None,
+    channels: int,
+    product: type[NativeProduct] | type[FormulaProduct],
+) -> Reading:
     """The reading that suits the model's kind of sequence, with embedding or projection folded into the gates.
 
     Raises:
@@ -133,8 +140,8 @@ def _reading_of(artifact: Artifact, lowest: Weights, cell: Cell, rate: int | flo
         folded = (ih @ _array(embedding.weight)).T.astype(bias.dtype)
         folded_bias = (ih @ _array(embedding.bias) + bias).astype(bias.dtype)
         if isinstance(encoder, SeriesEncoder):
-            return SeriesReading(encoder, folded, folded_bias)
-        return SoundReading(encoder, folded, folded_bias, rate, channels)
+            return SeriesReading(encoder, product(np.ascontiguousarray(folded), folded_bias))
+        return SoundReading(encoder, product(np.ascontiguousarray(folded), folded_bias), rate, channels)
     encoder = of_tokens(encoder, "a stream")
     table = torch.addmm(torch.from_numpy(bias), embedding.weight.detach().cpu(), torch.from_numpy(lowest.ih).T)
     return TokenReading(encoder, table.numpy())
