@@ -283,6 +283,8 @@ FREE = {
     ("stream", "c"),
     ("stream's weights", "weight_ih0"),
     ("one step of a stream", "table"),
+    ("one step of a stream", "h"),
+    ("one step of a stream", "c"),
 }
 
 

@@ -12,6 +12,7 @@ from lstmkit.api.series import Axes
 from lstmkit.artifact import NumberArtifact
 from lstmkit.data.encoded import EncodedPart
 from lstmkit.models.scoring import outputs
+from lstmkit.nn import Kept, frozen_weights
 
 
 class NumberPredictor:
@@ -23,6 +24,7 @@ class NumberPredictor:
 
     def __init__(self, artifact: NumberArtifact) -> None:
         self._artifact = artifact
+        self._kept = Kept()  # the weights are nobody else's, so what is made of them stays good
 
     @property
     def kind(self) -> str:
@@ -36,8 +38,11 @@ class NumberPredictor:
         an item of a list `(time, channels)`, unless `axes` says another order.
         """
         encoder: Any = self._artifact.encoder
-        part = EncodedPart(*encoder.encode(examples_of(items, encoder, axes)))
-        found = outputs(self._artifact.network, part)
+        rows, offsets = encoder.encode(examples_of(items, encoder, axes))
+        if len(offsets) == 1:
+            return np.zeros(0)
+        with frozen_weights(self._kept):
+            found = outputs(self._artifact.network, EncodedPart(rows, offsets))
         return self._artifact.mean + self._artifact.deviation * found[:, 0]
 
     def describe(self) -> dict[str, Any]:

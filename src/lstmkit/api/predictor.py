@@ -16,6 +16,7 @@ from lstmkit.api.series import Axes
 from lstmkit.artifact import Artifact, find_model, find_twin, load_artifact, load_forecaster, load_regressor, task_of
 from lstmkit.data.encoded import EncodedPart
 from lstmkit.models.scoring import probabilities
+from lstmkit.nn import Kept, frozen_weights
 
 if TYPE_CHECKING:
     from lstmkit.analyze.explained import Explanation
@@ -33,6 +34,7 @@ class Predictor:
     def __init__(self, artifact: Artifact, twin: Callable[[], Artifact] | None = None) -> None:
         self._artifact = artifact
         self._twin = twin
+        self._kept = Kept()  # the weights are nobody else's, so what is made of them stays good
         self._streams: dict[tuple[int | float | None, int, bool], StreamingModel] = {}
 
     @property
@@ -67,8 +69,11 @@ class Predictor:
             RequestError: axes that there are none of, or of a model that reads no series.
         """
         encoder: Any = self._artifact.encoder
-        examples = examples_of(items, encoder, axes, self._artifact.axes)
-        return probabilities(self._artifact.network, EncodedPart(*encoder.encode(examples)))
+        rows, offsets = encoder.encode(examples_of(items, encoder, axes, self._artifact.axes))
+        if len(offsets) == 1:
+            return np.zeros((0, len(self._artifact.labels)))
+        with frozen_weights(self._kept):
+            return probabilities(self._artifact.network, EncodedPart(rows, offsets))
 
     def explain(
         self, item: Item, *, axes: Axes | None = None, most_classes: int = 10, n_orders: int = 20, seed: int = 0

@@ -8,7 +8,7 @@ from lstmkit.config.schema import Config
 from lstmkit.core.errors import RequestError
 
 _TEXT = frozenset({"text", "tokens"})
-_TABLES = frozenset({"texts", "long", "wide", "lists", "manifest", "panel", "ucr"})
+_TABLES = frozenset({"texts", "long", "wide", "lists", "manifest", "panel", "panel-wide", "sounds", "ucr"})
 
 
 class Found(NamedTuple):

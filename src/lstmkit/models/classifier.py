@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from lstmkit.data.encoder import UNKNOWN_ID
 from lstmkit.models.pooling import Pooling, pool
-from lstmkit.nn import Recurrence, choose_engine
+from lstmkit.nn import Linear, Recurrence, choose_engine
 from lstmkit.nn.recurrence import Initialization
 from lstmkit.ragged import Layout, Ragged
 
@@ -67,7 +67,7 @@ class Classifier(nn.Module):
         self.word_dropout_length = word_dropout_length
         self.head_dropout = head_dropout
         if n_features:
-            self.embedding = nn.Linear(n_features, embedding_size)
+            self.embedding = Linear(n_features, embedding_size, cell=cell, engine=engine)
         else:
             # Rows that a batch does not touch have no gradient, where the engine reads each distinct token once.
             sparse = choose_engine(engine, cell).name == "native"
@@ -75,7 +75,8 @@ class Classifier(nn.Module):
             nn.init.normal_(self.embedding.weight, std=embedding_std)
         # Drawn before the recurrence, so that networks of one seed that differ in the cell share embedding and head.
         n_directions = 2 if bidirectional else 1
-        head = nn.Linear(hidden_size * n_directions * (2 if pooling == "max_mean" else 1), n_classes)
+        n_pooled = hidden_size * n_directions * (2 if pooling == "max_mean" else 1)
+        head = Linear(n_pooled, n_classes, cell=cell, engine=engine)
         self.recurrence = Recurrence(
             cell,
             embedding_size,

@@ -13,6 +13,7 @@ from lstmkit.data.encoded import EncodedPart
 from lstmkit.models.classifier import Classifier
 from lstmkit.models.pooling import running_pool
 from lstmkit.models.quantiles import quantiles_of
+from lstmkit.nn import frozen_weights
 
 _ROWS = 65_536  # most padded rows in a scoring batch: bounds memory whatever the lengths
 _RUNNING_ROWS = 16_384  # the same where every row is pooled and has an answer
@@ -50,7 +51,7 @@ def _answers(
     was_training = network.training
     network.eval()
     answers = np.zeros((len(part), network.head.out_features))
-    with torch.inference_mode():
+    with torch.inference_mode(), frozen_weights():
         for group in sorted_batches(part.lengths, batch_size):
             size = max(1, min(len(group), _ROWS // int(part.lengths[group[0]])))
             for start in range(0, len(group), size):
@@ -88,7 +89,7 @@ def running_answers(
         raise ValueError("a network of two directions has no answer before the end")
     best = np.zeros(len(part.rows), dtype=np.int64)
     confidence = np.zeros(len(part.rows))
-    with torch.inference_mode():
+    with torch.inference_mode(), frozen_weights():
         for group in sorted_batches(part.lengths, batch_size):
             size = max(1, min(len(group), _RUNNING_ROWS // int(part.lengths[group[0]])))
             for start in range(0, len(group), size):

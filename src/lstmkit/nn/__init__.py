@@ -2,7 +2,8 @@
 
 from lstmkit.nn.adam import Adam, clip_gradients
 from lstmkit.nn.engines import EngineChoice, choose_engine
-from lstmkit.nn.keeping import frozen_weights
+from lstmkit.nn.keeping import Kept, frozen_weights
+from lstmkit.nn.linear import Linear
 from lstmkit.nn.lstm import LSTM, TokenLSTM
 from lstmkit.nn.recurrence import Recurrence
 from lstmkit.nn.segments import max_and_mean
@@ -11,6 +12,8 @@ __all__ = [
     "LSTM",
     "Adam",
     "EngineChoice",
+    "Kept",
+    "Linear",
     "Recurrence",
     "TokenLSTM",
     "choose_engine",

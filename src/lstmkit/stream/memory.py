@@ -101,7 +101,10 @@ class Memory:
                 new = states if len(starts) == 2 else states.max(0, keepdims=True)
                 np.maximum(self.largest[:n], new, out=self.largest[:n])
             if self.total is not None:
-                self.total[:n] += states if len(starts) == 2 else states.sum(0, np.float64, keepdims=True)
+                if len(starts) == 2:
+                    self.total[:n] += states
+                else:  # one after the other, so that chunks of any length give the same bits
+                    self.total[:n] = np.cumsum(np.concatenate([self.total[:n], states]), 0)[-1]
             self.n_steps[:n] += len(starts) - 1
             return
         for start, end in pairwise(starts):

@@ -20,11 +20,11 @@ from lstmkit.models import Classifier
 from lstmkit.models.pooling import Pooling
 from lstmkit.nn import EngineChoice
 from lstmkit.stream.memory import Memory
-from lstmkit.stream.native import NativeStack, NativeWeights
+from lstmkit.stream.native import NativeProduct, NativeStack, NativeWeights
 from lstmkit.stream.reading import Reading
 from lstmkit.stream.series_reading import SeriesReading
 from lstmkit.stream.sound_reading import SoundReading
-from lstmkit.stream.stack import Cell, FormulaStack, Stack, Weights
+from lstmkit.stream.stack import Cell, FormulaProduct, FormulaStack, Stack, Weights
 from lstmkit.stream.token_reading import TokenReading
 
 
@@ -84,11 +84,11 @@ class StreamingModel:
         self.cell: Cell = network.recurrence.cell
         self.pooling: Pooling = network.pooling
         self._layers = [_weights_of(network, k) for k in range(network.recurrence.num_layers)]
-        self.reading = _reading_of(artifact, self._layers[0], self.cell, rate, channels, channels_first)
-        self._head = np.ascontiguousarray(_array(network.head.weight).T)
-        self._head_bias = _array(network.head.bias)
         found = network.recurrence.engine
         is_native = found.name == "native"
+        product = NativeProduct if is_native else FormulaProduct
+        self.reading = _reading_of(artifact, self._layers[0], self.cell, rate, channels, channels_first, product)
+        self._head = product(np.ascontiguousarray(_array(network.head.weight).T), _array(network.head.bias))
         self._native = NativeWeights(self._layers) if is_native else None
         self.engine = found if is_native else EngineChoice("numpy", f"streams know native and numpy; {found.reason}")
 
@@ -110,7 +110,7 @@ class StreamingModel:
 
     def answer(self, pooled: Float[np.ndarray, "streams pooled"]) -> Float[np.ndarray, "streams classes"]:
         """Class probabilities, in float64."""
-        logits = (pooled @ self._head + self._head_bias).astype(np.float64)
+        logits = self._head(pooled).astype(np.float64)
         logits -= logits.max(1, keepdims=True)
         np.exp(logits, out=logits)
         logits /= logits.sum(1, keepdims=True)
@@ -133,6 +133,7 @@ def _reading_of(
     rate: int | float | None,
     channels: int,
     channels_first: bool,
+    product: type[NativeProduct] | type[FormulaProduct],
 ) -> Reading:
     """The reading that suits the model's kind of sequence, with embedding or projection folded into the gates.
 
@@ -148,8 +149,9 @@ def _reading_of(
         folded = (ih @ _array(embedding.weight)).T.astype(bias.dtype)
         folded_bias = (ih @ _array(embedding.bias) + bias).astype(bias.dtype)
         if isinstance(encoder, SeriesEncoder):
-            return SeriesReading(encoder, folded, folded_bias, channels_first=channels_first)
-        return SoundReading(encoder, folded, folded_bias, rate, channels)
+            of_rows = product(np.ascontiguousarray(folded), folded_bias)
+            return SeriesReading(encoder, of_rows, channels_first=channels_first)
+        return SoundReading(encoder, product(np.ascontiguousarray(folded), folded_bias), rate, channels)
     encoder = of_tokens(encoder, "a stream")
     table = torch.addmm(torch.from_numpy(bias), embedding.weight.detach().cpu(), torch.from_numpy(lowest.ih).T)
     return TokenReading(encoder, table.numpy())

@@ -133,6 +133,28 @@ class SingleStep:
             function(*arguments)
 
 
+class NativeProduct:
+    """See `lstmkit.stream.stack.RowsProduct`; a row's result does not depend on the rows beside it."""
+
+    def __init__(self, weight: Float[np.ndarray, "k m"], bias: Float[np.ndarray, " m"]) -> None:
+        expect_array("the weight", weight, (len(weight), len(bias)), bias.dtype)
+        self.weight = weight
+        self.bias = bias
+        self.packed = native.packed(torch.from_numpy(weight), transposed=False)
+        self._kind = int(bias.dtype == np.float64)
+        self._multiply = native.library().lstmkit_multiply
+
+    def __call__(self, rows: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "n m"]:
+        """See `RowsProduct`."""
+        (k, m), n = self.weight.shape, len(rows)
+        rows = np.ascontiguousarray(rows, dtype=self.bias.dtype)
+        expect_array("rows", rows, (n, k), self.bias.dtype)
+        out = np.empty((n, m), dtype=self.bias.dtype)
+        job = Product(n, k, m, _address(rows), k, self.packed.data_ptr(), _address(self.bias), _address(out), m)
+        self._multiply(self._kind, torch.get_num_threads(), byref(job))
+        return out
+
+
 class SingleProduct:
     """One row times a matrix, on one thread.
 

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from jaxtyping import Float, Int
 
-from lstmkit.stream.stack import Arrived
+from lstmkit.stream.stack import Arrived, RowsProduct
 
 Rows = Float[np.ndarray, "steps features"]
 
@@ -15,12 +14,12 @@ class ProjectedReading:
     """The third way of a push, of rows of features; see `lstmkit.stream.reading.Reading`.
 
     Args:
-        weight: `(features, gates * hidden)`: the projection and the lowest layer's input weights in one.
-        bias: `(gates * hidden,)`, the biases of both.
+        product: by `(features, gates * hidden)`, the projection and the lowest layer's input weights in one, with the
+            biases of both.
     """
 
-    def __init__(self, weight: Float[np.ndarray, "features gates"], bias: Float[np.ndarray, " gates"]) -> None:
-        self._weight, self._bias = torch.from_numpy(np.ascontiguousarray(weight)), torch.from_numpy(bias)
+    def __init__(self, product: RowsProduct) -> None:
+        self._product = product
 
     def arrive(self, inputs: Sequence[Rows] | np.ndarray, starts: Int[np.ndarray, " steps_plus_1"]) -> Arrived:
         """See `Reading`."""
@@ -28,5 +27,4 @@ class ProjectedReading:
         if len(inputs) > 1 and len(starts) > 2:
             begins = np.cumsum([0, *(len(chunk) for chunk in inputs[:-1])])
             rows = rows[np.concatenate([begins[:size] + t for t, size in enumerate(np.diff(starts).tolist())])]
-        gates = torch.addmm(self._bias, torch.from_numpy(rows).to(self._bias.dtype), self._weight)
-        return Arrived(gates.numpy(), None, starts)
+        return Arrived(self._product(rows), None, starts)

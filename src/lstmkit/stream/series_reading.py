@@ -2,20 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
-import torch
 from jaxtyping import Float
-from torch import Tensor
 
 from lstmkit.data.series import SeriesEncoder
 from lstmkit.data.sources.corpus import Series
-from lstmkit.nn import native
-from lstmkit.stream.native import SingleProduct
+from lstmkit.stream.native import NativeProduct, SingleProduct
 from lstmkit.stream.projected_reading import ProjectedReading, Rows
 from lstmkit.stream.reading import Chosen, Room
+from lstmkit.stream.stack import RowsProduct
 from lstmkit.stream.steps import NumberSteps
 
 
@@ -57,25 +54,17 @@ class SeriesReading(ProjectedReading):
 
     Args:
         encoder: the model's.
-        weight: `(features, gates * hidden)`: the projection and the lowest layer's input weights in one.
-        bias: `(gates * hidden,)`, the biases of both.
+        product: see `ProjectedReading`.
         channels_first: whether a chunk is pushed as `(channels, time)`.
     """
 
     holds = "a step"
     waits = False
 
-    def __init__(
-        self,
-        encoder: SeriesEncoder,
-        weight: Float[np.ndarray, "features gates"],
-        bias: Float[np.ndarray, " gates"],
-        *,
-        channels_first: bool = False,
-    ) -> None:
+    def __init__(self, encoder: SeriesEncoder, product: RowsProduct, *, channels_first: bool = False) -> None:
         self._encoder = encoder
         self._steps = NumberSteps(encoder.channels, "channel", np.float32, channels_first=channels_first)
-        super().__init__(weight, bias)
+        super().__init__(product)
         self.identity = [encoder.describe()]
 
     def blank(self, n: int) -> LastValues:
@@ -100,23 +89,21 @@ class SeriesReading(ProjectedReading):
     def finish(self, carried: LastValues) -> Rows:
         """See `Reading`: each step was read as it came."""
         del carried
-        return np.zeros((0, len(self._weight)), dtype=np.float32)
+        return np.zeros((0, len(self._product.weight)), dtype=np.float32)
 
     def room(self) -> "_StepRoom":
         """See `Reading`."""
-        n_features, n_gates = self._weight.shape
-        features, gates = (torch.empty(1, n, dtype=self._bias.dtype).numpy() for n in (n_features, n_gates))
-        return _StepRoom(gates, features, SingleProduct(features, self._packed, self._bias.numpy(), gates))
+        product = self._product
+        if not isinstance(product, NativeProduct):
+            raise TypeError("a single step is taken by the native engine alone")
+        features, gates = (np.empty((1, n), dtype=product.bias.dtype) for n in product.weight.shape)
+        return _StepRoom(gates, features, SingleProduct(features, product.packed, product.bias, gates))
 
     def place(self, checked: Series, carried: LastValues, room: "_StepRoom") -> int:
         """See `Reading`."""
         room.features[:] = self._encoder.rows_of_step(checked, carried.last)
         room.project()
         return 0
-
-    @cached_property
-    def _packed(self) -> Tensor:
-        return native.packed(self._weight, transposed=False)
 
 
 @dataclass

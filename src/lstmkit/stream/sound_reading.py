@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 
 from lstmkit.core.errors import RequestError
 from lstmkit.data.audio.stream import FeatureStream, chunk_of
 from lstmkit.data.speech import SpeechEncoder, one_thread
 from lstmkit.stream.projected_reading import ProjectedReading, Rows
 from lstmkit.stream.reading import Chosen
+from lstmkit.stream.stack import RowsProduct
 
 _COUNTS = ("n_in", "n_out", "n_frames", "n_given", "finished")
 _SAMPLES = ("tail", "pending", "recent")
@@ -69,7 +69,7 @@ class SoundReading(ProjectedReading):
 
     Args:
         encoder: the model's.
-        weight, bias: see `ProjectedReading`.
+        product: see `ProjectedReading`.
         rate: of the samples pushed, in Hz; None: the model's own.
         channels: of the samples pushed; more than one are averaged.
 
@@ -83,12 +83,11 @@ class SoundReading(ProjectedReading):
     def __init__(
         self,
         encoder: SpeechEncoder,
-        weight: Float[np.ndarray, "features gates"],
-        bias: Float[np.ndarray, " gates"],
+        product: RowsProduct,
         rate: int | float | None,
         channels: int,
     ) -> None:
-        super().__init__(weight, bias)
+        super().__init__(product)
         self._encoder = encoder
         self._blank = FeatureStream(encoder.settings, rate, channels)
         self.identity = [encoder.describe(), self._blank.source_rate, channels]

@@ -90,6 +90,35 @@ class Stack(Protocol):
         ...
 
 
+@runtime_checkable
+class RowsProduct(Protocol):
+    """Rows times a matrix, and a bias.
+
+    Attributes:
+        weight: the matrix `(k, m)`.
+        bias: `(m,)`.
+    """
+
+    weight: Float[np.ndarray, "k m"]
+    bias: Float[np.ndarray, " m"]
+
+    def __call__(self, rows: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "n m"]:
+        """The product, of numbers of the matrix's kind."""
+        ...
+
+
+class FormulaProduct:
+    """See `RowsProduct`: by numpy."""
+
+    def __init__(self, weight: Float[np.ndarray, "k m"], bias: Float[np.ndarray, " m"]) -> None:
+        self.weight = weight
+        self.bias = bias
+
+    def __call__(self, rows: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "n m"]:
+        """See `RowsProduct`."""
+        return rows.astype(self.bias.dtype, copy=False) @ self.weight + self.bias
+
+
 class FormulaStack:
     """The formulas by numpy: any cell, on any machine."""
 
