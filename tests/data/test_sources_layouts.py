@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from making_sources import fill, parts_of, read, rows
+from making_sources import fill, modality_of, parts_of, read, rows
 
 from lstmkit.config.schema import DataConfig, EncoderConfig
 from lstmkit.core.errors import DataError
-from lstmkit.data.sources import modality_of
 from lstmkit.data.sources.corpus import Clip
 from lstmkit.data.sources.inputs import inputs_of
 from lstmkit.data.sources.sound_inputs import recordings_in

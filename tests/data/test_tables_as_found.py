@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from making_sources import fill, read
+from making_sources import fill, modality_of, read
 
 from lstmkit.cli.main import run
 from lstmkit.config.schema import DataConfig
 from lstmkit.core.errors import DataError, RequestError
-from lstmkit.data.sources import Corpus, modality_of
+from lstmkit.data.sources import Corpus
 
 Row = list[Any]
 
