@@ -175,7 +175,6 @@ def test_a_file_of_another_modality_is_not_half_used(tmp_path: Path) -> None:
     ("arguments", "words"),
     [
         (["--horizon", "3"], "--horizon is for forecasts; add --task forecast"),
-        (["--series-column", "label"], "--series-column is for tables of series"),
         (["--set", "encoder.n_mels=8"], "encoder.n_mels is for recordings"),
         (["--thousands", ","], "--thousands is for tables of numbers"),
     ],
