@@ -4,13 +4,14 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from lstmkit.core.errors import ArtifactError, StorageError
+from lstmkit.core.errors import ArtifactError, DataError, LstmkitError, StorageError
 
 PARTIAL = ".partial"  # how the names of files and folders end that are being written
 
@@ -134,6 +135,50 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     except BaseException:
         _remove(fresh)
         raise
+
+
+def path_fault(path: Path) -> str:
+    """Return what keeps a path from being opened as a file or folder; empty where nothing does, or nothing is there.
+
+    Named pipes, devices and sockets are refused: opening one can wait for ever, reading one need not end.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    except OSError as error:  # a loop of links, a name that is too long, a folder that is closed to us
+        return error.strerror or str(error)
+    except ValueError:  # NUL, or half of a surrogate pair
+        return "a name that no file can have"
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+        return ""
+    kinds = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket"}
+    return f"{kinds.get(stat.S_IFMT(mode), 'a device')}, not a file"
+
+
+def regular_file(path: Path, error: type[LstmkitError] = DataError) -> Path:
+    """Return `path`, which is a regular file.
+
+    Args:
+        path: it or what a link leads to is looked at, and not opened.
+        error: the class of what is raised.
+
+    Raises:
+        LstmkitError: it is absent, a folder, a named pipe or a device, or no file can have its name.
+    """
+    fault = path_fault(path)
+    if not fault and path.is_dir():
+        fault = "a folder"
+    if not fault and not path.exists():
+        fault = "No such file or directory"
+    if fault:
+        raise error(f"{printable(str(path))}: {fault}; give a regular file")
+    return path
+
+
+def printable(name: str) -> str:
+    """Return a file's name as UTF-8 can hold it: bytes that are none are spelled out, so that names stay distinct."""
+    return name.encode(errors="backslashreplace").decode()
 
 
 def sha256_of(path: Path) -> str:

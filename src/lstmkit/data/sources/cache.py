@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from lstmkit.config.schema import DataConfig
 from lstmkit.core.errors import DataError, LstmkitError
-from lstmkit.core.files import cache_folder, digest_of, replacing_folder, sha256_of, write_bytes, write_json
+from lstmkit.core.files import cache_folder, digest_of, printable, replacing_folder, sha256_of, write_bytes, write_json
 from lstmkit.data.sources.collect import Collected, collect
 from lstmkit.data.sources.corpus import Blob, ClipBlob, ColumnsFound, Corpus, Kind, Part, SeriesBlob
-from lstmkit.data.sources.plan import DIALECT_KEYS, READING_KEYS, Plan, SourceFile, printable, readable
+from lstmkit.data.sources.plan import DIALECT_KEYS, READING_KEYS, Plan, SourceFile, readable
 from lstmkit.data.sources.times import Interval
 
 _FORMAT = 3  # raise it when the readers make other examples of a file; no earlier run then knows its data again

@@ -12,6 +12,7 @@ import numpy as np
 
 from lstmkit.config.schema import DataConfig
 from lstmkit.core.errors import DataError
+from lstmkit.core.files import printable
 from lstmkit.data.sources.corpus import Clip, ColumnsFound, Kind, Series
 from lstmkit.data.sources.times import Interval
 
@@ -201,11 +202,6 @@ def fault_of_series(values: Series, n_channels: int, having: str) -> tuple[str, 
     if np.isnan(values).all():
         return "every value is missing", ""
     return "", ""
-
-
-def printable(name: str) -> str:
-    """A file's name as UTF-8 can hold it: bytes that are none are spelled out, so that names stay distinct."""
-    return name.encode(errors="backslashreplace").decode()
 
 
 @contextmanager
