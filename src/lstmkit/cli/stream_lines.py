@@ -99,7 +99,10 @@ def _boolean_in(values: list[Any]) -> str:
 
 
 def _loaded(line: str) -> tuple[Any, str]:
+    from lstmkit.core.files import parse_json
+    from lstmkit.core.reading import cause_of
+
     try:
-        return json.loads(line), ""
-    except (ValueError, RecursionError) as error:
-        return None, f"not JSON ({error})"
+        return parse_json(line), ""
+    except ValueError as error:
+        return None, f"not JSON ({cause_of(error)})"

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import stat
 import tempfile
@@ -13,6 +14,8 @@ from typing import Any, BinaryIO
 
 from lstmkit.core.errors import ArtifactError, DataError, LstmkitError, StorageError
 
+_HALF_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
+_DEEPEST = 64  # levels of lists and objects; what lies deeper would end later code in a RecursionError
 PARTIAL = ".partial"  # how the names of files and folders end that are being written
 
 
@@ -68,6 +71,39 @@ def write_jsonl(path: Path, rows: Iterable[Any]) -> None:
             file.write((json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n").encode())
 
 
+def parse_json(text: str | bytes) -> Any:
+    """Return the value of a JSON text that later code can handle.
+
+    Raises:
+        json.JSONDecodeError: it is not JSON.
+        UnicodeError: a string holds half of a surrogate pair, which JSON can spell and no file can hold.
+        ValueError: a number has thousands of digits, or lists and objects are nested more than 64 deep.
+    """
+    try:
+        value = json.loads(text)
+    except RecursionError as error:
+        raise ValueError(f"nested more than {_DEEPEST} deep") from error
+    text = text if isinstance(text, str) else text.decode(errors="replace")
+    if text.count("[") + text.count("{") > _DEEPEST and _is_deep(value):
+        raise ValueError(f"nested more than {_DEEPEST} deep")
+    if _HALF_PAIR.search(text):
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            raise UnicodeError("half of a surrogate pair, which is no character") from error
+    return value
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(_DEEPEST):
+        inner = (one.values() if isinstance(one, dict) else one for one in level if isinstance(one, list | dict))
+        level = [x for each in inner for x in each if isinstance(x, list | dict)]
+        if not level:
+            return False
+    return True
+
+
 def read_json(path: Path) -> Any:
     """Read a JSON file.
 
@@ -75,9 +111,7 @@ def read_json(path: Path) -> Any:
         ArtifactError: the file is absent or is not JSON.
     """
     try:
-        return json.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise ArtifactError(f"{path}: {error.strerror}; a complete run folder holds this file") from error
+        return parse_json(_text_of(path))
     except ValueError as error:
         raise ArtifactError(f"{path}: damaged, not JSON ({error}); restore it or train again") from error
 
@@ -88,20 +122,28 @@ def read_jsonl(path: Path) -> list[Any]:
     Raises:
         ArtifactError: the file is absent or a line is not JSON.
     """
-    try:
-        lines = path.read_text("utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ArtifactError(f"{path}: cannot be read ({error}); a complete run folder holds this file") from error
     rows: list[Any] = []
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(_text_of(path).split("\n"), start=1):
         if line.strip():
             try:
-                rows.append(json.loads(line))
+                rows.append(parse_json(line))
             except ValueError as error:
                 raise ArtifactError(
                     f"{path}:{number}: damaged, not JSON ({error}); restore it or train again"
                 ) from error
     return rows
+
+
+def _text_of(path: Path) -> str:
+    """Return the text of a record; a pipe or device in its place is not opened."""
+    if fault := path_fault(path):
+        raise ArtifactError(f"{path}: {fault}; a complete run folder holds this file")
+    try:
+        return path.read_text("utf-8")
+    except OSError as error:
+        raise ArtifactError(f"{path}: {error.strerror}; a complete run folder holds this file") from error
+    except UnicodeDecodeError as error:
+        raise ArtifactError(f"{path}: damaged, not UTF-8 ({error}); restore it or train again") from error
 
 
 @contextmanager

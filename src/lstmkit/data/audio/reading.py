@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from lstmkit.core.errors import DataError, RequestError
+from lstmkit.core.files import path_fault, printable
 from lstmkit.data.audio.arrays import as_channels, as_mono, full_scale_of, scaled
 from lstmkit.data.audio.headers import REMEDY, check_header
 from lstmkit.data.audio.levels import Facts, Levels
@@ -155,6 +156,10 @@ def open_audio(
     wanted = None if rate is None else checked_rate(rate, "rate")
     soundfile = _soundfile(shown)
     with ExitStack() as stack:
+        if not isinstance(source, bytes) and (fault := path_fault(Path(source))):
+            raise DataError(
+                f"{printable(shown)}: cannot be read ({fault}); give a file that exists and that you may read"
+            )
         try:
             stream = (
                 io.BytesIO(source) if isinstance(source, bytes) else stack.enter_context(Path(source).open("rb", 0))

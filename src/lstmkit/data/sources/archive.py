@@ -1,18 +1,17 @@
 """The IMDB archive as published: read in one pass, in place, without unpacking anything."""
 
-import gzip
 import tarfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from lstmkit.core.errors import DataError
+from lstmkit.core.errors import DataError, LstmkitError
+from lstmkit.core.reading import cause_of, content_faults
+from lstmkit.data.sources.bounds import bounded_gzip, check_member
 from lstmkit.data.sources.corpus import SPLITS
 from lstmkit.data.sources.folders import UNLABELLED, text_row
-from lstmkit.data.sources.plan import SPLIT_NAMES, Plan, Reading, Row, SourceFile, readable
+from lstmkit.data.sources.plan import SPLIT_NAMES, Plan, Reading, Row, SourceFile, printable, readable
 
 ARCHIVE_SUFFIXES = (".tar.gz", ".tgz")
-_BLOCK = 1 << 20
 
 
 def is_archive(path: Path) -> bool:
@@ -41,7 +40,9 @@ def _read(path: Path, reading: Reading) -> Iterator[Row]:
         raise DataError(f"{path}: holds no train/LABEL/*.txt; an archive laid out as IMDB's aclImdb_v1.tar.gz is read")
     if n_unlabelled:
         reading.decisions.append(f"left out: {UNLABELLED}/ ({n_unlabelled:,} texts without a label)")
-    for (index, label, file_name), content in sorted(texts.items()):  # the order of the unpacked folder
+    for key in sorted(texts):  # the order of the unpacked folder
+        index, label, file_name = key
+        content = texts.pop(key)  # what has been read is not held twice
         split = SPLITS[index]
         name = f"{split}/{label}/{file_name}"
         if row := text_row(reading, split, label, SourceFile(path / name, name), content):
@@ -54,7 +55,7 @@ def _text_files(path: Path) -> Iterator[tuple[str, str, str, bytes]]:
         if path.stat().st_size == 0:
             raise DataError(f"{path}: empty; put a whole copy in its place")
         try:
-            with gzip.open(path) as stream, tarfile.open(fileobj=stream, mode="r:") as archive:
+            with bounded_gzip(path) as stream, tarfile.open(fileobj=stream, mode="r:") as archive:
                 while (member := archive.next()) is not None:
                     # Else the archive's 100,000 headers stay in memory; the stubs do not know the attribute.
                     archive.members.clear()  # pyright: ignore[reportAttributeAccessIssue]
@@ -64,14 +65,19 @@ def _text_files(path: Path) -> Iterator[tuple[str, str, str, bytes]]:
                     if place[1] == UNLABELLED:
                         yield *place, b""
                     else:
+                        check_member(f"{path}: {printable(member.name)}", member.size)
                         stream.seek(member.offset_data)
                         yield *place, stream.read(member.size)
                 # tarfile stops in silence at a header that it cannot read; and gzip tells of damage at the very end.
-                while block := stream.read(_BLOCK):
+                for block in stream.blocks():
                     if block.strip(b"\0"):
                         raise tarfile.ReadError("an unreadable header")
-        except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise DataError(f"{path}: damaged or incomplete ({error}); put a whole copy in its place") from error
+        except LstmkitError:
+            raise
+        except content_faults() as error:
+            raise DataError(
+                f"{path}: damaged or incomplete ({cause_of(error)}); put a whole copy in its place"
+            ) from error
 
 
 def _place_of(member: tarfile.TarInfo) -> tuple[str, str, str] | None:

@@ -25,11 +25,18 @@ def calendar_season(times: Sequence[Any]) -> int:
 
 
 def following(times: Sequence[Any], n: int) -> list[Any] | None:
-    """The `n` times after the last, in the form of the others; None where the steps are not regular.
+    """The `n` times after the last, in the form of the others; None where the steps are not regular or years end.
 
     Numbers go on by their step; dates by a fixed span, or by whole months where each falls on the same day of its
     month, or on its last.
     """
+    try:
+        return _following(times, n)
+    except (OverflowError, ValueError):  # beyond the year 9999
+        return None
+
+
+def _following(times: Sequence[Any], n: int) -> list[Any] | None:
     if len(times) < 2:
         return None
     moments = _dates(times)

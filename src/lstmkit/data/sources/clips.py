@@ -2,13 +2,15 @@
 
 import hashlib
 import zipfile
-import zlib
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from lstmkit.core.errors import DataError
+from lstmkit.core.errors import DataError, LstmkitError
+from lstmkit.core.files import regular_file
+from lstmkit.core.reading import cause_of, content_faults
 from lstmkit.data.audio.levels import Facts
 from lstmkit.data.audio.reading import Blocks, open_audio
+from lstmkit.data.sources.bounds import check_member
 from lstmkit.data.sources.corpus import Clip
 
 AUDIO_SUFFIXES = (".wav", ".flac")
@@ -42,21 +44,30 @@ class Archives:
         Raises:
             DataError: the archive or this file in it is absent or damaged.
         """
+        archive = self._archive(path)
         try:
-            return self._archive(path).read(member)
+            about = archive.getinfo(member)
+            check_member(f"{path}: {member}", about.file_size)
+            return archive.read(about)
         except KeyError as error:
             raise DataError(f"{path}: {member}: is not in the archive; put a whole copy in its place") from error
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+        except LstmkitError:
+            raise
+        except (*content_faults(), NotImplementedError, RuntimeError) as error:  # another compression; encrypted
             raise DataError(
-                f"{path}: {member}: damaged in the archive ({error}); put a whole copy in its place"
+                f"{path}: {member}: damaged in the archive ({cause_of(error)}); put a whole copy in its place"
             ) from error
 
     def _archive(self, path: str) -> zipfile.ZipFile:
         if path not in self._open:
             try:
-                self._open[path] = zipfile.ZipFile(path)
-            except (zipfile.BadZipFile, OSError) as error:
-                raise DataError(f"{path}: no sound zip archive ({error}); put a whole copy in its place") from error
+                self._open[path] = zipfile.ZipFile(regular_file(Path(path)))
+            except LstmkitError:
+                raise
+            except (*content_faults(), NotImplementedError) as error:  # NotImplementedError: a later version of zip
+                raise DataError(
+                    f"{path}: no sound zip archive ({cause_of(error)}); put a whole copy in its place"
+                ) from error
         return self._open[path]
 
 

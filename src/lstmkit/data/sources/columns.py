@@ -40,6 +40,8 @@ def choose_columns(
     if len(names) < 2:
         hint = _other_separator(names) or "a text and a label column are needed, or columns of numbers and a label"
         raise DataError(f"{file.path}: one column ({names[0]!r}); {hint}")
+    if len(set(names)) < 2:
+        raise DataError(f"{file.path}: {len(names)} columns are named {names[0]!r}; rename all but one")
     asked_text, asked_label = reading.data.text_column, reading.data.label_column
     for name in (asked_text, asked_label):
         if name:

@@ -32,7 +32,10 @@ def number_of(value: Any) -> float:
         return np.nan
     if isinstance(value, bool | list | dict):
         raise ValueError("no number")  # noqa: TRY004  (what float says of a string that is none)
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:  # a whole number of hundreds of digits
+        return np.inf if value > 0 else -np.inf
 
 
 def is_missing(value: Any) -> bool:

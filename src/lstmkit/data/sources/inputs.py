@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from lstmkit.config.schema import DataConfig
 from lstmkit.core.errors import DataError, RequestError
+from lstmkit.core.reading import reader
 from lstmkit.data.sources.columns import choose_text_column
 from lstmkit.data.sources.lines import lines_of
 from lstmkit.data.sources.parquet import parquet_rows, parquet_types
@@ -52,6 +53,7 @@ class Inputs(NamedTuple):
     notes: Sequence[str] = ()
 
 
+@reader
 def inputs_of(path: Path, format: str | None = None, text_column: str = "") -> Inputs:  # noqa: A002
     """The examples of a file in its order, a few rows held at a time.
 

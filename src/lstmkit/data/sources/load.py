@@ -9,6 +9,7 @@ from lstmkit.config.resolve import nearest
 from lstmkit.config.schema import DataConfig
 from lstmkit.core.errors import DataError, LstmkitError
 from lstmkit.core.files import digest_of
+from lstmkit.core.reading import reader
 from lstmkit.data.sources.archive import is_archive, plan_archive
 from lstmkit.data.sources.cache import read_through_cache
 from lstmkit.data.sources.catalogue import CATALOGUE, Progress, obtain
@@ -20,6 +21,7 @@ from lstmkit.data.sources.tables import TABLE_SUFFIXES, is_table, kind_of_table
 from lstmkit.data.sources.ts import SUFFIX, archive_sets, plan_archive_set, plan_ts
 
 
+@reader
 def load_corpus(data: DataConfig, progress: Progress | None = None) -> Corpus:
     """Read a source, or take it from the cache where its content has not changed since.
 
@@ -66,6 +68,7 @@ def modality_of(data: DataConfig) -> Kind:
         return "text"
 
 
+@reader
 def _plan_of(source: str, data: DataConfig) -> Plan:
     path = Path(source).expanduser()
     if not source or not _exists(path):

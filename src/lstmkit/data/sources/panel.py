@@ -11,6 +11,7 @@ from jaxtyping import Float
 from lstmkit.config.schema import DataConfig
 from lstmkit.core.errors import DataError
 from lstmkit.core.files import digest_of, sha256_of
+from lstmkit.core.reading import reader
 from lstmkit.data.sources.columns import by_name, require_column
 from lstmkit.data.sources.gathered import Step, gather, number_of, timed
 from lstmkit.data.sources.plan import Reading, SourceFile
@@ -105,6 +106,7 @@ class PanelColumns:
     time: str
 
 
+@reader
 def load_panel(data: DataConfig, columns: PanelColumns | None = None, model_interval: Interval | None = None) -> Panel:
     """Read a table of series.
 

@@ -3,7 +3,6 @@
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,6 +12,7 @@ import numpy as np
 from lstmkit.config.schema import DataConfig
 from lstmkit.core.errors import DataError
 from lstmkit.core.files import printable
+from lstmkit.core.reading import readable as readable
 from lstmkit.data.sources.corpus import Clip, ColumnsFound, Kind, Series
 from lstmkit.data.sources.times import Interval
 
@@ -202,17 +202,6 @@ def fault_of_series(values: Series, n_channels: int, having: str) -> tuple[str, 
     if np.isnan(values).all():
         return "every value is missing", ""
     return "", ""
-
-
-@contextmanager
-def readable(path: Path) -> Iterator[None]:
-    """Turn the system's refusal to read `path` into a DataError."""
-    try:
-        yield
-    except OSError as error:
-        raise DataError(
-            f"{path}: cannot be read ({error.strerror or error}); give a file that exists and that you may read"
-        ) from error
 
 
 def _kind_of(text: Any) -> Kind:

@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 
 from lstmkit.config.schema import DataConfig
 from lstmkit.core.errors import DataError
+from lstmkit.core.files import path_fault
 from lstmkit.data.sources.clips import AUDIO_SUFFIXES, Archives, fault_of, read_clip
 from lstmkit.data.sources.columns import LABEL_NAMES, TEXT_NAMES, by_name, require_column
 from lstmkit.data.sources.corpus import SPLITS
-from lstmkit.data.sources.plan import Plan, Reading, Row, SourceFile, readable
+from lstmkit.data.sources.plan import Plan, Reading, Row, SourceFile, printable, readable
 from lstmkit.data.sources.tables import Record, looked_at, open_table
 
 PATH_NAMES = ("path", "file", "filename", "file_name", "audio", "audio_path", "wav", "recording")
@@ -99,7 +100,7 @@ def plan_manifests(root: Path, name: str, tables: Mapping[str, Path], data: Data
         for record in _records(file, columns, data)
         if isinstance(record.values.get(columns.path), str)
     }
-    heard = [SourceFile(path, shown) for path, shown in listed.items() if path.is_file()]
+    heard = [SourceFile(path, shown) for path, shown in listed.items() if not path_fault(path) and path.is_file()]
 
     def read(reading: Reading) -> Iterator[Row]:
         places = (
@@ -177,11 +178,11 @@ def rows_of(places: Iterator[_Place], reading: Reading) -> Iterator[Row]:
     with Archives() as archives:
         for place in places:
             try:
-                clip, facts = read_clip(
-                    place.path.resolve(), archives, member=place.member, start=place.start, end=place.end
-                )
+                # A path that no file can have cannot be resolved either; reading it says what is wrong.
+                path = place.path if path_fault(place.path) else place.path.resolve()
+                clip, facts = read_clip(path, archives, member=place.member, start=place.start, end=place.end)
             except DataError as error:
-                name = str(place.path.resolve())
+                name = printable(str(path))
                 reason, detail = fault_of(error, f"{name}: {place.member}" if place.member else name)
                 reading.reject(
                     place.file, place.line, reason, detail if place.line is None else f"{detail}, in {place.id}"
@@ -278,6 +279,10 @@ def seconds_of(value: Any) -> float | None:
     """
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
-    if isinstance(value, bool) or not math.isfinite(float(value)):
+    try:
+        seconds = math.nan if isinstance(value, bool) else float(value)
+    except OverflowError:  # a whole number of hundreds of digits
+        seconds = math.inf
+    if not math.isfinite(seconds):
         raise ValueError("no number")
-    return float(value)
+    return seconds

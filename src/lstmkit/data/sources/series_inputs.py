@@ -6,6 +6,7 @@ from typing import Any
 
 from lstmkit.config.schema import DataConfig
 from lstmkit.core.errors import DataError, RequestError
+from lstmkit.core.reading import reader
 from lstmkit.data.sources.channels import are_named, few
 from lstmkit.data.sources.columns import LABEL_NAMES, by_name, require_column
 from lstmkit.data.sources.gathered import is_number
@@ -37,6 +38,7 @@ class _Faults(Reading):
         self.found.append(Input(line or 0, "", reason + detail))
 
 
+@reader
 def series_in(
     path: Path,
     format: str | None,  # noqa: A002

@@ -6,6 +6,7 @@ from typing import Any
 
 from lstmkit.config.schema import DataConfig
 from lstmkit.core.errors import DataError, RequestError
+from lstmkit.core.reading import reader
 from lstmkit.data.sources.clips import Archives, fault_of, read_clip
 from lstmkit.data.sources.columns import by_name, require_column
 from lstmkit.data.sources.inputs import Input, Inputs, format_of
@@ -20,6 +21,7 @@ def recordings_at(paths: Sequence[str]) -> Inputs:
     return Inputs(_heard((Input(line, path) for line, path in enumerate(paths, start=1)), Path()))
 
 
+@reader
 def recordings_in(path: Path, format: str | None = None, path_column: str = "") -> Inputs:  # noqa: A002
     """The recordings that a folder holds, or a table or a list of paths names, in its order.
 

@@ -10,6 +10,8 @@ from typing import Any, Literal, NamedTuple
 
 from lstmkit.config.schema import DataConfig
 from lstmkit.core.errors import DataError
+from lstmkit.core.files import parse_json
+from lstmkit.core.reading import cause_of, reader
 from lstmkit.data.sources.columns import choose_columns, require_column
 from lstmkit.data.sources.corpus import Kind
 from lstmkit.data.sources.gathered import Step
@@ -56,6 +58,7 @@ class Looked(NamedTuple):
     is_empty: bool
 
 
+@reader
 def read_table(file: SourceFile, split: str, reading: Reading) -> Iterator[Row]:
     """The rows of one table.
 
@@ -82,6 +85,7 @@ def read_table(file: SourceFile, split: str, reading: Reading) -> Iterator[Row]:
             yield row
 
 
+@reader
 def kind_of_table(file: SourceFile, data: DataConfig) -> Kind:
     """Whether a table holds series or texts, by its first rows."""
     names, sample, *_ = looked_at(open_table(file, Reading(data)))
@@ -185,12 +189,15 @@ def _objects(file: SourceFile) -> Iterator[Record]:
         if not text.strip():
             continue
         try:
-            value = json.loads(text)
+            value = parse_json(text)
         except json.JSONDecodeError as error:
             yield Record(number, {}, "not JSON", f" ({error.msg} at character {error.pos + 1})", text)
             continue
-        except (ValueError, RecursionError) as error:  # a number of thousands of digits; brackets thousands deep
-            yield Record(number, {}, "not JSON", f" ({error})", text)
+        except UnicodeError as error:
+            yield Record(number, {}, str(error), raw=text)
+            continue
+        except ValueError as error:  # a number of thousands of digits; brackets thousands deep
+            yield Record(number, {}, "not JSON", f" ({cause_of(error)})", text)
             continue
         if isinstance(value, dict):
             yield Record(number, value)
@@ -216,11 +223,13 @@ _OPENERS: dict[str, Callable[[SourceFile, Reading], Table]] = {
 TABLE_SUFFIXES = tuple(_OPENERS)
 
 
+@reader
 def open_table(file: SourceFile, reading: Reading, suffix: str = "") -> Table:
     """The rows of a table, read as its suffix says, or as `suffix` does for a pipe."""
     return _OPENERS[suffix or file.path.suffix.lower()](file, reading)
 
 
+@reader
 def open_whole(file: SourceFile, reading: Reading, suffix: str = "") -> Table:
     """As `open_table`; of Parquet all columns, whatever they hold."""
     if (suffix or file.path.suffix.lower()) != ".parquet":

@@ -139,6 +139,8 @@ def _time_of(value: Any, are_compact: bool) -> tuple[float, Unit]:
     elif not isinstance(value, bool | date):
         try:
             number = float(value if isinstance(value, int | float) else str(value).strip())
+        except OverflowError as error:  # a whole number of hundreds of digits
+            raise ValueError from error
         except ValueError:
             moment = str(value).strip()
         else:
@@ -147,4 +149,7 @@ def _time_of(value: Any, are_compact: bool) -> tuple[float, Unit]:
             return number, "numbers"
     if not isinstance(moment, datetime):
         moment = datetime.fromisoformat(str(moment))
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp(), "seconds"
+    try:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp(), "seconds"
+    except OverflowError as error:  # an offset that leads beyond the years 1 to 9999
+        raise ValueError from error

@@ -17,6 +17,8 @@ from lstmkit.data.sources.times import checked_times, times_of
 SUFFIX = ".ts"
 _PARTS = {"train": "_TRAIN", "test": "_TEST"}
 _MISSING = "?"
+_MOST_DIGITS = 9  # of a count
+_SHOWN_CHARACTERS = 40
 
 
 class _Unusable(Exception):  # noqa: N818  (what is wrong with one line, told by `reject`)
@@ -117,7 +119,9 @@ def _header(file: SourceFile, lines: "Iterator[tuple[int, str, str, str]]", need
             raise DataError(f"{file.path}:{number}: {fault}{detail}; the header must be sound")
         if not text.startswith("@"):
             raise DataError(f"{file.path}:{number}: a line of data before @data; a header ends with a line @data")
-        key, *values = text[1:].split()
+        key, *values = text[1:].split() or [""]
+        if not key:
+            raise DataError(f"{file.path}:{number}: a lone @; a header line is @ and a key, such as @classLabel")
         if key.lower() == "data":
             return _understood(file, said, needs_labels)
         said[key.lower()] = values
@@ -137,11 +141,11 @@ def _understood(file: SourceFile, said: dict[str, list[str]], needs_labels: bool
             f"{file.path}: no class labels (@classLabel), no values to predict (@targetLabel); one of them must be true"
         )
     n_dimensions = _number(file, said, "dimensions") or _number(file, said, "dimension")
-    if n_dimensions is None and said.get("univariate", [""])[0].lower() == "true":
+    if n_dimensions is None and _is_true(said.get("univariate", [])):
         n_dimensions = 1
-    unequal = said.get("equallength", ["true"])[0].lower() == "false"
+    unequal = " ".join(said.get("equallength", [])[:1]).lower() == "false"
     return _Header(
-        has_times=said.get("timestamps", ["false"])[0].lower() == "true",
+        has_times=_is_true(said.get("timestamps", [])),
         n_dimensions=n_dimensions,
         length=None if unequal else _number(file, said, "serieslength"),
         has_labels=has_labels,
@@ -154,9 +158,10 @@ def _number(file: SourceFile, said: dict[str, list[str]], key: str) -> int | Non
     words = said.get(key)
     if words is None:
         return None
-    if len(words) == 1 and words[0].isdecimal() and int(words[0]):
+    if len(words) == 1 and words[0].isdecimal() and len(words[0]) <= _MOST_DIGITS and int(words[0]):
         return int(words[0])
-    raise DataError(f"{file.path}: @{key} {' '.join(words)}: a whole number above 0 is needed")
+    shown = " ".join(words)[:_SHOWN_CHARACTERS]
+    raise DataError(f"{file.path}: @{key} {shown}: a whole number above 0, of at most {_MOST_DIGITS} digits, is needed")
 
 
 def _series(text: str, header: _Header) -> tuple[Series, str | None]:
