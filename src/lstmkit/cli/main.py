@@ -15,6 +15,12 @@ from lstmkit.core.signals import catching_signals
 
 _UNHEARD = 128 + 13  # SIGPIPE, which ends cat or grep when their reader goes; Windows has no such name
 
+_OUT_OF_MEMORY = "out of memory; try a smaller train.batch_size or encoder.max_length"
+# torch has no class of error for the processor's memory, only these words.
+_WORDS_OF_TORCH = ("DefaultCPUAllocator", "can't allocate memory", "not enough memory", "CUDA out of memory")
+_LONGEST_LINE = 500  # characters of an error; data may stand in it
+_END = 150  # of these at its end, where it says what to do
+
 app = typer.Typer(
     help="Train, understand and ship LSTM sequence classifiers. `lstmkit lab digits` is a good start.",
     add_completion=False,
@@ -73,8 +79,10 @@ def run(arguments: Sequence[str]) -> int:
                 return _unheard()
             raise
         except MemoryError:
-            return _fail("out of memory; try a smaller train.batch_size or encoder.max_length", 1, debug)
+            return _fail(_OUT_OF_MEMORY, 1, debug)
         except Exception as error:  # noqa: BLE001  (the last resort: a fault of lstmkit's own, still one line)
+            if isinstance(error, RuntimeError) and any(words in str(error) for words in _WORDS_OF_TORCH):
+                return _fail(_OUT_OF_MEMORY, 1, debug)
             return _fail(f"{type(error).__name__}: {error}; this is a fault in lstmkit, --debug shows where", 1, debug)
 
 
@@ -98,7 +106,10 @@ def _unheard() -> int:
 def _fail(message: str, status: int, debug: bool) -> int:
     if debug:
         traceback.print_exc()
-    print("error: " + " ".join(message.split()), file=sys.stderr)  # noqa: T201
+    line = "error: " + " ".join(message.split())
+    if len(line) > _LONGEST_LINE:
+        line = f"{line[: _LONGEST_LINE - _END - 3]} … {line[-_END:]}"
+    print(line, file=sys.stderr)  # noqa: T201
     return status
 
 

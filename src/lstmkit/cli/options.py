@@ -12,8 +12,25 @@ if TYPE_CHECKING:
     from lstmkit.config.schema import Config
 
 Source = Annotated[str, typer.Argument(metavar="SOURCE", help="Catalogue name, file or folder; see lstmkit data list.")]
-Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run or lab folder.")]
-Out = Annotated[Path | None, typer.Option(help="Folder for the run.  [default: runs/<source>-<preset>-<UTC time>]")]
+
+
+def _possible(context: typer.Context, parameter: typer.CallbackParam, path: Path | None) -> Path | None:
+    """Return a path that a file or folder can have; a pipe or device is refused before anything opens it."""
+    from lstmkit.core.errors import RequestError
+    from lstmkit.core.files import path_fault, printable
+
+    del context
+    if path is not None and (fault := path_fault(path)):
+        name = parameter.opts[0] if parameter.opts[0].startswith("-") else (parameter.name or "").upper()
+        raise RequestError(f"{name} {printable(str(path))}: {fault}; give a file or folder")
+    return path
+
+
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run or lab folder.", callback=_possible)]
+Out = Annotated[
+    Path | None,
+    typer.Option(callback=_possible, help="Folder for the run.  [default: runs/<source>-<preset>-<UTC time>]"),
+]
 Seed = Annotated[int | None, typer.Option(help="Splits, initial weights, order of batches, dropout.  [default: 0]")]
 Preset = Annotated[str | None, typer.Option(help="Starting point: lab, default or streaming.")]
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="TOML file, such as a run's config.toml.")]

@@ -184,16 +184,9 @@ def path_fault(path: Path) -> str:
 
     Named pipes, devices and sockets are refused: opening one can wait for ever, reading one need not end.
     """
-    try:
-        mode = path.stat().st_mode
-    except (FileNotFoundError, NotADirectoryError):
-        return ""
-    except OSError as error:  # a loop of links, a name that is too long, a folder that is closed to us
-        return error.strerror or str(error)
-    except ValueError:  # NUL, or half of a surrogate pair
-        return "a name that no file can have"
-    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
-        return ""
+    fault, mode = _looked_at(path)
+    if fault or not mode or stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+        return fault
     kinds = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket"}
     return f"{kinds.get(stat.S_IFMT(mode), 'a device')}, not a file"
 
@@ -208,14 +201,23 @@ def regular_file(path: Path, error: type[LstmkitError] = DataError) -> Path:
     Raises:
         LstmkitError: it is absent, a folder, a named pipe or a device, or no file can have its name.
     """
-    fault = path_fault(path)
-    if not fault and path.is_dir():
-        fault = "a folder"
-    if not fault and not path.exists():
-        fault = "No such file or directory"
-    if fault:
-        raise error(f"{printable(str(path))}: {fault}; give a regular file")
-    return path
+    _, mode = _looked_at(path)
+    if stat.S_ISREG(mode):
+        return path
+    fault = path_fault(path) or ("a folder" if mode else "No such file or directory")
+    raise error(f"{printable(str(path))}: {fault}; give a regular file")
+
+
+def _looked_at(path: Path) -> tuple[str, int]:
+    """Return what keeps a path from being looked at, and what kind of file is there; 0 where there is none."""
+    try:
+        return "", path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return "", 0
+    except OSError as error:  # a loop of links, a name that is too long, a folder that is closed to us
+        return error.strerror or str(error), 0
+    except ValueError:  # NUL, or half of a surrogate pair
+        return "a name that no file can have", 0
 
 
 def printable(name: str) -> str:

@@ -11,10 +11,10 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, BinaryIO, ParamSpec, TypeVar, cast
 
 from lstmkit.core.errors import DataError, LstmkitError
-from lstmkit.core.files import printable
+from lstmkit.core.files import path_fault, printable
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -72,6 +72,19 @@ def readable(path: Path | str) -> Iterator[None]:
         raise
     except content_faults() as error:
         raise unreadable(path, error) from error
+
+
+def opened(path: Path) -> BinaryIO:
+    """Open a file for its bytes; a pipe or device only where this process has it open already, as its stdin is.
+
+    Raises:
+        DataError: it is another pipe or device, which could wait or go on for ever.
+        OSError: it cannot be opened.
+    """
+    is_own = str(path) == "/dev/stdin" or str(path).startswith(("/dev/fd/", "/proc/self/fd/"))
+    if not is_own and (fault := path_fault(path)):
+        raise DataError(f"{printable(str(path))}: cannot be read ({fault}); give a regular file, or - for a pipe")
+    return path.open("rb")
 
 
 def reader(read: Callable[P, T]) -> Callable[P, T]:

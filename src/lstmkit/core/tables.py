@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from lstmkit.core.errors import RequestError
-from lstmkit.core.files import replacing
+from lstmkit.core.files import path_fault, printable, replacing
 
 OUTPUT_SUFFIXES = (".jsonl", ".csv", ".parquet")
 _BATCH_ROWS = 4096
@@ -22,6 +22,8 @@ def check_output(path: Path) -> None:
     Raises:
         RequestError: the suffix is none of those known, a file is there already, or pyarrow is needed and absent.
     """
+    if fault := path_fault(path):
+        raise RequestError(f"{printable(str(path))}: {fault}; choose another --output")
     if path.exists():
         raise RequestError(f"{path}: is there already and is not written over; choose another --output, or remove it")
     if path.suffix.lower() not in OUTPUT_SUFFIXES:

@@ -11,15 +11,18 @@ from typing import Any
 from lstmkit.config.resolve import differences, load_config, to_toml
 from lstmkit.config.schema import Config
 from lstmkit.core.errors import LstmkitError, RequestError
-from lstmkit.core.files import PARTIAL, read_json, write_json, write_text
+from lstmkit.core.files import PARTIAL, path_fault, read_json, write_json, write_text
 
+_LONGEST_NAME = 100  # characters; file systems allow 255 bytes
 PROTOCOL = "protocol.json"  # of a comparison: what it was asked for beside the configuration
 
 
 def default_folder(source: str, preset: str) -> Path:
     """`runs/<source>-<preset>-<UTC time>`, in the working folder."""
-    name = re.sub(r"[^\w.-]+", "_", Path(source).resolve().stem if Path(source).exists() else source)
-    return Path("runs") / f"{name}-{preset}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    path = Path(source)
+    is_there = not path_fault(path) and path.exists()
+    name = re.sub(r"[^\w.-]+", "_", path.resolve().stem if is_there else source)
+    return Path("runs") / f"{name[:_LONGEST_NAME]}-{preset}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
 
 
 @contextmanager

@@ -14,6 +14,8 @@ from typing import TypeVar
 import numpy as np
 
 from lstmkit.core.errors import ArtifactError
+from lstmkit.core.files import parse_json
+from lstmkit.core.reading import content_faults
 from lstmkit.stream.reading import Carried
 
 FORMAT = 1
@@ -61,7 +63,7 @@ def from_bytes(digest: str, blank: AnyMemory, state: bytes) -> AnyMemory:
             f"the stream's state is of format {found}, newer than this lstmkit reads ({FORMAT}); upgrade lstmkit"
         )
     try:
-        header = json.loads(content[begin : begin + n_header])
+        header = parse_json(content[begin : begin + n_header])
         found_digest, described = header["model"], header["arrays"]
     except (ValueError, KeyError, TypeError) as error:  # the checksum is right, so a program wrote it, but not this one
         raise ArtifactError(f"the stream's state is damaged (its header describes nothing); {_AGAIN}") from error
@@ -72,7 +74,7 @@ def from_bytes(digest: str, blank: AnyMemory, state: bytes) -> AnyMemory:
         )
     try:
         blank.restore(_arrays_in(content[begin + n_header :], described))
-    except (KeyError, TypeError, ValueError) as error:
+    except (*content_faults(), AttributeError, IndexError, KeyError, TypeError) as error:  # arrays of another kind
         raise ArtifactError(f"the stream's state is damaged (its arrays are not this model's); {_AGAIN}") from error
     return blank
 
@@ -86,7 +88,7 @@ def _arrays_in(content: bytes, described: list[list]) -> dict[str, np.ndarray]:
     arrays, place = {}, 0
     for name, kind, shape in described:
         dtype = np.dtype(kind)
-        if dtype.hasobject or any(n < 0 for n in shape):
+        if dtype.kind not in "biuf" or not all(type(n) is int and 0 <= n <= len(content) for n in shape):
             raise ValueError("no array of numbers")
         size = dtype.itemsize * prod(shape)
         arrays[name] = (

@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from lstmkit.core.errors import ArtifactError
-from lstmkit.core.files import write_bytes
+from lstmkit.core.files import parse_json, write_bytes
 
 _FORMAT = 1
 _DAMAGE = (SafetensorError, OSError, KeyError, ValueError, TypeError, RuntimeError)
@@ -130,7 +130,7 @@ def load_checkpoint(path: Path, network: nn.Module, optimizer: torch.optim.Optim
 def _progress_in(path: Path, about: dict[str, str]) -> Progress:
     if int(about["format"]) > _FORMAT:
         raise ArtifactError(f"{path}: written by a newer lstmkit; upgrade lstmkit to resume from it")
-    return Progress(**json.loads(about["progress"]))
+    return Progress(**parse_json(about["progress"]))
 
 
 def _not_resumable(path: Path, error: Exception) -> ArtifactError:

@@ -13,7 +13,16 @@ from numpy.typing import NDArray
 
 from lstmkit.config.schema import DataConfig
 from lstmkit.core.errors import DataError, LstmkitError
-from lstmkit.core.files import cache_folder, digest_of, printable, replacing_folder, sha256_of, write_bytes, write_json
+from lstmkit.core.files import (
+    cache_folder,
+    digest_of,
+    printable,
+    regular_file,
+    replacing_folder,
+    sha256_of,
+    write_bytes,
+    write_json,
+)
 from lstmkit.data.sources.collect import Collected, collect
 from lstmkit.data.sources.corpus import Blob, ClipBlob, ColumnsFound, Corpus, Kind, Part, SeriesBlob
 from lstmkit.data.sources.plan import DIALECT_KEYS, READING_KEYS, Plan, SourceFile, readable
@@ -134,7 +143,7 @@ def _stamp(file: SourceFile, known: Stamp | None) -> Stamp:
 
 def _state(file: SourceFile) -> Stamp:
     with readable(file.path):
-        state = file.path.stat()
+        state = regular_file(file.path).stat()
     return Stamp(state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino)
 
 

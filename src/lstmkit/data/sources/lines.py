@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from lstmkit.core.errors import DataError
+from lstmkit.core.reading import opened
 from lstmkit.data.sources.plan import SourceFile, readable
 
 
@@ -26,7 +27,7 @@ def lines_of(file: SourceFile, encoding: str = "utf-8") -> Iterator[Line]:
         DataError: the file cannot be read, or is UTF-16.
     """
     offset = 0
-    with readable(file.path), file.path.open("rb") as stream:
+    with readable(file.path), opened(file.path) as stream:
         for number, raw in enumerate(stream, start=1):
             if number == 1 and raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
                 raise DataError(f"{file.path}:1: UTF-16 text; UTF-8 is allowed; save the file as UTF-8")

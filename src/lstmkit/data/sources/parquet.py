@@ -66,9 +66,9 @@ def _plain_rows(path: Path, batch: Any, n_before: int) -> list[dict[str, Any]]:
     for field, values in zip(batch.schema, batch.columns, strict=True):
         try:
             if pyarrow.types.is_timestamp(field.type) and field.type.unit == "ns":
-                values = values.cast(pyarrow.timestamp("us", field.type.tz), safe=False)  # noqa: PLW2901
+                values = values.cast(pyarrow.timestamp("us", field.type.tz), safe=False)
             elif pyarrow.types.is_duration(field.type) and field.type.unit == "ns":
-                values = values.cast(pyarrow.duration("us"), safe=False)  # noqa: PLW2901
+                values = values.cast(pyarrow.duration("us"), safe=False)
             columns.append(values.to_pylist())
         except content_faults() as error:
             raise DataError(

@@ -161,7 +161,7 @@ def _number(file: SourceFile, said: dict[str, list[str]], key: str) -> int | Non
     if len(words) == 1 and words[0].isdecimal() and len(words[0]) <= _MOST_DIGITS and int(words[0]):
         return int(words[0])
     shown = " ".join(words)[:_SHOWN_CHARACTERS]
-    raise DataError(f"{file.path}: @{key} {shown}: a whole number above 0, of at most {_MOST_DIGITS} digits, is needed")
+    raise DataError(f"{file.path}: @{key} {shown}: a whole number above 0 is needed, of at most {_MOST_DIGITS} digits")
 
 
 def _series(text: str, header: _Header) -> tuple[Series, str | None]:
