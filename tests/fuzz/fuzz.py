@@ -161,7 +161,7 @@ def fuzz(
                 result.n += 1
                 result.statuses[told["status"]] = result.statuses.get(told["status"], 0) + 1
                 if told["fault"]:
-                    process = _found(result, process, told, seed, keep)
+                    _found(result, process, told, seed, keep)
                 if told.get("dead"):
                     process.close()
                     process = Process(seed)
@@ -171,15 +171,16 @@ def fuzz(
     return result
 
 
-def _found(result: Result, process: Process, told: dict[str, Any], seed: int, keep: Path | None) -> Process:
-    """Note a failure; the first of its sort is kept. Gives the process that goes on."""
+def _found(result: Result, process: Process, told: dict[str, Any], seed: int, keep: Path | None) -> None:
+    """Note a failure; the first of its sort is kept."""
     key = key_of(told)
     if key in result.findings:
         result.findings[key].n += 1
-        return process
+        return
     result.findings[key] = found = Finding(key, told["fault"], told)
     if keep is None:
-        return process
+        return
+    print(f"found: {told['name']} read by {told['read']}, number {told['number']}: {told['fault']}", flush=True)
     name = re.sub(r"\W+", "-", told["name"])
     found.kept = keep / f"{seed}-{told['number']}-{name}"
     shutil.rmtree(found.kept, ignore_errors=True)
@@ -187,7 +188,6 @@ def _found(result: Result, process: Process, told: dict[str, Any], seed: int, ke
     shutil.copy(process.folder / NOTE, found.kept / NOTE)
     (found.kept / "finding.json").write_text(json.dumps({**told, "seed": seed}, indent=2), "utf-8")
     (found.kept / "output.txt").write_text(told["trace"], "utf-8")
-    return process
 
 
 def again(kept: Path, process: Process) -> dict[str, Any]:

@@ -17,11 +17,12 @@ from lstmkit.core.errors import LstmkitError
 _WARNING = re.compile(r"\S+:\d+: \w*Warning: ")
 LONGEST_LINE = 600  # characters of an error
 _DIALECTS = [
-    *(["--no-header"], ["--delimiter", ";"], ["--delimiter", "tab"], ["--encoding", "latin-1"], ["--encoding", "utf-16"]),
+    *(["--no-header"], ["--delimiter", ";"], ["--delimiter", "tab"], ["--encoding", "latin-1"]),
+    *(["--encoding", "utf-16"], ["--no-header", "--label-column", "1"]),
     *(["--decimal", ","], ["--thousands", ","], ["--thousands", ".", "--decimal", ","], ["--date-format", "%d/%m/%Y"]),
     *(["--label-column", "label"], ["--label-column", "1"], ["--label-column", "y"], ["--label-column", "*"]),
     *(["--text-column", "text"], ["--text-column", "2"], ["--series-column", "series"], ["--time-column", "time"]),
-    *(["--time-column", "1"], ["--series-column", "unique_id"], ["--preset", "lab"], ["--no-header", "--label-column", "1"]),
+    *(["--time-column", "1"], ["--series-column", "unique_id"], ["--preset", "lab"]),
 ]  # fmt: skip
 
 

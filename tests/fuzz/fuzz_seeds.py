@@ -180,7 +180,8 @@ def _tables() -> list[Seed]:
 
 
 def _ts() -> list[Seed]:
-    head = "@problemName Toy\n@timeStamps {}\n@univariate false\n@dimensions 2\n@equalLength false\n@classLabel true a b\n@data\n"
+    lines = ("@problemName Toy", "@timeStamps {}", "@univariate false", "@dimensions 2", "@equalLength false")
+    head = "\n".join((*lines, "@classLabel true a b", "@data", ""))
     plain = head.format("false") + "".join(f"{k},2,3:4,{k},?:{'ab'[k % 2]}\n" for k in range(12))
     timed = head.format("true") + "".join(f"(0,{k}),(1,2):(0,4),(1,5):{'ab'[k % 2]}\n" for k in range(12))
     return [
@@ -202,7 +203,7 @@ def _archives() -> list[Seed]:
     digits = {f"recordings/{k % 2}_al_{k // 2}.wav": sound_of(k) for k in range(16)}
     return [
         Seed("tar.gz of texts", {"a.tar.gz": tar_of(texts)}, ("info",), "a.tar.gz"),
-        Seed("folder of texts", {name.removeprefix("train/"): c for name, c in texts.items() if name[1] == "r"}, ("info",)),
+        Seed("folder of texts", {f"{'ab'[k % 2]}/{k}.txt": text_of(k).encode() for k in range(8)}, ("info",)),
         Seed("IDX", mnist, ("info",)),
         Seed("IDX, gzipped", zipped, ("info",)),
         Seed("zip of recordings", {"free-spoken-digit-dataset-1.zip": zip_of(digits)}, ("info",)),
@@ -254,12 +255,15 @@ def _records() -> list[Seed]:
     import fake_probe
     import fake_records
 
+    written: dict[str, Callable[[Path], Any]] = {
+        "run": fake_records.write_run,
+        "lab": fake_records.write_lab,
+        "comparison": fake_comparison.write_comparison,
+        "probe": fake_probe.write_probe,
+        "analysis": lambda folder: fake_analysis.write(folder, fake_analysis.analysis()),
+    }
     return [
-        Seed("records of a run", _written(lambda d: fake_records.write_run(d)), ("report",)),
-        Seed("records of a lab", _written(lambda d: fake_records.write_lab(d)), ("report",)),
-        Seed("records of a comparison", _written(lambda d: fake_comparison.write_comparison(d)), ("report",)),
-        Seed("records of a probe", _written(lambda d: fake_probe.write_probe(d)), ("report",)),
-        Seed("records of an analysis", _written(lambda d: fake_analysis.write(d, fake_analysis.analysis())), ("report",)),
+        *(Seed(f"records: {name}", _written(write), ("report",)) for name, write in written.items()),
         Seed("state of a stream", {"state": _state()}, ("state",), "state"),
         Seed("checkpoint", {"last.safetensors": _checkpoint()}, ("checkpoint",), "last.safetensors"),
     ]  # fmt: skip
