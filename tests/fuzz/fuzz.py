@@ -106,6 +106,8 @@ class Process:
             self.n += 1
             return told
         status = self._process.wait()
+        if status >= 0:  # it ends by a signal where an input ends it; this is a fault of the fuzzer's own
+            raise RuntimeError(f"the worker ended:\n{self.last_words()}")
         note = json.loads((self.folder / NOTE).read_text("utf-8"))
         reasons = {signal.SIGPROF: "over 10 s of the processor's time", signal.SIGALRM: "over 100 s, waiting"}
         fault = reasons.get(-status) or f"the process ended with {status}: {self.last_words()[-300:]}"

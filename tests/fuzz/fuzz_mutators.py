@@ -3,10 +3,12 @@
 import gzip
 import hashlib
 import io
+import json
 import random
 import re
 import zipfile
 from collections.abc import Callable, Sequence
+from typing import Any
 
 Mutator = Callable[[bytes, random.Random, Sequence[bytes]], bytes]
 """Takes the content, the source of chance and the contents of all seeds (to splice with)."""
@@ -35,6 +37,38 @@ _WORDS = [word.encode() for word in (*_NUMBERS, *_DATES, *_TEXTS)] + [b"\xff", b
 _HEADS = [
     *(b"PK\x03\x04", b"\x1f\x8b\x08\0", b"RIFF\xff\xff\xff\xffWAVE", b"fLaC", b"PAR1", b"OggS", b"ID3"),
     *(b"\xef\xbb\xbf", b"\xff\xfe"),
+]
+_VALUES: list[Any] = [
+    *(None, True, False, 0, -1, 2**31, 2**63, 10**400, -(10**400), 1.5, 1e308, -0.0, float("nan"), float("inf")),
+    *(
+        "",
+        " ",
+        "\0",
+        "\ud800",
+        "\udc80x",
+        "a" * 5000,
+        "9" * 400,
+        "1e999",
+        "9999-12-31",
+        "x.wav",
+        "/dev/zero",
+        "\x1b[2J",
+    ),
+    *(
+        [],
+        {},
+        [[]],
+        [None],
+        [{}],
+        [1, "a"],
+        [True],
+        [[1], [1, 2]],
+        [[[1]]],
+        {"a": [1]},
+        {"": None},
+        ["\ud800"],
+        [10**400],
+    ),
 ]
 _TOKEN = re.compile(rb"[-+.\w]+")
 
@@ -185,9 +219,40 @@ def recode(content: bytes, rng: random.Random, seeds: Sequence[bytes]) -> bytes:
             return text.replace(",", rng.choice([";", "\t", "|", " "])).encode()
 
 
+def put_value(content: bytes, rng: random.Random, seeds: Sequence[bytes]) -> bytes:
+    """Put an odd value in the place of a value of JSON, in one line or in all; other content stays as it is."""
+    del seeds
+    try:
+        text = content.decode()
+        is_whole = text.lstrip().startswith("{") and text.rstrip().count("\n") > 0 and not text.startswith('{"')
+        pieces = [text] if is_whole or "\n" not in text else text.splitlines()
+        values = [json.loads(piece) for piece in pieces]
+    except (ValueError, RecursionError):
+        return content
+    new, chance = rng.choice(_VALUES), rng.random()
+    chosen = range(len(values)) if chance < 0.3 else [rng.randrange(len(values))] if values else []
+    place = rng.random()
+    for k in chosen:
+        values[k] = _with(values[k], new, random.Random(place))
+    return "\n".join(json.dumps(value) for value in values).encode()
+
+
+def _with(value: Any, new: Any, rng: random.Random) -> Any:
+    """A value with another one somewhere in it."""
+    if not value or not isinstance(value, dict | list) or rng.random() < 0.1:
+        return new
+    if isinstance(value, dict):
+        key = rng.choice(list(value))
+        if rng.random() < 0.1:
+            return {(str(new)[:50] if name == key else name): inner for name, inner in value.items()}
+        return {**value, key: _with(value[key], new, rng)}
+    at = rng.randrange(len(value))
+    return [*value[:at], _with(value[at], new, rng), *value[at + 1 :]]
+
+
 MUTATORS: tuple[Mutator, ...] = (
     *(flip_bits, truncate, remove, repeat, splice, swap_head, put_integer, put_zeros),
-    *(put_word, put_word, insert_word, nest, move_lines, move_fields, recode),
+    *(put_word, put_word, put_value, put_value, put_value, insert_word, nest, move_lines, move_fields, recode),
 )
 
 

@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import random
 import struct
 import sys
 import tarfile
@@ -35,6 +36,7 @@ class Seed:
         reads: how it is read, names of `fuzz_reads.READS`.
         source: the file that a command is given; empty: the folder.
         fixed: files that are left as they are.
+        drawn: makes the source's content anew for each input; None: it is as it stands here.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Seed:
     reads: tuple[str, ...]
     source: str = ""
     fixed: tuple[str, ...] = ()
+    drawn: Callable[[random.Random], bytes] | None = None
 
 
 def text_of(k: int) -> str:
@@ -64,6 +67,48 @@ def parquet_of(rows: list[dict[str, Any]], schema: pyarrow.Schema | None = None,
     """A Parquet table."""
     made = io.BytesIO()
     parquet.write_table(pyarrow.Table.from_pylist(rows, schema=schema), made, compression=compression)
+    return made.getvalue()
+
+
+_LONG = (0, 1, -1, 1500, 2**31, -(2**31), 2**53, 2**62, -(2**62), 2**63 - 1, -(2**63))
+_DRAWN_64 = [
+    *(pyarrow.timestamp(unit, zone) for unit in ("ms", "us", "ns") for zone in (None, "UTC", "No/where")),
+    *(pyarrow.duration(unit) for unit in ("s", "ms", "us", "ns")),
+    *(pyarrow.time64("us"), pyarrow.time64("ns"), pyarrow.date64(), pyarrow.int64(), pyarrow.float64()),
+]  # fmt: skip
+
+
+def drawn_parquet(rng: random.Random) -> bytes:
+    """A table of which some columns have odd types, or values at the borders of their types."""
+    names = rng.sample(["text", "label", "series", "time", "x", "y", "ds", "unique_id", "", "text"], rng.randint(1, 7))
+    n, columns = rng.choice([0, 1, 24]), []
+    for _ in names:
+        long = [rng.choice([rng.choice(_LONG), rng.randrange(-5000, 5000)]) for _ in range(n)]
+        numbers = pyarrow.array(long, pyarrow.int64())
+        match rng.randrange(9):
+            case 0 | 1 | 2:
+                column = numbers.view(rng.choice(_DRAWN_64))
+            case 3:
+                column = pyarrow.array([x % 2**31 for x in long], pyarrow.int32()).view(
+                    rng.choice([pyarrow.date32(), pyarrow.time32("ms"), pyarrow.float32()])
+                )
+            case 4:
+                column = pyarrow.array([x.to_bytes(9, "little", signed=True) for x in long], pyarrow.binary())
+            case 5:
+                column = pyarrow.array([[x, None] for x in long], pyarrow.list_(pyarrow.int64()))
+            case 6:
+                column = pyarrow.array([{"path": "x.wav", "bytes": b"RIFF", "n": x} for x in long])
+            case 7:
+                column = numbers.cast(pyarrow.decimal128(38, 0))
+            case _:
+                column = pyarrow.array(
+                    [rng.choice([None, text_of(k), "a", "b", "\0"]) for k in range(n)], pyarrow.string()
+                )
+        if rng.random() < 0.2 and pyarrow.types.is_string(column.type):
+            column = column.dictionary_encode()
+        columns.append(column)
+    made = io.BytesIO()
+    parquet.write_table(pyarrow.table(columns, names=names), made)
     return made.getvalue()
 
 
@@ -164,6 +209,10 @@ def _tables() -> list[Seed]:
             content = parquet_of(rows, compression=compression)
             made.append(Seed(f"parquet of {name}, {compression}", {"a.parquet": content}, (*info, *reads), "a.parquet"))
     made.append(Seed("parquet to forecast", {"a.parquet": parquet_of(days())}, forecast, "a.parquet"))
+    made.append(
+        Seed("parquet of drawn types", {"a.parquet": parquet_of(texts)}, (*info, *of_text, *of_series, *forecast),
+             "a.parquet", drawn=drawn_parquet)
+    )  # fmt: skip
     odd = {
         "text": pyarrow.string(), "label": pyarrow.string(), "b": pyarrow.binary(), "d": pyarrow.decimal128(10, 2),
         "ns": pyarrow.timestamp("ns"), "tz": pyarrow.timestamp("us", "UTC"), "date": pyarrow.date32(),

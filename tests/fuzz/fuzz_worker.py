@@ -33,6 +33,10 @@ def sources_of(seed: Seed, number: str, contents: list[bytes]) -> tuple[dict[str
     """The files of an input, one or more of them mutated, and the chance that goes on."""
     rng = random.Random(number)
     files = dict(seed.files)
+    if seed.drawn:
+        files[seed.source] = seed.drawn(rng)
+        if rng.random() < 0.7:
+            return files, rng
     free = [name for name in files if name not in seed.fixed]
     for name in rng.sample(free, min(len(free), rng.choice([1, 1, 2]))):
         files[name] = mutated(files[name], rng, contents)
