@@ -1,4 +1,5 @@
 # make demo   make .venv, run the laboratory experiment on the bundled digits, say where the report is
+# make fuzz   read mutated files for SECONDS=600 with a seed from the clock; what fails is kept in FOUND=fuzz-found
 # make test   make .venv with what testing needs; lint, types, import floors, all tests
 #
 # On Linux the default torch wheel brings several gigabytes of CUDA. For the CPU build:
@@ -12,7 +13,10 @@ NATIVE := $(wildcard setup.py src/lstmkit/nn/native/*)
 NOTE := src/lstmkit/nn/_native.txt
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test docs clean
+SECONDS ?= 600
+FOUND ?= fuzz-found
+
+.PHONY: demo test fuzz docs clean
 
 demo: .venv/installed
 	@$(BIN)/lstmkit lab digits --out $(OUT)
@@ -23,6 +27,9 @@ test: .venv/installed-dev
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest
+
+fuzz: .venv/installed-dev
+	$(BIN)/python tests/fuzz/fuzz.py --seconds $(SECONDS) --keep $(FOUND) --cut
 
 docs: .venv/installed
 	$(BIN)/python -m lstmkit.config.document docs/configuration.md

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-NOTE = "input.json"  # as the worker has it; not imported, since that loads all of lstmkit
+NOTE, FAILED = "input.json", "failed"  # as the worker has it; not imported, since that loads all of lstmkit
 _CHUNK = 50  # inputs asked for at once
 _A_WORKER = 1000  # inputs, after which it is replaced: what libraries keep must not count as an input's
 _PATIENCE_S = 300  # without a line from a worker; it ends itself long before
@@ -186,8 +186,11 @@ def _found(result: Result, process: Process, told: dict[str, Any], seed: int, ke
     name = re.sub(r"\W+", "-", told["name"])
     found.kept = keep / f"{seed}-{told['number']}-{name}"
     shutil.rmtree(found.kept, ignore_errors=True)
-    shutil.copytree(process.folder / "input", found.kept / "files")
-    shutil.copy(process.folder / NOTE, found.kept / NOTE)
+    if told.get("dead"):  # it lies where it was read
+        shutil.copytree(process.folder / "input", found.kept / "files")
+        shutil.copy(process.folder / NOTE, found.kept / NOTE)
+    else:
+        shutil.copytree(process.folder / FAILED / str(told["number"]), found.kept)
     (found.kept / "finding.json").write_text(json.dumps({**told, "seed": seed}, indent=2), "utf-8")
     (found.kept / "output.txt").write_text(told["trace"], "utf-8")
 

@@ -25,7 +25,7 @@ from fuzz_seeds import Seed
 
 MOST_SECONDS = 10  # of the processor's time, for an input; of the clock's ten times as much, for other work may go on
 MOST_BYTES = 2 << 30  # beyond what the process has once all is loaded
-NOTE = "input.json"
+NOTE, FAILED = "input.json", "failed"
 _FRAME = re.compile(r'File ".*/(lstmkit/[^"]+)", line \d+, in (\S+)')
 
 
@@ -112,6 +112,11 @@ class Worker:
             answer = fuzz_reads.Answer(1, "", text)
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.setitimer(signal.ITIMER_REAL, 0)
+        if fault:  # kept for the parent: this process goes on with the next input
+            place = self._folder.parent / FAILED
+            shutil.rmtree(place / str(note["number"]), ignore_errors=True)
+            shutil.copytree(self._folder, place / str(note["number"]) / "files")
+            shutil.copy(self._folder.parent / NOTE, place / str(note["number"]))
         frames = _FRAME.findall(text)
         told = {
             "number": note["number"],

@@ -139,7 +139,7 @@ def _refuse_data_as_names(
     file: SourceFile, names: Sequence[str], label: str, sample: Sequence[Mapping[str, Any]]
 ) -> None:
     """A table without a header line would lose its first example in silence."""
-    is_value = label in {row.get(label) for row in sample}
+    is_value = any(row.get(label) == label for row in sample)
     if is_value or any(not name or len(name) > _LONGEST_NAME or name.isdecimal() for name in names):
         raise DataError(
             f"{file.path}:1: the first line looks like data ({_listed(names)[:80]}), not like column names; "
