@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import fuzz
 
 SEED = 2026
-A_PIECE = 600  # inputs; some 20 ms of one core each
+A_PIECE = 900  # inputs; some 20 ms of one core each
 
 
 def assert_nothing_found(first: int, keep: Path) -> None:
@@ -104,7 +104,7 @@ CELLS = st.one_of(
     st.sampled_from(["", "a", "b", "0", "nan", '"', "9" * 400, "9999-12-31", "\0", "1,5", "[]", "True", "?", "\ufeff"]),
 )
 NAMES = st.lists(
-    st.sampled_from(["text", "label", "series", "time", "x", "y", "ds", "id", "path", "", "1", "é"]),
+    st.sampled_from(["text", "label", "series", "time", "x", "y", "ds", "id", "path", "", "1"]),
     min_size=1,
     max_size=5,
 )
@@ -114,7 +114,7 @@ VALUES = st.recursive(
     max_leaves=6,
 )
 TASKS = st.sampled_from([[], ["--on-bad-row", "fail"], ["--task", "forecast"]])
-UNHURRIED = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+UNHURRIED = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def answered(path: Path, content: bytes, options: list[str]) -> str:
@@ -137,7 +137,7 @@ def test_tables_of_odd_cells(
 @UNHURRIED
 @given(names=NAMES, data=st.data(), options=TASKS)
 def test_objects_of_odd_values(tmp_path: Path, names: list[str], data: st.DataObject, options: list[str]) -> None:
-    shape = st.fixed_dictionaries(dict.fromkeys(names[:1], VALUES), optional=dict.fromkeys(names[1:], VALUES))
+    shape = st.fixed_dictionaries({}, optional=dict.fromkeys(names, VALUES))
     rows = data.draw(st.lists(shape, min_size=1, max_size=8)) * data.draw(st.sampled_from([1, 6]))
     content = "".join(json.dumps(row) + "\n" for row in rows).encode(errors="surrogatepass")
     assert not answered(tmp_path / "a.jsonl", content, options)
