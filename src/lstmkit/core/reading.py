@@ -112,10 +112,10 @@ def _path_of(place: Any) -> str:
 def _guarded(result: Any, path: str) -> Any:
     if isinstance(result, Iterator):
         return _rows(result, path)
-    if isinstance(result, tuple) and hasattr(result, "_fields"):
-        lazy = {name: _rows(value, path) for name, value in result._asdict().items() if isinstance(value, Iterator)}
-        return result._replace(**lazy) if lazy else result
-    return result
+    fields: tuple[str, ...] = getattr(result, "_fields", ())  # a named tuple's
+    lazy = {name: getattr(result, name) for name in fields}
+    lazy = {name: _rows(value, path) for name, value in lazy.items() if isinstance(value, Iterator)}
+    return result._replace(**lazy) if lazy else result
 
 
 def _rows(rows: Iterator[T], path: str) -> Iterator[T]:

@@ -35,7 +35,7 @@ def number_of(value: Any) -> float:
     try:
         return float(value)
     except OverflowError:  # a whole number of hundreds of digits
-        return np.inf if value > 0 else -np.inf
+        return -np.inf if isinstance(value, int) and value < 0 else np.inf
 
 
 def is_missing(value: Any) -> bool:

@@ -177,9 +177,9 @@ def rows_of(places: Iterator[_Place], reading: Reading) -> Iterator[Row]:
     n, n_mixed, n_clipped, n_short, seconds = 0, 0, 0, 0, 0.0
     with Archives() as archives:
         for place in places:
+            # A path that no file can have cannot be resolved either; reading it says what is wrong.
+            path = place.path if path_fault(place.path) else place.path.resolve()
             try:
-                # A path that no file can have cannot be resolved either; reading it says what is wrong.
-                path = place.path if path_fault(place.path) else place.path.resolve()
                 clip, facts = read_clip(path, archives, member=place.member, start=place.start, end=place.end)
             except DataError as error:
                 name = printable(str(path))
