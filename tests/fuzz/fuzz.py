@@ -11,7 +11,6 @@ which tells the seed, the number, what was done and the traceback.
 import argparse
 import json
 import re
-import select
 import shutil
 import signal
 import subprocess
@@ -27,7 +26,6 @@ HERE = Path(__file__).resolve().parent
 NOTE, FAILED = "input.json", "failed"  # as the worker has it; not imported, since that loads all of lstmkit
 _CHUNK = 50  # inputs asked for at once
 _A_WORKER = 1000  # inputs, after which it is replaced: what libraries keep must not count as an input's
-_PATIENCE_S = 300  # without a line from a worker; it ends itself long before
 _MOST_CUTS = 60  # tries to make a failing input smaller
 
 
@@ -94,9 +92,6 @@ class Process:
 
     def _line(self) -> dict[str, Any] | None:
         assert self._process.stdout
-        if not select.select([self._process.stdout], [], [], _PATIENCE_S)[0]:
-            self._process.kill()
-            return None
         line = self._process.stdout.readline()
         return json.loads(line) if line.endswith("\n") else None
 

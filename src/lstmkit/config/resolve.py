@@ -16,7 +16,7 @@ from lstmkit.core.files import path_fault, printable
 from lstmkit.core.reading import cause_of
 
 _SHOWN_CHARACTERS = 100  # of a value in an error
-_BEYOND = 2**31  # whole numbers, which count or are seeds
+_BEYOND = 2**63  # what TOML can hold
 _LONGEST_WORD = 200  # characters of a name for which a similar one is looked for
 _DEEPEST = 8  # tables within tables; the schema has 2
 
@@ -93,8 +93,8 @@ def validate(tree: Mapping[str, Any]) -> Config:
             f"{key} = {_shown(first['input'])}: {first['msg'].lower()}; see docs/configuration.md"
         ) from error
     for key, value in _flat(config.model_dump()).items():
-        if isinstance(value, int) and abs(value) >= _BEYOND:
-            raise RequestError(f"{key} = {_shown(value)}: a whole number below {_BEYOND:,} is needed")
+        if isinstance(value, int) and value >= _BEYOND:
+            raise RequestError(f"{key} = {_shown(value)}: a whole number below 2^63 is needed")
     if config.model.layer_dropout and config.model.num_layers == 1:
         raise RequestError(
             "model.layer_dropout acts between layers and model.num_layers is 1; set one of them otherwise"
