@@ -148,6 +148,8 @@ def fuzz(
     try:
         while (end is None or number < end) and (until is None or time.monotonic() < until):
             if process.n >= _A_WORKER:
+                if keep:
+                    print(f"{result.n:,} inputs so far", flush=True)
                 process.close()
                 process = Process(seed)
             last = number + _CHUNK if end is None else min(number + _CHUNK, end)
@@ -238,6 +240,7 @@ def main() -> int:
     parser.add_argument("--cut", action="store_true", help="make kept inputs smaller while they fail in the same way")
     parser.add_argument("--again", type=Path, help="read one kept input again")
     asked = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # so that the worker and its folder go too
     if asked.again:
         process = Process(0)
         try:
