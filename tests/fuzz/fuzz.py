@@ -82,7 +82,9 @@ class Process:
         )
         self.n = 0
         if self._line() is None:
-            raise RuntimeError(f"the worker did not start:\n{self.last_words()}")
+            status, told = self._process.wait(), self.last_words()
+            self.close()
+            raise RuntimeError(f"the worker ended with {status} before it was ready:\n{told}")
 
     def ask(self, words: str) -> None:
         """Ask for inputs: `FIRST END`, or `replay`."""
