@@ -90,7 +90,7 @@ def trace(
     layers: list[list[LayerTrace]] = []
     for layer in range(recurrence.num_layers):
         own = [
-            _run(recurrence.cell, states, layout, recurrence._weights(f"_l{layer}{suffix}"), through_cell_alone, suffix)
+            _run(recurrence.cell, states, layout, recurrence._weights(layer, suffix), through_cell_alone, suffix)
             for suffix in recurrence._directions
         ]
         layers.append(own)

@@ -208,6 +208,7 @@ def _encoder(folder: Path, about: dict[str, Any]) -> AnyEncoder:
         return read_encoder(about["encoder"], contents)
 
 
+@torch.inference_mode(False)  # a network that is loaded under a caller's inference mode can be explained later
 def _network(folder: Path, about: dict[str, Any], engine: str) -> Classifier:
     with _described(folder):
         content = _read_checked(folder, about, _WEIGHTS)

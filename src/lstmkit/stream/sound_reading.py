@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 
 from lstmkit.core.errors import RequestError
 from lstmkit.data.audio.stream import FeatureStream, chunk_of
