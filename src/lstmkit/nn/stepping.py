@@ -55,7 +55,8 @@ class Stepper:
             return None
         for weight, shape, stride in zip(weights, self._shapes, self._strides, strict=True):
             if (
-                type(weight) not in _PLAIN
+                weight is None
+                or type(weight) not in _PLAIN
                 or weight.shape != shape
                 or weight.stride() != stride
                 or weight.dtype is not dtype
