@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -342,3 +343,20 @@ def test_a_loss_that_is_not_finite_names_the_parameters() -> None:
     with pytest.raises(TrainingError, match=r"lower learning_rate \(now 1e\+38\)") as caught:
         small(learning_rate=1e38, clip_norm=0.0).fit(RAGGED, RAGGED_LABELS)
     assert str(caught.value).endswith("or clip_norm=1.0")  # no key of the configuration, no checkpoint
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_it_learns_where_the_caller_has_switched_gradients_off(mode: Any, tmp_path: Path) -> None:
+    texts, labels = order_task(40, 0)
+    wanted = small().fit(texts, labels)
+    with mode():
+        found = small().fit(texts, labels)
+        assert np.array_equal(found.predict_proba(texts), wanted.predict_proba(texts))
+        assert found.explain(texts[0]).attribution
+        found.save(tmp_path)
+        loaded = SequenceClassifier.load(tmp_path)
+    assert [record["train_loss"] for record in found.history_] == [record["train_loss"] for record in wanted.history_]
+    assert not any(parameter.is_inference() for parameter in found.network_.parameters())
+    assert loaded.explain(texts[0]).attribution  # outside
+    found.fit(texts, labels)
+    assert np.array_equal(found.predict_proba(texts), wanted.predict_proba(texts))

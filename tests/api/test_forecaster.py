@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -175,3 +176,10 @@ def test_a_ragged_list_is_refused_in_a_line(tmp_path: Path) -> None:
             model.predict([wave(), [0.1, [0.3]]])
     with pytest.raises(ValueError, match="example 0 is no array of numbers: lists of unequal lengths"):
         forecaster.predict([[0.1, [0.2, 0.3]]])
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_it_learns_where_the_caller_has_switched_gradients_off(mode: Any) -> None:
+    wanted = SequenceForecaster(**TINY).fit(wave()).predict_quantiles(wave())
+    with mode():
+        np.testing.assert_array_equal(SequenceForecaster(**TINY).fit(wave()).predict_quantiles(wave()), wanted)

@@ -24,7 +24,7 @@ def device_for(asked: Literal["auto", "cpu", "cuda"]) -> torch.device:
 
 @contextmanager
 def borrowed(threads: int, device: torch.device, seed: int | None = None) -> Iterator[None]:
-    """Set threads and random state for a block; the caller's own come back after it, on an error too.
+    """Set threads, random state and gradients for a block; the caller's own come back after it, on an error too.
 
     Args:
         threads: CPU threads; 0: as torch is set.
@@ -40,7 +40,9 @@ def borrowed(threads: int, device: torch.device, seed: int | None = None) -> Ite
             # Sums on a GPU have no fixed order otherwise, and the same seed would give other bits.
             os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
             torch.use_deterministic_algorithms(True)
-        with torch.random.fork_rng([torch.cuda.current_device()] if has_gpu else []):
+        gpus = [torch.cuda.current_device()] if has_gpu else []
+        # Under a caller's no_grad or inference_mode nothing could be learned.
+        with torch.random.fork_rng(gpus), torch.inference_mode(False), torch.enable_grad():
             if seed is not None:
                 # torch.manual_seed would reseed every GPU of the caller's, also those that this block does not use.
                 torch.default_generator.manual_seed(seed)

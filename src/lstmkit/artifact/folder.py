@@ -237,6 +237,7 @@ def _encoder(folder: Path, about: ModelRecord) -> AnyEncoder:
     return encoder
 
 
+@torch.inference_mode(False)  # a network that is loaded under a caller's inference mode can be explained later
 def _network(folder: Path, about: ModelRecord, engine: str) -> Classifier:
     """The network, built only once its weights are known to be those of its description."""
     path = folder / _WEIGHTS

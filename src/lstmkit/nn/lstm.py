@@ -159,25 +159,26 @@ class LSTM(nn.LSTM):
 
         For what looks into a module, and knows torch's own: `quantize_dynamic`, `torch.jit.script`, `torch.fx`.
         """
-        return self._as_torch(shared=False)
+        return self._as_torch()
 
-    def _as_torch(self, shared: bool) -> nn.LSTM:
-        like = self._checked_weights()[0]
+    def _as_torch(self) -> nn.LSTM:
+        weights = self._checked_weights()
         options = {"bias": self.bias, "batch_first": self.batch_first, "dropout": self.dropout}
         options |= {"bidirectional": self.bidirectional, "proj_size": self.proj_size}
         with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # of dropout with one layer, said when this module was made
-            plain = nn.LSTM(
-                self.input_size, self.hidden_size, self.num_layers, **options, device=like.device, dtype=like.dtype
-            )
-        for name, weight in zip(_shapes(*self._sizes()), self._checked_weights(), strict=True):
-            own = weight if shared and isinstance(weight, nn.Parameter) else nn.Parameter(weight.detach().clone())
-            setattr(plain, name, own.requires_grad_(weight.requires_grad))
+            plain = nn.LSTM(self.input_size, self.hidden_size, self.num_layers, **options)
+        for name, weight in zip(_shapes(*self._sizes()), weights, strict=True):
+            setattr(plain, name, nn.Parameter(weight.detach().clone(), weight.requires_grad))
         return plain.train(self.training)
 
-    def __prepare_scriptable__(self) -> nn.LSTM:
-        """What `torch.jit.script` compiles in place of this module: torch's own, with the same parameters."""
-        return self._as_torch(shared=True)
+    def __prepare_scriptable__(self) -> Any:
+        """What `torch.jit.script` asks for before it looks into a module, and this one refuses.
+
+        Raises:
+            RuntimeError: always. A module given back here would take this one's place in the caller's network.
+        """
+        raise RuntimeError("torch cannot script a lstmkit.nn.LSTM; put module.to_torch() in its place first")
 
     @property
     def qconfig(self) -> Any:
@@ -229,7 +230,7 @@ class LSTM(nn.LSTM):
         if self.last_engine != engine.name or self.last_reason != engine.reason:
             self.last_engine, self.last_reason = engine.name, engine.reason
 
-    def _check_state(self, hx: State | None, packed: PackedSequence) -> None:
+    def _check_state(self, hx: Any, packed: PackedSequence) -> None:
         """See that a state is that of a packed batch: torch checks padded ones alone, and reads past the others."""
         if hx is not None:
             (h, c), sizes = hx, packed.batch_sizes
@@ -417,9 +418,9 @@ class TokenLSTM(LSTM):
 
     def to_torch(self) -> tuple[nn.Embedding, nn.LSTM]:
         """torch's own modules with copies of the weights: the embedding, and the LSTM that reads what it gives."""
-        return copy.deepcopy(self.embedding), self._as_torch(shared=False)
+        return copy.deepcopy(self.embedding), self._as_torch()
 
-    def forward(self, input: Any, hx: tuple[Tensor, Tensor] | None = None) -> Any:  # noqa: A002
+    def forward(self, input: Any, hx: Any = None) -> Any:  # noqa: A002
         """`states, (h_n, c_n)`, the states as a PackedSequence.
 
         Args:

@@ -88,6 +88,7 @@ def train_step(
     return loss.item(), outputs  # track accuracy and loss
 
 
+@torch.enable_grad()
 def train(
     network: Classifier,
     train_part: EncodedPart,
@@ -101,7 +102,7 @@ def train(
     augment: Augment | None = None,
     objective: Objective | None = None,
 ) -> Result:
-    """Train a network in place.
+    """Train a network in place, also where the caller has switched gradients off.
 
     Args:
         network: on its device, its weights as drawn.
