@@ -329,7 +329,11 @@ def test_a_real_disk_that_is_full(lstmkit: Command, tmp_path: Path) -> None:
         assert done.status == 2
         assert done.err.splitlines()[-1].startswith("error: ")
         assert "No space left on device" in done.err
-        assert sorted(path.name for path in (disk / "run").rglob("*") if path.is_file()) == ["config.toml", "data.json"]
+        assert sorted(path.name for path in (disk / "run").rglob("*") if path.is_file()) == [
+            "config.toml",
+            "data.json",
+            "machine.json",
+        ]
     finally:
         subprocess.run([shutil.which("umount") or "umount", disk], check=True)
 

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from lstmkit.config.schema import Config
 
 Source = Annotated[str, typer.Argument(metavar="SOURCE", help="Catalogue name, file or folder; see lstmkit data list.")]
-Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run or lab folder.")]
+# Reading says better what is wrong; access(2), which typer asks, knows no capabilities.
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run or lab folder.", readable=False)]
 Out = Annotated[Path | None, typer.Option(help="Folder for the run.  [default: runs/<source>-<preset>-<UTC time>]")]
 Seed = Annotated[int | None, typer.Option(help="Splits, initial weights, order of batches, dropout.  [default: 0]")]
 Preset = Annotated[str | None, typer.Option(help="Starting point: lab, default or streaming.")]
