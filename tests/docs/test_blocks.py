@@ -56,7 +56,7 @@ N_BLOCKS = {
     "docs/analyze.md": 3,
     "docs/configuration.md": 3,
     "docs/data.md": 18,
-    "docs/engine.md": 3,
+    "docs/engine.md": 5,
     "docs/estimator.md": 5,
     "docs/explain.md": 7,
     "docs/forecast.md": 4,

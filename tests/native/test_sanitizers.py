@@ -5,6 +5,7 @@ import platform
 import shutil
 import struct
 import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -329,3 +330,42 @@ def test_the_driver_sees_one_number_that_is_wrong(driver: tuple[str, Path], tmp_
     assert ended.returncode == 1
     for what in ("gradient of the table", "c of a step", "gradient of what is pooled", "live rows"):
         assert what in ended.stderr
+
+
+def test_altered_weights_within_python(tmp_path: Path) -> None:
+    """The package with an instrumented library: what Python lets through reads and writes where it may."""
+    gxx, flag = compiler(), "-fsanitize=address"
+    runtime = subprocess.run(
+        [gxx, "-print-file-name=libasan.so"], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    if not Path(runtime).is_absolute() or run(Path(sys.executable), Path("-c"), Path("0")).returncode:
+        pytest.skip(f"g++ {flag} has no shared runtime here")
+    package = Path(lstmkit.nn.__file__).parents[1]
+    shutil.copytree(package, tmp_path / "lstmkit", ignore=shutil.ignore_patterns("_native.*", "__pycache__"))
+    library = tmp_path / "lstmkit" / "nn" / "_native.so"
+    common, objects = [gxx, *FLAGS, flag, "-fPIC", f"-I{SOURCES}"], [str(tmp_path / f"{name}.o") for name in UNITS]
+    commands = [
+        [*common, *extra, "-c", str(SOURCES / f"{name}.cpp"), "-o", out]
+        for (name, extra), out in zip(UNITS.items(), objects, strict=True)
+    ]
+    for command in (*commands, [gxx, flag, "-shared", "-pthread", *objects, "-o", str(library)]):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    environment = {
+        **os.environ,
+        **OPTIONS,
+        "PYTHONPATH": str(tmp_path),
+        "LD_PRELOAD": runtime,
+        "LSTMKIT_THREADS": "own",
+    }
+    environment["ASAN_OPTIONS"] += ":detect_odr_violation=0"
+    ended = subprocess.run(
+        [*start_of_command(), sys.executable, str(Path(__file__).with_name("altered_weights.py"))],
+        capture_output=True, text=True, check=False, timeout=300, env=environment,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "AddressSanitizer" not in ended.stderr
+    names = [line.removesuffix(" ok") for line in ended.stdout.splitlines()]
+    assert names == [
+        "sizes", "overflow", "grown", "hidden_size", "short", "dtype", "bias", "cut_in_place", "turned", "recurrence",
+    ]  # fmt: skip

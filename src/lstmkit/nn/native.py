@@ -82,8 +82,10 @@ def expect(what: str, tensor: Tensor, shape: tuple[int, ...], dtype: torch.dtype
 
 def has_memory(tensor: Tensor) -> bool:
     """Whether the tensor's storage is as large as its shape says; a storage can be resized alone."""
-    last = sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
-    n_elements = tensor.storage_offset() + last + 1 if tensor.numel() else 0
+    n_elements = tensor.numel()
+    if n_elements and not tensor.is_contiguous():
+        n_elements = 1 + sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
+    n_elements += tensor.storage_offset() if n_elements else 0
     return tensor.untyped_storage().nbytes() >= n_elements * tensor.itemsize
 
 

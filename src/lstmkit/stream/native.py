@@ -1,6 +1,7 @@
 """The layers of an LSTM by the native engine: any number of streams, and one step of one stream without ado."""
 
 from ctypes import addressof, byref, c_int32
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -143,14 +144,25 @@ class NativeProduct:
         self.packed = native.packed(torch.from_numpy(weight), transposed=False)
         self._kind = int(bias.dtype == np.float64)
         self._multiply = native.library().lstmkit_multiply
+        self._addresses = self.packed.data_ptr(), _address(bias)
+        # One row is the rule for a stream; it goes by arrays that are always the same, one thread at a time.
+        self._row, self._out = (np.zeros((1, n), dtype=bias.dtype) for n in weight.shape)
+        self._single = SingleProduct(self._row, self.packed, bias, self._out)
+        self._turn = Lock()
 
     def __call__(self, rows: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "n m"]:
         """See `RowsProduct`."""
-        (k, m), n = self.weight.shape, len(rows)
-        rows = np.ascontiguousarray(rows, dtype=self.bias.dtype)
-        expect_array("rows", rows, (n, k), self.bias.dtype)
-        out = np.empty((n, m), dtype=self.bias.dtype)
-        job = Product(n, k, m, _address(rows), k, self.packed.data_ptr(), _address(self.bias), _address(out), m)
+        (k, m), n, dtype = self.weight.shape, len(rows), self.bias.dtype
+        if n == 1 and rows.shape[1] == k:
+            with self._turn:
+                self._row[:] = rows
+                self._single()
+                return self._out.copy()
+        if rows.shape != (n, k) or rows.dtype != dtype or not rows.flags.c_contiguous:
+            rows = np.ascontiguousarray(rows, dtype=dtype)
+            expect_array("rows", rows, (n, k), dtype)
+        out = np.empty((n, m), dtype)
+        job = Product(n, k, m, _address(rows), k, *self._addresses, _address(out), m)
         self._multiply(self._kind, torch.get_num_threads(), byref(job))
         return out
 
