@@ -57,7 +57,7 @@ N_BLOCKS = {
     "docs/configuration.md": 3,
     "docs/data.md": 18,
     "docs/engine.md": 5,
-    "docs/estimator.md": 5,
+    "docs/estimator.md": 6,
     "docs/explain.md": 7,
     "docs/forecast.md": 4,
     "docs/laboratory.md": 9,
