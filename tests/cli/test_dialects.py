@@ -15,6 +15,7 @@ from lstmkit.cli.main import run
 from lstmkit.core.files import read_json
 
 TINY = [*SMALL, "--epochs", "1", "--threads", "1"]
+OF_NUMBERS = ["--epochs", "1", "--threads", "1", "--set", "model.hidden_size=8", "--set", "model.embedding_size=8"]
 
 
 def write(
@@ -51,7 +52,7 @@ def series(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("series")
     source = steps(folder / "a.csv", ",", ";")
     asked = ["--decimal", ",", "--delimiter", ";"]
-    assert run(["train", str(source), "--out", str(folder / "run"), *asked, *TINY]) == 0
+    assert run(["train", str(source), "--out", str(folder / "run"), *asked, *OF_NUMBERS]) == 0
     return folder / "run"
 
 
@@ -149,7 +150,7 @@ def test_a_forecaster_s_table(lstmkit: Command, tmp_path: Path) -> None:
         return write(tmp_path / name, body, ["time", "y"], delimiter)
 
     asked = ["--task", "forecast", "--horizon", "2", "--decimal", ",", "--delimiter", ";"]
-    done = lstmkit("train", sales("a.csv", ",", ";"), "--out", tmp_path / "run", *asked, *TINY)
+    done = lstmkit("train", sales("a.csv", ",", ";"), "--out", tmp_path / "run", *asked, *OF_NUMBERS)
     assert done.status == 0, done.err
     own = lstmkit("predict", tmp_path / "run", "--input", sales("b.csv", ",", ";"))
     assert own.status == 0, own.err

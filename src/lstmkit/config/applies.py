@@ -124,6 +124,7 @@ _RULES = (
         lambda _, config: config.task.goal == "classify",
     ),
 )
+_TASKS = {"classify": "a classifier", "regression": "a regression", "forecast": "a forecast"}
 _HOLDS = {"text": "text", "tokens": "tokens", "series": "series", "audio": "recordings"}
 
 
@@ -147,7 +148,7 @@ def check_applies(
         for rule in _RULES:
             if any(fnmatchcase(key, pattern) for pattern in rule.keys.split()) and not rule.applies(found, config):
                 name = (spelled or {}).get(key, key)
-                what = f"{config.task.goal} of {_HOLDS[found.modality]} from {_described(found)}"
+                what = f"{_TASKS[config.task.goal]} of {_HOLDS[found.modality]} from {_described(found)}"
                 raise RequestError(
                     f"{name} is for {rule.for_what}; this is {what}, where it means nothing; leave it out"
                 )
