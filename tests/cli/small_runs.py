@@ -5,12 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-SMALL = [
+SMALL_SERIES = [
     *("--set", "model.hidden_size=8"),
     *("--set", "model.embedding_size=8"),
     *("--set", "train.batch_size=16"),
-    *("--set", "encoder.min_frequency=1"),
 ]
+SMALL = [*SMALL_SERIES, "--set", "encoder.min_frequency=1"]
 
 
 class Outcome(NamedTuple):

@@ -12,6 +12,8 @@ from small_runs import SMALL, write_reviews
 
 import lstmkit
 
+pytestmark = pytest.mark.slow
+
 LABELS = {"pos": "schön", "neg": "日本"}
 OPTIONS = ["--epochs", "1", "--threads", "1", *SMALL]
 
@@ -90,7 +92,6 @@ def test_nothing_is_writable_but_out(source: Path, trained: Path, tmp_path: Path
 
 
 @pytest.mark.root
-@pytest.mark.slow
 @pytest.mark.parametrize("words", [["lab", "--no-probe"], ["compare", "--seeds", "1", "--rates", "0.01"]])
 def test_studies_where_nothing_is_writable_but_out(source: Path, tmp_path: Path, words: list[str]) -> None:
     out = tmp_path / "out"

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_runs import SMALL, Command, review
+from small_runs import SMALL, SMALL_SERIES, Command, review
 
 from lstmkit.cli.main import run
 from lstmkit.core.files import read_json
 
 TINY = [*SMALL, "--epochs", "1", "--threads", "1"]
-OF_NUMBERS = ["--epochs", "1", "--threads", "1", "--set", "model.hidden_size=8", "--set", "model.embedding_size=8"]
+OF_NUMBERS = [*SMALL_SERIES, "--epochs", "1", "--threads", "1"]
 
 
 def write(

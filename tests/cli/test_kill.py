@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from small_runs import write_reviews
 
+pytestmark = pytest.mark.slow
+
 OPTIONS = [
     *("--epochs", "4", "--seed", "3", "--threads", "1"),
     *("--set", "model.hidden_size=16"),
@@ -65,7 +67,6 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, byt
     return source, result(place / "run")
 
 
-@pytest.mark.slow
 def test_sigkill_at_random_moments(whole: tuple[Path, dict[str, bytes]], tmp_path: Path) -> None:
     """Killed again and again, anywhere from the first write to the last, it arrives where the whole run did."""
     source, expected = whole

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from small_runs import write_reviews
 
+pytestmark = pytest.mark.slow
+
 SMALL = [
     *("--epochs", "1", "--threads", "1"),
     *("--set", "model.hidden_size=4"),
@@ -172,7 +174,6 @@ def test_killed_at_a_point(name: str, kind: str, at: int | str, killer: Killer, 
     die_and_go_on(killer, name, source, tmp_path / "run", kind, number)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("name", "every"), [("train", 1), ("probe", 1), ("lab", 11), ("compare", 11)])
 def test_killed_at_each_point(name: str, every: int, killer: Killer, source: Path, tmp_path: Path) -> None:
     _, events = undisturbed(killer, name, source)
@@ -182,7 +183,6 @@ def test_killed_at_each_point(name: str, every: int, killer: Killer, source: Pat
         die_and_go_on(killer, name, source, tmp_path / f"{kind}-{number}", kind, number)
 
 
-@pytest.mark.slow
 def test_killed_twice(killer: Killer, source: Path, tmp_path: Path) -> None:
     """A resumed run dies as well, at each of its events up to the first that training writes, then at some later."""
     expected, _ = undisturbed(killer, "train", source)

@@ -208,10 +208,10 @@ def test_predict_does_not_take_a_row_of_several_fields_for_a_text(
     source.write_text("id;review\n1;a fine film\n")
     done = lstmkit("predict", run_folder, "--input", source)
     assert done.status == 2
-    assert "one column ('id;review'); its fields look separated by semicolons; save it with commas" in done.err
+    assert "one column ('id;review'); its fields look separated by semicolons; read it with --delimiter ';'" in done.err
     done = lstmkit("predict", run_folder, "--input", source, "--text-column", "review")
     assert done.status == 2
-    assert "no column 'review'; there are 'id;review'; its fields look separated by semicolons" in done.err
+    assert "one column ('id;review'); its fields look separated by semicolons" in done.err
     done = lstmkit("predict", run_folder, "--input", source, "--text-column", "id;review")
     assert done.status == 0
 
@@ -256,7 +256,7 @@ def test_a_table_with_semicolons_is_refused_with_what_to_do(lstmkit: Command, ru
     for command in (["predict", run_folder, "--input"], ["evaluate", run_folder], ["data", "info"]):
         done = lstmkit(*command, tmp_path / "a.csv")
         assert done.status == 2
-        assert "its fields look separated by semicolons; save it with commas as .csv, or with tabs as .tsv" in done.err
+        assert "its fields look separated by semicolons; read it with --delimiter ';'" in done.err
 
 
 def test_a_run_keeps_and_says_what_the_audit_found(lstmkit: Command, reviews: Path, tmp_path: Path) -> None:

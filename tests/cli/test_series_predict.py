@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small_runs import SMALL, Command
+from small_runs import SMALL_SERIES, Command
 
 from lstmkit import load
 from lstmkit.cli.main import run
 from lstmkit.core.files import digest_of
 
-TINY = [*SMALL, "--epochs", "1", "--threads", "1"]
+TINY = [*SMALL_SERIES, "--epochs", "1", "--threads", "1"]
 STEPS = [
     (k, t, (t if k % 2 else -t) + k / 10, None if (k + t) % 5 == 0 else t - k) for k in range(30) for t in range(4)
 ]

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small_runs import SMALL, Command
+from small_runs import SMALL_SERIES, Command
 
 from lstmkit import load
 from lstmkit.cli.main import run
 from lstmkit.core.files import read_json, read_jsonl
 
-STREAMING = ["--preset", "streaming", *SMALL, "--epochs", "2", "--threads", "1"]
+STREAMING = ["--preset", "streaming", *SMALL_SERIES, "--epochs", "2", "--threads", "1"]
 
 
 def write_gestures(path: Path, channels: str = "xy", n: int = 60) -> Path:

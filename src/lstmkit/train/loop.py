@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from lstmkit.config.schema import TrainConfig
-from lstmkit.core.errors import Interrupted, TrainingError
+from lstmkit.core.errors import ArtifactError, Interrupted, TrainingError
 from lstmkit.core.records import Epoch
 from lstmkit.core.signals import deferring_signals
 from lstmkit.data.augment import Augment
@@ -213,12 +213,16 @@ def _finish_epoch(
 ) -> Epoch:
     valid_loss = valid_accuracy = None
     if valid_part is not None:
-        valid_loss, valid_accuracy = objective.validate(network, valid_part)
+        not_finite = TrainingError(
+            f"epoch {progress.epoch}, after its last batch: the validation loss is not finite; try a lower "
+            f"train.learning_rate (now {rate:.2g})"
+        )
+        try:
+            valid_loss, valid_accuracy = objective.validate(network, valid_part)
+        except ArtifactError as error:  # an answer is not finite; here the network is not read but in the making
+            raise not_finite from error
         if not math.isfinite(valid_loss):
-            raise TrainingError(
-                f"epoch {progress.epoch}, after its last batch: the validation loss is not finite; try a lower "
-                f"train.learning_rate (now {rate:.2g})"
-            )
+            raise not_finite
     return Epoch(
         epoch=progress.epoch,
         train_loss=progress.loss_sum / progress.n_seen,
