@@ -182,7 +182,8 @@ def measure(name: str, path: Path, horizon: int, options: argparse.Namespace) ->
             config = config_of(path, horizon, seed, options.threads, options.set)
             folder = options.out / f"{name}-fold{fold}-seed{seed}"
             started_s = time.perf_counter()
-            with opened_folder(folder, config, (folder / "config.toml").exists()):
+            # One machine, one run of the script: conditions need no note.
+            with opened_folder(folder, config, (folder / "config.toml").exists(), {}, print):
                 run_forecast(folder, data, config, Silent())
             took = {"seconds": time.perf_counter() - started_s, "seed": seed}
             rows.append({**about, "model": "LSTM", **measured(scoring, answers_of(folder, windows), rule), **took})
@@ -192,8 +193,10 @@ def measure(name: str, path: Path, horizon: int, options: argparse.Namespace) ->
 def shown(row: dict[str, Any]) -> str:
     """A row for people."""
     name = f"{row['model']} {row['seed']}" if "seed" in row else row["model"]
-    bounds = "{:.3f} to {:.3f}".format(*row["mase_ci95"])
-    difference = "{:+.3f} ({:+.3f} to {:+.3f})".format(row["difference"], *row["difference_ci95"])
+    # An interval is missing where all origins share steps.
+    bounds = "{:.3f} to {:.3f}".format(*row["mase_ci95"]) if row["mase_ci95"] else "none"
+    ends = " ({:+.3f} to {:+.3f})".format(*row["difference_ci95"]) if row["difference_ci95"] else ""
+    difference = f"{row['difference']:+.3f}{ends}"
     time_s = f"{row['seconds']:.0f} s" if "seconds" in row else ""
     cells = [row["set"], f"{row['fold']}", name, f"{row['mase']:.3f}", bounds, difference, f"{row['smape']:.2f}",
              f"{row['rmse']:.4g}", f"{row['quantile_loss']:.4g}", f"{row['coverage']:.1%}", time_s,
