@@ -136,7 +136,7 @@ def die_and_go_on(killer: Killer, name: str, source: Path, folder: Path, kind: s
     assert "warning: " + str(folder) not in done.output
     assert results(folder) == expected
     # A finished run needs no lock, so that one which a kill left in the last moment stays; it hinders nobody.
-    left = (".partial",) if "this run is finished" in done.output else (".partial", ".lock")
+    left = (".partial",) if "is finished" in done.output else (".partial", ".lock")
     assert not [path for path in folder.rglob("*") if path.name.endswith(left)]
 
 
