@@ -97,7 +97,7 @@ def _lines(file: SourceFile, encoding: str) -> Iterator[Input]:
 
 
 def _table(file: SourceFile, format: str, text_column: str, data: DataConfig) -> Inputs:  # noqa: A002
-    reading = Reading(data)
+    reading = Reading(data.model_copy(update={"text_column": text_column}) if text_column else data)
     table = open_table(file, reading, suffix=f".{format}")
     head = list(islice(table.records, _SAMPLE_ROWS))
     names, sample, records, *_ = looked_at(table._replace(records=chain(head, table.records)))

@@ -208,7 +208,9 @@ def _delimited(file: SourceFile, delimiter: str, data: DataConfig, quoting: Lite
     names = named_columns([name.strip() for name in fields])
     if all(isinstance(name, Unnamed) for name in names):
         raise DataError(f"{file.path}:{line}: no column has a name; a header line such as text,label is needed")
-    return Table(file, names, _records(records, names), has_header=True, delimiter=delimiter, encoding=data.encoding)
+    # Who asks for the one column by its whole name means it so, whatever characters the name holds.
+    checked = "" if names == [data.text_column] else delimiter
+    return Table(file, names, _records(records, names), has_header=True, delimiter=checked, encoding=data.encoding)
 
 
 def _records(records: "Iterator[tuple[int, list[str], str, str]]", names: Sequence[str]) -> Iterator[Record]:
