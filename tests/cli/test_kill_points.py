@@ -22,6 +22,7 @@ SMALL = [
     *("--set", "encoder.min_frequency=1"),
 ]
 SOURCE = "SOURCE"
+N_KILLS = int(os.environ.get("LSTMKIT_KILLS", "3"))
 COMMANDS = {
     "train": ["train", SOURCE, *SMALL],
     "lab": ["lab", SOURCE, *SMALL],
@@ -179,9 +180,8 @@ def test_killed_at_a_point(name: str, kind: str, at: int | str, killer: Killer, 
 def test_killed_here_and_there(name: str, killer: Killer, source: Path, tmp_path: Path) -> None:
     """At as many events as `LSTMKIT_KILLS` says, evenly spaced; a large number is all of them."""
     _, events = undisturbed(killer, name, source)
-    n_kills = int(os.environ.get("LSTMKIT_KILLS", "3"))
-    chosen = events[:: max(1, len(events) // n_kills)]
-    assert len(chosen) >= min(n_kills, len(events))
+    chosen = events[:: max(1, len(events) // N_KILLS)]
+    assert len(chosen) >= min(N_KILLS, len(events))
     for kind, number, _ in chosen:
         die_and_go_on(killer, name, source, tmp_path / f"{kind}-{number}", kind, number)
 
@@ -189,7 +189,7 @@ def test_killed_here_and_there(name: str, killer: Killer, source: Path, tmp_path
 def test_killed_twice(killer: Killer, source: Path, tmp_path: Path) -> None:
     """A resumed run dies as well, at each of its events up to the first that training writes, then at some later."""
     expected, _ = undisturbed(killer, "train", source)
-    for number in range(1, 12):
+    for number in range(1, 12, max(1, 11 // N_KILLS)):
         folder = tmp_path / str(number)
         command = command_of("train", source, folder)
         assert killer.run(command, folder, ("open", 12)).status == -9
